@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all set-up themselves and can be repeated. TORCH= overrides the pinned build.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml setup.py $(wildcard */c/*.c) $(wildcard */c/*.h) $(wildcard */*.pyx) $(wildcard */*.pxd)
+
+.PHONY: demo test check bench build links clean
+
+demo: build
+	$(BIN)/python -m examples.demo
+
+test: build check
+	$(BIN)/python tests/run_tests.py
+
+check: build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p ssasync
+	$(BIN)/mypy examples tests/import_table.py
+
+bench: build
+	$(BIN)/python -m tests.bench
+
+build: links $(VENV)/.installed
+
+links:
+	@for name in actors wlm store cyclient; do \
+	  test -L ssasync/$$name || { echo "ssasync/$$name is not a symbolic link: this checkout lost its links" \
+	    "(core.symlinks=false, or an archive without them). Run: ln -sfn ../$$name ssasync/$$name" >&2; exit 1; }; \
+	done
+
+$(VENV)/.installed: $(VENV)/.torch $(SOURCES)
+	@$(PYTHON) tests/requirements_check.py
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[torch,demo,test]'
+	@touch $@
+
+$(VENV)/.torch:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check '$(TORCH)'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist out *.egg-info
+	rm -f wlm/_launcher cyclient/*.so store/*.so
