@@ -1,0 +1,66 @@
+/* The header that precedes the elements of every tensor on the wire. Layout: WIRE.md, "Tensor". */
+#ifndef SSA_TENSOR_HEADER_H
+#define SSA_TENSOR_HEADER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+#define SSA_TENSOR_VERSION 1
+#define SSA_TENSOR_ALIGNMENT 64
+#define SSA_TENSOR_MAX_NDIM 32
+#define SSA_TENSOR_FIXED_BYTES 24 /* before the shape */
+/* The longest header: the fixed part and 32 dimensions, rounded up to the alignment. */
+#define SSA_TENSOR_MAX_HEADER 320
+
+typedef enum ssa_dtype {
+    SSA_BOOL = 1,
+    SSA_INT8 = 2,
+    SSA_INT16 = 3,
+    SSA_INT32 = 4,
+    SSA_INT64 = 5,
+    SSA_UINT8 = 6,
+    SSA_UINT16 = 7,
+    SSA_UINT32 = 8,
+    SSA_UINT64 = 9,
+    SSA_FLOAT16 = 10,
+    SSA_FLOAT32 = 11,
+    SSA_FLOAT64 = 12,
+    SSA_BFLOAT16 = 13,
+    SSA_COMPLEX64 = 14,
+    SSA_COMPLEX128 = 15,
+    SSA_STRING = 16, /* fixed number of bytes an element, padded with NUL */
+    SSA_UNICODE = 17 /* fixed number of UCS-4 characters an element, padded with NUL */
+} ssa_dtype;
+
+typedef enum ssa_order { SSA_ROW_MAJOR = 0, SSA_COLUMN_MAJOR = 1 } ssa_order;
+
+typedef struct ssa_tensor_header {
+    uint8_t dtype;        /* ssa_dtype */
+    uint8_t order;        /* ssa_order: how the elements lie; the shape is the logical one either way */
+    uint8_t ndim;
+    uint32_t itemsize;    /* bytes an element */
+    uint64_t data_bytes;  /* bytes of all elements */
+    uint64_t shape[SSA_TENSOR_MAX_NDIM];
+} ssa_tensor_header;
+
+/* Bytes of an element of this dtype; 0 for strings (the header says how many) and for unknown codes. */
+uint32_t ssa_dtype_size(uint8_t dtype);
+
+/* Bytes of the encoded header: a multiple of SSA_TENSOR_ALIGNMENT. */
+size_t ssa_tensor_header_size(uint8_t ndim);
+
+/* Fill data_bytes from shape and itemsize, and check all fields.
+ * SSA_EHEADER: unknown dtype, an itemsize that is not the dtype's, too many dimensions, a product that overflows. */
+ssa_status ssa_tensor_header_complete(ssa_tensor_header *header);
+
+/* Write the header to out, which has room for ssa_tensor_header_size(header->ndim) bytes. */
+void ssa_tensor_header_encode(const ssa_tensor_header *header, unsigned char *out);
+
+/* Read a header from the first bytes of a value of value_bytes bytes in all; *offset: where the elements start.
+ * SSA_MORE: available bytes do not hold the whole header yet. SSA_EHEADER, SSA_EVERSION: not ours. Never allocates. */
+ssa_status ssa_tensor_header_decode(ssa_tensor_header *header, const unsigned char *bytes, size_t available,
+                                    uint64_t value_bytes, size_t *offset);
+
+#endif
