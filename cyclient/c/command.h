@@ -1,0 +1,76 @@
+/* One command: its encoded bytes, what its reply becomes, and whose memory it borrows until then. */
+#ifndef SSA_COMMAND_H
+#define SSA_COMMAND_H
+
+#include <sys/uio.h>
+
+#include "reply.h"
+#include "tensor_header.h"
+#include "tensor_memory.h"
+
+typedef enum ssa_expectation {
+    SSA_EXPECT_REPLY,   /* any reply, as a tree */
+    SSA_EXPECT_TENSOR,  /* a string that is a tensor, in fresh memory */
+    SSA_EXPECT_INTO,    /* the same, in the caller's memory */
+    SSA_EXPECT_RESULTS  /* from a worker: id, version and tensors */
+} ssa_expectation;
+
+/* Elements up to this many bytes are copied into the encoded command; longer ones are sent from where they lie. */
+#define SSA_COPY_LIMIT 8192
+
+typedef struct ssa_loan {
+    size_t before;      /* goes out before this byte of the encoded part */
+    const void *data;   /* borrowed from the caller, or copy */
+    size_t bytes;
+    void *copy;         /* ours, after the caller took its memory back; else NULL */
+} ssa_loan;
+
+typedef struct ssa_tensor {
+    ssa_tensor_header header;
+    ssa_memory memory;
+} ssa_tensor;
+
+typedef struct ssa_command {
+    struct ssa_command *next, *previous; /* the queue it is in; owned by the connection */
+    void *owner;                         /* the face's, untouched here */
+
+    ssa_buffer encoded;
+    ssa_loan *loans;
+    size_t loan_count, loan_capacity;
+    size_t total, sent;                  /* bytes to send in all, bytes sent */
+
+    ssa_expectation expectation;
+    uint64_t id;                         /* for a worker */
+    int abandoned;                       /* nobody waits: its reply is discarded */
+    int complete;                        /* status and result are there */
+    ssa_status status;
+    ssa_buffer error;                    /* text of SSA_ESERVER and of SSA_EPROTOCOL */
+    ssa_reply reply;                     /* SSA_EXPECT_REPLY; SSA_EXPECT_RESULTS: one node, the version */
+    ssa_tensor *tensors;                 /* what came: 0 or 1, or a worker's results */
+    size_t tensor_count;
+    ssa_tensor_header into_header;       /* SSA_EXPECT_INTO: what the caller's memory is made for */
+    void *into;
+} ssa_command;
+
+/* A command of this many arguments; NULL: no memory. */
+ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation);
+void ssa_command_free(ssa_command *command);
+
+ssa_status ssa_command_argument(ssa_command *command, const void *data, size_t bytes); /* copied */
+ssa_status ssa_command_number(ssa_command *command, uint64_t number);                  /* as decimal text */
+/* Borrowed when longer than SSA_COPY_LIMIT: must not change or go before the command is complete or abandoned. */
+ssa_status ssa_command_bytes(ssa_command *command, const void *data, size_t bytes);
+ssa_status ssa_command_tensor(ssa_command *command, const ssa_tensor_header *header, const void *data);
+
+/* SSA_EXPECT_INTO: memory for header->data_bytes bytes, written when dtype, shape and order are the same. When only
+ * the order differs the tensor comes in fresh memory, as with SSA_EXPECT_TENSOR. */
+void ssa_command_into(ssa_command *command, const ssa_tensor_header *header, void *memory);
+
+/* Up to `most` pieces that are still to be sent; returns how many. */
+size_t ssa_command_unsent(const ssa_command *command, struct iovec *pieces, size_t most);
+
+/* Give the caller its memory back: copies what is not sent yet; nothing is read into its array any more.
+ * SSA_ENOMEM: the copy failed, the connection must be closed. */
+ssa_status ssa_command_return_loans(ssa_command *command);
+
+#endif

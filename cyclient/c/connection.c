@@ -1,0 +1,618 @@
+#include "connection.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "allocator.h"
+
+#define BUFFER_BYTES ((size_t)64 << 10)
+#define PIECES 64
+#define RECEIVE_CALLS 16       /* in one ssa_connection_receive, so that one connection cannot starve a loop */
+#define DIRECT_FROM 4096       /* shorter rests of a body come through the buffer, along with what follows them */
+#define MAX_RESULTS 1024
+
+typedef struct queue {
+    ssa_command *first, *last;
+    size_t length;
+} queue;
+
+typedef struct push {
+    struct push *next;
+    ssa_reply reply;
+} push;
+
+/* What is being read. */
+typedef enum stage {
+    BETWEEN,        /* no reply has begun */
+    TREE,           /* tokens of a reply or of a push into `tree` */
+    TREE_BODY,      /* a string of that tree */
+    TENSOR_HEADER,  /* the first bytes of a tensor */
+    TENSOR_BODY,    /* its elements into `target` */
+    DISCARD_BODY,
+    RESULT_ID,      /* a worker's reply, element by element */
+    RESULT_VERSION,
+    RESULT_VERSION_BODY,
+    RESULT_TENSOR
+} stage;
+
+struct ssa_connection {
+    int descriptor;
+    int by_id;
+    ssa_status failed;
+    ssa_reader *reader;
+    queue waiting;          /* queued or sent, in order */
+    ssa_command *unsent;    /* the first of `waiting` that is not sent in full */
+    queue complete;
+    push *first_push, *last_push;
+
+    stage stage;
+    ssa_command *current;   /* whose reply is being read; NULL: nobody's */
+    ssa_reply tree;
+    int tree_is_push;
+    unsigned char *target;  /* where the body of a tensor goes */
+    uint64_t target_left;
+    ssa_status body_status; /* what the command ends with once the body is over */
+    int64_t results_left;   /* elements of a worker's reply */
+    ssa_status results_status; /* one bad result spoils the reply; the others still have to be read */
+    ssa_connection_statistics statistics;
+    char error[200];
+};
+
+static void queue_append(queue *q, ssa_command *command) {
+    command->next = NULL;
+    command->previous = q->last;
+    *(q->last ? &q->last->next : &q->first) = command;
+    q->last = command;
+    q->length++;
+}
+
+static void queue_remove(queue *q, ssa_command *command) {
+    *(command->previous ? &command->previous->next : &q->first) = command->next;
+    *(command->next ? &command->next->previous : &q->last) = command->previous;
+    q->length--;
+}
+
+ssa_connection *ssa_connection_new(int descriptor, ssa_reader_limits limits) {
+    ssa_connection *connection = ssa_allocate(sizeof *connection);
+    if (!connection)
+        return NULL;
+    memset(connection, 0, sizeof *connection);
+    connection->descriptor = descriptor;
+    connection->reader = ssa_reader_new(BUFFER_BYTES, limits);
+    if (!connection->reader) {
+        ssa_release(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+void ssa_connection_free(ssa_connection *connection) {
+    if (!connection)
+        return;
+    queue *queues[] = {&connection->waiting, &connection->complete};
+    for (int i = 0; i < 2; i++)
+        while (queues[i]->first) {
+            ssa_command *command = queues[i]->first;
+            queue_remove(queues[i], command);
+            ssa_command_free(command);
+        }
+    ssa_reply reply;
+    while (ssa_connection_next_push(connection, &reply))
+        ssa_reply_free(&reply);
+    ssa_reply_free(&connection->tree);
+    ssa_reader_free(connection->reader);
+    ssa_release(connection);
+}
+
+void ssa_connection_match_by_id(ssa_connection *connection) {
+    connection->by_id = 1;
+}
+
+void ssa_connection_queue(ssa_connection *connection, ssa_command *command) {
+    queue_append(&connection->waiting, command);
+    if (!connection->unsent)
+        connection->unsent = command;
+    connection->statistics.commands++;
+    if (connection->failed) {
+        char text[sizeof connection->error];
+        memcpy(text, connection->error, sizeof text);
+        ssa_connection_fail(connection, connection->failed, text);
+    }
+}
+
+/* ---- sending */
+
+ssa_status ssa_connection_send(ssa_connection *connection) {
+    while (connection->unsent) {
+        struct iovec pieces[PIECES];
+        size_t count = 0;
+        for (ssa_command *c = connection->unsent; c && count < PIECES; c = c->next)
+            count += ssa_command_unsent(c, pieces + count, PIECES - count);
+        struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
+        ssize_t sent = sendmsg(connection->descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        connection->statistics.send_calls++;
+        if (sent < 0) {
+            if (errno == EINTR)
+                continue;
+            if (errno == EAGAIN || errno == EWOULDBLOCK)
+                return SSA_MORE;
+            return errno == EPIPE || errno == ECONNRESET ? SSA_ECLOSED : SSA_ESYSTEM;
+        }
+        connection->statistics.bytes_sent += (uint64_t)sent;
+        size_t left = (size_t)sent;
+        while (connection->unsent && left >= connection->unsent->total - connection->unsent->sent) {
+            left -= connection->unsent->total - connection->unsent->sent;
+            connection->unsent->sent = connection->unsent->total;
+            connection->unsent = connection->unsent->next;
+        }
+        if (connection->unsent)
+            connection->unsent->sent += left;
+    }
+    return SSA_OK;
+}
+
+int ssa_connection_wants_write(const ssa_connection *connection) {
+    return connection->unsent != NULL;
+}
+
+/* ---- completing */
+
+static void finish(ssa_connection *connection, ssa_command *command, ssa_status status) {
+    queue_remove(&connection->waiting, command);
+    command->status = status;
+    command->complete = 1;
+    connection->statistics.replies++;
+    if (command->abandoned)
+        ssa_command_free(command);
+    else
+        queue_append(&connection->complete, command);
+}
+
+static void finish_current(ssa_connection *connection, ssa_status status) {
+    ssa_command *command = connection->current;
+    connection->current = NULL;
+    connection->stage = BETWEEN;
+    if (command)
+        finish(connection, command, status);
+}
+
+static ssa_status set_error(ssa_command *command, const char *text, size_t bytes) {
+    command->error.bytes = 0;
+    return ssa_buffer_append(&command->error, text, bytes);
+}
+
+ssa_status ssa_connection_abandon(ssa_connection *connection, ssa_command *command) {
+    command->abandoned = 1;
+    command->owner = NULL;
+    if (command->complete) {
+        queue_remove(&connection->complete, command);
+        ssa_command_free(command);
+        return SSA_OK;
+    }
+    if (command->sent == 0) {
+        if (connection->unsent == command)
+            connection->unsent = command->next;
+        queue_remove(&connection->waiting, command);
+        ssa_command_free(command);
+        return SSA_OK;
+    }
+    if (command == connection->current && connection->stage == TENSOR_BODY) {
+        /* The rest of the body is read into nowhere: not into the caller's array, nor into memory nobody will see. */
+        connection->stage = DISCARD_BODY;
+        connection->body_status = SSA_OK;
+    }
+    return ssa_command_return_loans(command);
+}
+
+void ssa_connection_fail(ssa_connection *connection, ssa_status status, const char *text) {
+    if (text != connection->error)
+        snprintf(connection->error, sizeof connection->error, "%s", text);
+    connection->failed = status;
+    connection->unsent = NULL;
+    connection->current = NULL;
+    connection->stage = BETWEEN;
+    while (connection->waiting.first) {
+        ssa_command *command = connection->waiting.first;
+        set_error(command, connection->error, strlen(connection->error));
+        finish(connection, command, status);
+    }
+}
+
+ssa_command *ssa_connection_next_complete(ssa_connection *connection) {
+    ssa_command *command = connection->complete.first;
+    if (command) {
+        queue_remove(&connection->complete, command);
+        command->next = command->previous = NULL;
+    }
+    return command;
+}
+
+int ssa_connection_next_push(ssa_connection *connection, ssa_reply *reply) {
+    push *first = connection->first_push;
+    if (!first)
+        return 0;
+    connection->first_push = first->next;
+    if (!first->next)
+        connection->last_push = NULL;
+    *reply = first->reply;
+    ssa_release(first);
+    return 1;
+}
+
+/* ---- receiving */
+
+static ssa_status broken(ssa_connection *connection, ssa_status status, const char *text) {
+    snprintf(connection->error, sizeof connection->error, "%s", text);
+    return status;
+}
+
+static ssa_status keep_push(ssa_connection *connection) {
+    push *next = ssa_allocate(sizeof *next);
+    if (!next)
+        return SSA_ENOMEM;
+    next->next = NULL;
+    next->reply = connection->tree;
+    memset(&connection->tree, 0, sizeof connection->tree);
+    *(connection->last_push ? &connection->last_push->next : &connection->first_push) = next;
+    connection->last_push = next;
+    connection->statistics.pushes++;
+    connection->stage = BETWEEN;
+    return SSA_OK;
+}
+
+/* A tree is whole: it belongs to a push, to the current command, or (an abandoned worker request) to nobody. */
+static ssa_status finish_tree(ssa_connection *connection) {
+    if (connection->tree_is_push)
+        return keep_push(connection);
+    ssa_command *command = connection->current;
+    if (!command) {
+        ssa_reply_free(&connection->tree);
+        connection->stage = BETWEEN;
+        return SSA_OK;
+    }
+    ssa_status status = SSA_OK;
+    ssa_node *root = connection->tree.nodes;
+    while (root->kind == SSA_TOKEN_ATTRIBUTE) { /* skip the attribute and its elements */
+        int64_t left = root->number;
+        for (root++; left; root++)
+            left += (root->kind >= SSA_TOKEN_ARRAY ? root->number : 0) - 1;
+    }
+    if (root->kind == SSA_TOKEN_ERROR || root->kind == SSA_TOKEN_BULK_ERROR) {
+        status = SSA_ESERVER;
+        if (set_error(command, (char *)connection->tree.text.data + root->text_at, root->text_bytes))
+            return SSA_ENOMEM;
+    }
+    if (command->expectation == SSA_EXPECT_REPLY) {
+        command->reply = connection->tree;
+        memset(&connection->tree, 0, sizeof connection->tree);
+    } else {
+        if (status == SSA_OK)
+            status = root->kind == SSA_TOKEN_NULL ? SSA_ENOTFOUND : SSA_EPROTOCOL;
+        ssa_reply_free(&connection->tree);
+    }
+    finish_current(connection, status);
+    return SSA_OK;
+}
+
+static ssa_status add_to_tree(ssa_connection *connection, const ssa_token *token) {
+    ssa_status status = ssa_reply_add(&connection->tree, token);
+    if (status < 0)
+        return status == SSA_ELIMIT ? broken(connection, status, "a reply nested too deeply or with too many elements") : status;
+    if (token->kind == SSA_TOKEN_BULK || token->kind == SSA_TOKEN_BULK_ERROR || token->kind == SSA_TOKEN_VERBATIM) {
+        connection->stage = TREE_BODY;
+        connection->target_left = (uint64_t)token->number;
+        /* Room for all of it at once: growing while it comes would copy it again and again. */
+        if (!ssa_reply_body_space(&connection->tree, (size_t)token->number))
+            return SSA_ENOMEM;
+        connection->body_status = status; /* SSA_OK: the tree is whole after this string */
+        return SSA_OK;
+    }
+    connection->stage = TREE;
+    return status == SSA_OK ? finish_tree(connection) : SSA_OK;
+}
+
+static ssa_status begin_tree(ssa_connection *connection, const ssa_token *token, int is_push) {
+    connection->tree_is_push = is_push;
+    connection->stage = TREE;
+    return add_to_tree(connection, token);
+}
+
+static ssa_command *find_by_id(ssa_connection *connection, int64_t id) {
+    for (ssa_command *command = connection->waiting.first; command; command = command->next)
+        if (command->id == (uint64_t)id && command->expectation == SSA_EXPECT_RESULTS)
+            return command;
+    return NULL;
+}
+
+/* The other side answers a command that it has not read in full: it gave up on the stream, and says why if it can. */
+static ssa_status answered_early(ssa_connection *connection, const ssa_token *token) {
+    if (token->kind != SSA_TOKEN_ERROR)
+        return broken(connection, SSA_EPROTOCOL, "a reply to a command that is not sent in full");
+    snprintf(connection->error, sizeof connection->error, "%.*s", (int)token->text_bytes, token->text);
+    return SSA_ESERVER;
+}
+
+static ssa_status begin_reply(ssa_connection *connection, const ssa_token *token) {
+    if (token->kind == SSA_TOKEN_PUSH)
+        return begin_tree(connection, token, 1);
+    if (connection->by_id) {
+        if (token->kind == SSA_TOKEN_ERROR) {
+            snprintf(connection->error, sizeof connection->error, "%.*s", (int)token->text_bytes, token->text);
+            return SSA_ESERVER;
+        }
+        if (token->kind != SSA_TOKEN_ARRAY || token->number < 2 || token->number > MAX_RESULTS)
+            return broken(connection, SSA_EPROTOCOL, "a worker's reply is not an array of an id and results");
+        connection->results_left = token->number;
+        connection->results_status = SSA_OK;
+        connection->stage = RESULT_ID;
+        return SSA_OK;
+    }
+    connection->current = connection->waiting.first;
+    if (!connection->current)
+        return broken(connection, SSA_EPROTOCOL, "a reply to no command");
+    if (connection->current->sent < connection->current->total)
+        return answered_early(connection, token);
+    ssa_expectation expectation = connection->current->expectation;
+    if ((expectation == SSA_EXPECT_TENSOR || expectation == SSA_EXPECT_INTO) && token->kind == SSA_TOKEN_BULK) {
+        connection->stage = TENSOR_HEADER;
+        return SSA_OK;
+    }
+    return begin_tree(connection, token, 0);
+}
+
+/* One element of a worker's reply was taken. */
+static void result_taken(ssa_connection *connection) {
+    if (--connection->results_left == 0)
+        finish_current(connection, connection->results_status);
+    else
+        connection->stage = RESULT_TENSOR;
+}
+
+static ssa_status take_result(ssa_connection *connection, const ssa_token *token) {
+    ssa_command *command = connection->current;
+    switch (connection->stage) {
+    case RESULT_ID:
+        if (token->kind != SSA_TOKEN_INTEGER)
+            return broken(connection, SSA_EPROTOCOL, "a worker's reply does not begin with an id");
+        connection->current = command = find_by_id(connection, token->number);
+        if (!command || command->sent < command->total)
+            return broken(connection, SSA_EPROTOCOL, "a worker's reply to no request");
+        connection->results_left--;
+        connection->stage = RESULT_VERSION;
+        return SSA_OK;
+    case RESULT_VERSION:
+        if (token->kind == SSA_TOKEN_ERROR && connection->results_left == 1) {
+            if (set_error(command, token->text, token->text_bytes))
+                return SSA_ENOMEM;
+            finish_current(connection, SSA_ESERVER);
+            return SSA_OK;
+        }
+        if (token->kind != SSA_TOKEN_BULK || token->number > 256 || ssa_reply_add(&command->reply, token) < 0)
+            return broken(connection, SSA_EPROTOCOL, "a worker's reply names no version of the model");
+        command->tensors = ssa_allocate((size_t)connection->results_left * sizeof *command->tensors);
+        if (!command->tensors || !ssa_reply_body_space(&command->reply, (size_t)token->number))
+            return SSA_ENOMEM;
+        connection->stage = RESULT_VERSION_BODY;
+        connection->target_left = (uint64_t)token->number;
+        return SSA_OK;
+    default:
+        if (token->kind != SSA_TOKEN_BULK)
+            return broken(connection, SSA_EPROTOCOL, "a worker's result is not a tensor");
+        connection->stage = TENSOR_HEADER;
+        return SSA_OK;
+    }
+}
+
+static ssa_status take_token(ssa_connection *connection, const ssa_token *token) {
+    switch (connection->stage) {
+    case BETWEEN: return begin_reply(connection, token);
+    case TREE: return add_to_tree(connection, token);
+    case RESULT_ID:
+    case RESULT_VERSION:
+    case RESULT_TENSOR: return take_result(connection, token);
+    default: return broken(connection, SSA_EPROTOCOL, "a token inside a string");
+    }
+}
+
+static int same_type_and_shape(const ssa_tensor_header *a, const ssa_tensor_header *b) {
+    return a->dtype == b->dtype && a->itemsize == b->itemsize && a->ndim == b->ndim &&
+           !memcmp(a->shape, b->shape, a->ndim * sizeof *a->shape);
+}
+
+static void discard_body(ssa_connection *connection, ssa_status status) {
+    connection->stage = DISCARD_BODY;
+    connection->body_status = status;
+}
+
+/* The header of a tensor is here or cannot come: choose where the elements go. */
+static ssa_status take_header(ssa_connection *connection) {
+    ssa_command *command = connection->current;
+    size_t buffered, offset;
+    const unsigned char *bytes = ssa_reader_body(connection->reader, &buffered);
+    uint64_t left = ssa_reader_body_left(connection->reader);
+    ssa_tensor tensor;
+    memset(&tensor, 0, sizeof tensor);
+    ssa_status status = ssa_tensor_header_decode(&tensor.header, bytes, buffered, left, &offset);
+    if (status == SSA_MORE)
+        return SSA_MORE;
+    int into = command->expectation == SSA_EXPECT_INTO;
+    if (status == SSA_OK && into && !same_type_and_shape(&tensor.header, &command->into_header)) {
+        int same_dtype = tensor.header.dtype == command->into_header.dtype && tensor.header.itemsize == command->into_header.itemsize;
+        status = same_dtype ? SSA_ESHAPE : SSA_EDTYPE;
+        command->into_header = tensor.header; /* what is stored, for the text of the error */
+    }
+    if (status != SSA_OK || command->abandoned) {
+        discard_body(connection, status);
+        return SSA_OK;
+    }
+    ssa_reader_take(connection->reader, offset);
+    if (into && tensor.header.order == command->into_header.order) {
+        connection->target = command->into;
+    } else {
+        tensor.memory = ssa_memory_new(tensor.header.data_bytes);
+        if (!tensor.memory.data) {
+            discard_body(connection, SSA_ENOMEM);
+            return SSA_OK;
+        }
+        if (!command->tensors)
+            command->tensors = ssa_allocate(sizeof *command->tensors);
+        if (!command->tensors) {
+            ssa_memory_free(&tensor.memory);
+            return SSA_ENOMEM;
+        }
+        command->tensors[command->tensor_count++] = tensor;
+        connection->target = tensor.memory.data;
+    }
+    connection->target_left = tensor.header.data_bytes;
+    connection->stage = TENSOR_BODY;
+    return SSA_OK;
+}
+
+/* The body of a tensor, or what is thrown away of it, is over. */
+static void body_over(ssa_connection *connection, ssa_status status) {
+    if (!connection->by_id) {
+        finish_current(connection, status);
+        return;
+    }
+    if (status != SSA_OK)
+        connection->results_status = status;
+    result_taken(connection);
+}
+
+/* Move what is buffered of a body to where it goes. SSA_OK: the body is over; SSA_MORE: the rest is to come. */
+static ssa_status take_body(ssa_connection *connection) {
+    size_t buffered;
+    const unsigned char *bytes = ssa_reader_body(connection->reader, &buffered);
+    if (connection->stage == TENSOR_BODY) {
+        memcpy(connection->target, bytes, buffered);
+        connection->target += buffered;
+        connection->target_left -= buffered;
+    } else if (connection->stage != DISCARD_BODY && buffered) {
+        ssa_reply *reply = connection->stage == TREE_BODY ? &connection->tree : &connection->current->reply;
+        memcpy(ssa_reply_body_space(reply, buffered), bytes, buffered);
+        ssa_reply_body_came(reply, buffered);
+    }
+    ssa_reader_take(connection->reader, buffered);
+    return ssa_reader_body_left(connection->reader) ? SSA_MORE : SSA_OK;
+}
+
+/* Work off what is buffered. SSA_MORE: all of it is. */
+static ssa_status advance(ssa_connection *connection) {
+    for (;;) {
+        ssa_status status;
+        switch (connection->stage) {
+        case TENSOR_HEADER:
+            status = take_header(connection);
+            break;
+        case TENSOR_BODY:
+            status = take_body(connection);
+            if (status == SSA_OK)
+                body_over(connection, SSA_OK);
+            break;
+        case DISCARD_BODY:
+            status = take_body(connection);
+            if (status == SSA_OK)
+                body_over(connection, connection->body_status);
+            break;
+        case TREE_BODY:
+            status = take_body(connection);
+            if (status == SSA_OK) {
+                connection->stage = TREE;
+                if (connection->body_status == SSA_OK)
+                    status = finish_tree(connection);
+            }
+            break;
+        case RESULT_VERSION_BODY:
+            status = take_body(connection);
+            if (status == SSA_OK)
+                result_taken(connection);
+            break;
+        default: {
+            ssa_token token;
+            status = ssa_reader_next(connection->reader, &token);
+            if (status == SSA_OK)
+                status = take_token(connection, &token);
+            else if (status < 0)
+                broken(connection, status, ssa_reader_error(connection->reader));
+        }
+        }
+        if (status != SSA_OK)
+            return status;
+    }
+}
+
+/* Memory that the body being read can be received into directly; 0: it comes through the buffer. */
+static size_t direct_target(ssa_connection *connection, void **target) {
+    uint64_t left = ssa_reader_body_left(connection->reader);
+    if (left < DIRECT_FROM || ssa_reader_buffered(connection->reader))
+        return 0;
+    if (connection->stage == TENSOR_BODY) {
+        *target = connection->target;
+        return (size_t)left;
+    }
+    if (connection->stage == TREE_BODY) {
+        *target = ssa_reply_body_space(&connection->tree, (size_t)left);
+        return *target ? (size_t)left : 0;
+    }
+    return 0;
+}
+
+ssa_status ssa_connection_receive(ssa_connection *connection) {
+    for (int calls = 0; calls < RECEIVE_CALLS; calls++) {
+        struct iovec pieces[2];
+        size_t space;
+        size_t direct = direct_target(connection, &pieces[0].iov_base);
+        pieces[0].iov_len = direct;
+        pieces[1].iov_base = ssa_reader_space(connection->reader, &space);
+        pieces[1].iov_len = space;
+        struct msghdr message = {.msg_iov = direct ? pieces : pieces + 1, .msg_iovlen = direct ? 2 : 1};
+        ssize_t got = recvmsg(connection->descriptor, &message, MSG_DONTWAIT);
+        connection->statistics.receive_calls++;
+        if (got == 0)
+            return broken(connection, SSA_ECLOSED, "the other side closed the connection");
+        if (got < 0) {
+            if (errno == EINTR)
+                continue;
+            if (errno == EAGAIN || errno == EWOULDBLOCK)
+                return SSA_MORE;
+            return broken(connection, errno == ECONNRESET ? SSA_ECLOSED : SSA_ESYSTEM, strerror(errno));
+        }
+        connection->statistics.bytes_received += (uint64_t)got;
+        size_t received = (size_t)got, into_target = received < direct ? received : direct;
+        if (into_target) {
+            if (connection->stage == TENSOR_BODY) {
+                connection->target += into_target;
+                connection->target_left -= into_target;
+                calls = 0;
+            } else {
+                ssa_reply_body_came(&connection->tree, into_target);
+            }
+            ssa_reader_skip_ahead(connection->reader, into_target);
+        }
+        ssa_reader_fed(connection->reader, received - into_target);
+        ssa_status status = advance(connection);
+        if (status != SSA_MORE)
+            return status;
+        if (received < direct + space)
+            return SSA_MORE; /* the socket is empty: no further call to be told so */
+    }
+    return SSA_MORE;
+}
+
+int ssa_connection_descriptor(const ssa_connection *connection) {
+    return connection->descriptor;
+}
+
+size_t ssa_connection_unanswered(const ssa_connection *connection) {
+    return connection->waiting.length;
+}
+
+const char *ssa_connection_error(const ssa_connection *connection) {
+    return connection->error;
+}
+
+ssa_connection_statistics ssa_connection_statistics_now(const ssa_connection *connection) {
+    return connection->statistics;
+}

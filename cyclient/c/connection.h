@@ -1,0 +1,58 @@
+/* One connection to a shard or to a worker: commands out, replies in, on a socket that somebody else opened.
+ *
+ * One state machine for both faces. It never waits: ssa_connection_send and ssa_connection_receive do what the socket
+ * allows now; asyncio calls them when its loop says so, the blocking face around poll (blocking.h). Bodies of tensors
+ * are read straight into their memory, loans are written straight from the caller's.
+ *
+ * A shard's replies come in the order of the commands; a worker's carry the id of the request (ssa_connection_match_by_id).
+ * A command whose caller has gone keeps its place: its reply is read and thrown away. */
+#ifndef SSA_CONNECTION_H
+#define SSA_CONNECTION_H
+
+#include "command.h"
+
+typedef struct ssa_connection ssa_connection;
+
+typedef struct ssa_connection_statistics {
+    uint64_t commands, replies, pushes, bytes_sent, bytes_received, send_calls, receive_calls;
+} ssa_connection_statistics;
+
+/* Takes the descriptor (a stream socket) but not its closing. NULL: no memory. */
+ssa_connection *ssa_connection_new(int descriptor, ssa_reader_limits limits);
+/* Frees also all commands that are still in it. */
+void ssa_connection_free(ssa_connection *connection);
+
+/* From now on replies are matched by the id they begin with. Nothing may be unanswered. */
+void ssa_connection_match_by_id(ssa_connection *connection);
+
+/* Queue a command; the connection owns it until it is taken back by ssa_connection_next_complete. */
+void ssa_connection_queue(ssa_connection *connection, ssa_command *command);
+
+/* Write what the socket takes. SSA_OK: nothing left; SSA_MORE: the socket is full; SSA_ECLOSED, SSA_ESYSTEM: broken. */
+ssa_status ssa_connection_send(ssa_connection *connection);
+
+/* Read what the socket has. SSA_MORE: it has no more now; SSA_ECLOSED: the other side closed; others: broken.
+ * Bounded: reads at most about 1 MiB of small replies a call, and any amount of one large body while it is there. */
+ssa_status ssa_connection_receive(ssa_connection *connection);
+
+/* The caller of this command has gone: take its memory back, drop it when no byte of it was sent, else let its reply
+ * come and go. The command belongs to the connection from now on (it may be gone when this returns).
+ * SSA_ENOMEM: the connection must be failed at once, it still borrows. */
+ssa_status ssa_connection_abandon(ssa_connection *connection, ssa_command *command);
+
+/* Complete all that is unanswered with this status and text: SSA_ECLOSED after the socket died. Borrows nothing after. */
+void ssa_connection_fail(ssa_connection *connection, ssa_status status, const char *text);
+
+/* The next complete command (ownership passes to the caller, who frees it), or NULL. */
+ssa_command *ssa_connection_next_complete(ssa_connection *connection);
+
+/* The next push (invalidate, alive) as a reply that the caller frees; 0 when there is none. */
+int ssa_connection_next_push(ssa_connection *connection, ssa_reply *push);
+
+int ssa_connection_descriptor(const ssa_connection *connection);
+size_t ssa_connection_unanswered(const ssa_connection *connection); /* queued or sent, not complete; abandoned included */
+int ssa_connection_wants_write(const ssa_connection *connection);
+const char *ssa_connection_error(const ssa_connection *connection);
+ssa_connection_statistics ssa_connection_statistics_now(const ssa_connection *connection);
+
+#endif

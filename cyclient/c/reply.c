@@ -1,0 +1,64 @@
+#include "reply.h"
+
+#include <string.h>
+
+#include "allocator.h"
+
+static int is_aggregate(ssa_token_kind kind) {
+    return kind >= SSA_TOKEN_ARRAY;
+}
+
+static int has_text(ssa_token_kind kind) {
+    return kind == SSA_TOKEN_SIMPLE || kind == SSA_TOKEN_ERROR || kind == SSA_TOKEN_BIG_NUMBER;
+}
+
+ssa_status ssa_reply_add(ssa_reply *reply, const ssa_token *token) {
+    if (reply->count == reply->capacity) {
+        size_t capacity = reply->capacity ? 2 * reply->capacity : 8;
+        if (reply->capacity >= SSA_REPLY_MAX_NODES)
+            return SSA_ELIMIT;
+        ssa_node *nodes = ssa_reallocate(reply->nodes, capacity * sizeof *nodes);
+        if (!nodes)
+            return SSA_ENOMEM;
+        reply->nodes = nodes;
+        reply->capacity = capacity;
+    }
+    ssa_node *node = &reply->nodes[reply->count];
+    memset(node, 0, sizeof *node);
+    node->kind = token->kind;
+    node->number = token->number;
+    node->real = token->real;
+    node->text_at = reply->text.bytes;
+    if (has_text(token->kind)) {
+        if (ssa_buffer_append(&reply->text, token->text, token->text_bytes))
+            return SSA_ENOMEM;
+        node->text_bytes = token->text_bytes;
+    }
+    reply->count++;
+    if (reply->depth && token->kind != SSA_TOKEN_ATTRIBUTE)
+        reply->left[reply->depth - 1]--;
+    if (is_aggregate(token->kind) && token->number) {
+        if (reply->depth == SSA_REPLY_MAX_DEPTH)
+            return SSA_ELIMIT;
+        reply->left[reply->depth++] = token->number;
+    }
+    while (reply->depth && reply->left[reply->depth - 1] == 0)
+        reply->depth--;
+    /* An attribute precedes what it belongs to: it never ends a reply. */
+    return reply->depth || token->kind == SSA_TOKEN_ATTRIBUTE ? SSA_MORE : SSA_OK;
+}
+
+void *ssa_reply_body_space(ssa_reply *reply, size_t bytes) {
+    return ssa_buffer_reserve(&reply->text, bytes) ? NULL : reply->text.data + reply->text.bytes;
+}
+
+void ssa_reply_body_came(ssa_reply *reply, size_t bytes) {
+    reply->text.bytes += bytes;
+    reply->nodes[reply->count - 1].text_bytes += bytes;
+}
+
+void ssa_reply_free(ssa_reply *reply) {
+    ssa_release(reply->nodes);
+    ssa_buffer_free(&reply->text);
+    memset(reply, 0, sizeof *reply);
+}

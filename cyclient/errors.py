@@ -1,0 +1,236 @@
+"""Errors of the clients.
+
+StoreError
+├── ConnectionFailed       no connection: address, reason, remedy
+├── Disconnected           the connection broke; the command may or may not have been carried out
+├── OperationTimeout       no answer within the deadline (also a TimeoutError)
+├── ServerError            the server refused; its text
+│   ├── NotPermitted       the role may not do this
+│   └── StoreFull          the shard reached its memory limit
+├── NotFound               no such tensor or model (also a KeyError)
+│   ├── TensorNotFound
+│   └── ModelNotFound
+├── NotATensor             the key holds something else, or a header that contradicts itself
+├── TensorMismatch         the stored tensor does not fit the array to unpack into
+├── ModelError             a worker answered with an error
+│   ├── BadModel           the stored bytes are not a model
+│   ├── BadInput           the model refused the inputs
+│   └── ModelFailed        the model raised an error
+├── NoWorker               no model worker answers
+├── WrongLoop              the client belongs to another event loop
+├── ForkedClient           the client was opened before a fork
+└── InternalError          our fault: please report it
+InvalidArgument            the caller passed something unusable (a ValueError)
+└── UnsupportedDtype
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """A store operation did not succeed."""
+
+
+class InternalError(StoreError):
+    """A contradiction inside ssasync."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"internal error: {what}. Please report it.")
+
+
+class InvalidArgument(ValueError):
+    """An argument that cannot be used: which, its value, what to do."""
+
+    def __init__(self, name: str, value: object, remedy: str) -> None:
+        super().__init__(f"{name} cannot be {value}: {remedy}.")
+
+
+class UnsupportedDtype(InvalidArgument):
+    """A dtype that has no form on the wire."""
+
+    def __init__(self, dtype: str, remedy: str) -> None:
+        super().__init__("dtype", dtype, remedy)
+
+
+class ConnectionFailed(StoreError):
+    """No connection could be opened."""
+
+    def __init__(self, address: str, reason: str, remedy: str) -> None:
+        super().__init__(f"cannot connect to {address}: {reason}. {remedy}")
+
+
+class Disconnected(StoreError):
+    """The connection broke before the answer came; the command may or may not have been carried out."""
+
+    def __init__(self, address: str, reason: str, subject: str = "") -> None:
+        self.reason = reason
+        about = f" {subject!r} may or may not have been carried out." if subject else ""
+        super().__init__(f"lost {address}: {reason}.{about}")
+
+
+class OperationTimeout(StoreError, TimeoutError):
+    """No answer within the deadline; a write may still be carried out later, in its order."""
+
+    def __init__(self, operation: str, subject: str, address: str, seconds: float, hint: str = "") -> None:
+        super().__init__(f"{operation} {subject!r}: no answer from {address} within {seconds:g} s. {hint}".rstrip())
+
+
+class ServerError(StoreError):
+    """The server answered with an error; `text` is what it said."""
+
+    def __init__(self, text: str, subject: str = "", address: str = "") -> None:
+        self.text = text
+        where = f"{address} on {subject!r}: " if address else ""
+        super().__init__(f"{where}{text}")
+
+
+class NotPermitted(ServerError):
+    """The user that this client connected as may not do this."""
+
+
+class StoreFull(ServerError):
+    """The shard reached its memory limit."""
+
+    def __init__(self, text: str, subject: str, address: str) -> None:
+        super().__init__(text, subject, address)
+        self.args = (
+            f"{address} is full and refused {subject!r} ({text}). "
+            "Give Orchestrator(maxmemory=...) more, or delete what is no longer needed (delete_tensor).",
+        )
+
+
+class NotFound(StoreError, KeyError):
+    """The store has nothing under this name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the repr
+
+
+class TensorNotFound(NotFound):
+    """No tensor of this name."""
+
+    def __init__(self, subject: str, address: str) -> None:
+        super().__init__(
+            f"no tensor {subject!r} in {address}. Check the name and its prefix, or await wait_for_tensor({subject!r})."
+        )
+
+
+class ModelNotFound(NotFound):
+    """No model of this name."""
+
+    def __init__(self, name: str, address: str) -> None:
+        super().__init__(f"no model {name!r} in {address}. Store it first: set_model({name!r}, ...).")
+
+
+class NotATensor(StoreError):
+    """The key holds something else than a tensor."""
+
+    def __init__(self, subject: str, address: str, why: str) -> None:
+        super().__init__(f"{subject!r} in {address} is not a tensor: {why}.")
+
+
+class TensorMismatch(StoreError):
+    """The stored tensor does not fit the array to unpack into."""
+
+    def __init__(self, subject: str, address: str, stored: str, wanted: str) -> None:
+        super().__init__(
+            f"{subject!r} in {address} is {stored}, the array to unpack into is {wanted}. "
+            "Pass an array of the stored dtype and shape, or use get_tensor."
+        )
+
+
+class ModelError(StoreError):
+    """A worker could not run the model."""
+
+    def __init__(self, model: str, worker: str, text: str) -> None:
+        super().__init__(f"model {model!r} on {worker}: {text}")
+
+
+class BadModel(ModelError):
+    """The stored bytes are not a model of the backend named."""
+
+
+class BadInput(ModelError):
+    """The model refused the inputs: their number, dtype or shape."""
+
+
+class ModelFailed(ModelError):
+    """The model raised an error."""
+
+
+class NoWorker(StoreError):
+    """No model worker could be reached within the deadline."""
+
+    def __init__(self, model: str, seconds: float, story: str) -> None:
+        super().__init__(
+            f"model {model!r}: no worker answered within {seconds:g} s ({story}). "
+            "Give Orchestrator(workers=...) at least one, or see its log."
+        )
+
+
+class WrongLoop(StoreError):
+    """The client belongs to another event loop."""
+
+    def __init__(self) -> None:
+        super().__init__("this client belongs to another event loop: open one client in each loop.")
+
+
+class ForkedClient(StoreError):
+    """The client was opened before a fork."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"this client was opened in process {pid}, before a fork: open a new one in the child.")
+
+
+# The codes of cyclient/c/status.h that can end a command.
+_ENOMEM, _EPROTOCOL, _ELIMIT, _EHEADER, _EVERSION, _EDTYPE, _ESHAPE, _ENOTFOUND, _ESERVER, _ECLOSED = (
+    -1, -3, -4, -5, -6, -7, -8, -9, -10, -11,
+)  # fmt: skip
+
+_SERVER_ERRORS: dict[str, type[NotPermitted] | type[StoreFull]] = {
+    "NOPERM": NotPermitted,
+    "NOAUTH": NotPermitted,
+    "OOM": StoreFull,
+}
+
+_WORKER_ERRORS: dict[str, type[ModelError]] = {
+    "BADMODEL": BadModel,
+    "BADINPUT": BadInput,
+    "NOINPUT": BadInput,
+    "MODELFAILED": ModelFailed,
+}
+
+
+def error_from_status(
+    status: int, text: str, subject: str, address: str, mismatch: tuple[str | None, str | None] | None
+) -> Exception:
+    """The exception for a code of the core; `mismatch`: what is stored, what the caller's array is."""
+    if status == _ENOTFOUND:
+        return TensorNotFound(subject, address)
+    if status == _EHEADER:
+        return NotATensor(subject, address, "its header is missing or contradicts itself")
+    if status == _EVERSION:
+        return NotATensor(subject, address, "its header is of another version; use the same ssasync on both sides")
+    if status in (_EDTYPE, _ESHAPE) and mismatch is not None:
+        return TensorMismatch(subject, address, str(mismatch[0]), str(mismatch[1]))
+    if status == _ENOMEM:
+        return MemoryError(f"no memory for the value of {subject!r}")
+    if status == _EPROTOCOL:
+        return NotATensor(subject, address, "the answer is no string")
+    if status == _ESERVER:
+        return server_error(text, subject, address)
+    if status in (_ECLOSED, _ELIMIT):
+        return Disconnected(address, text, subject)
+    return InternalError(f"status {status} for {subject!r}: {text}")
+
+
+def server_error(text: str, subject: str, address: str) -> StoreError:
+    """The exception for an error reply of a shard or a worker."""
+    code, _, rest = text.partition(" ")
+    if code in _WORKER_ERRORS:
+        return _WORKER_ERRORS[code](subject, address, rest)
+    if code == "NOMODEL":
+        return ModelNotFound(subject, address)
+    if code == "WRONGTYPE":
+        return NotATensor(subject, address, "the key holds another kind of value")
+    return _SERVER_ERRORS.get(code, ServerError)(text, subject, address)
