@@ -1,0 +1,100 @@
+"""The actor kernel: actors, supervisors and what they stand on. Knows nothing of HPC; could be published alone.
+
+May import anyio, msgpack and the standard library. Runs on asyncio and uvloop.
+"""
+
+from ssasync.actors.actor import Actor
+from ssasync.actors.child import Phase, Transition
+from ssasync.actors.child_spec import ActorFactory, ChildSpec, Restart, Strategy
+from ssasync.actors.errors import (
+    ActorCrashed,
+    ActorError,
+    ActorStopped,
+    AskSelf,
+    AskTimeout,
+    EventsOverflow,
+    FailedToStart,
+    InternalError,
+    MailboxFull,
+    NameTaken,
+    NotSupervisor,
+    SystemClosed,
+    UnknownActor,
+    WaitTimeout,
+)
+from ssasync.actors.event_bus import BusStatistics, Subscription
+from ssasync.actors.events import (
+    ActorAbandoned,
+    ActorStuck,
+    ChildExited,
+    ChildGaveUp,
+    ChildStarted,
+    ChildStarting,
+    ChildStopped,
+    DeadLetter,
+    Event,
+    JournalFailed,
+)
+from ssasync.actors.exit_reason import Blame, ExitReason
+from ssasync.actors.journal import Act, Intent, Journal
+from ssasync.actors.mailbox import MailboxStatistics
+from ssasync.actors.reference import ActorRef
+from ssasync.actors.restart_policy import Backoff, Intensity, RestartPolicy
+from ssasync.actors.supervisor import Supervisor, SupervisorStatistics, restart_child, start_child, stop_child
+from ssasync.actors.system import ActorSystem, SystemStatistics
+from ssasync.actors.tree import TreeNode, render_tree
+
+__all__ = [
+    "Act",
+    "Actor",
+    "ActorAbandoned",
+    "ActorCrashed",
+    "ActorError",
+    "ActorFactory",
+    "ActorRef",
+    "ActorStopped",
+    "ActorStuck",
+    "ActorSystem",
+    "AskSelf",
+    "AskTimeout",
+    "Backoff",
+    "Blame",
+    "BusStatistics",
+    "ChildExited",
+    "ChildGaveUp",
+    "ChildSpec",
+    "ChildStarted",
+    "ChildStarting",
+    "ChildStopped",
+    "DeadLetter",
+    "Event",
+    "EventsOverflow",
+    "ExitReason",
+    "FailedToStart",
+    "Intensity",
+    "Intent",
+    "InternalError",
+    "Journal",
+    "JournalFailed",
+    "MailboxFull",
+    "MailboxStatistics",
+    "NameTaken",
+    "NotSupervisor",
+    "Phase",
+    "Restart",
+    "RestartPolicy",
+    "Strategy",
+    "Subscription",
+    "Supervisor",
+    "SupervisorStatistics",
+    "SystemClosed",
+    "SystemStatistics",
+    "Transition",
+    "TreeNode",
+    "UnknownActor",
+    "WaitTimeout",
+    "render_tree",
+    "restart_child",
+    "start_child",
+    "stop_child",
+]

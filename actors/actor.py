@@ -1,0 +1,95 @@
+"""The class that users derive from: three coroutines and a last resort."""
+
+from typing import TYPE_CHECKING, Any
+
+from ssasync.actors.errors import InternalError
+from ssasync.actors.events import Event
+from ssasync.actors.exit_reason import ExitReason
+
+if TYPE_CHECKING:
+    from ssasync.actors.cell import Cell
+    from ssasync.actors.reference import ActorRef
+    from ssasync.actors.system import ActorSystem
+
+
+class Actor:
+    """One incarnation of a child: made by `ChildSpec.start`, thrown away when it ends.
+
+    One message at a time, no re-entrancy. Deriving classes need not call `super().__init__()`.
+    """
+
+    _cell: "Cell | None" = None
+
+    async def started(self) -> None:
+        """Acquire what the actor needs; it is ready when this returns. Raising is a failure to start."""
+
+    async def receive(self, message: Any) -> Any:
+        """Handle one message. What it returns answers an `ask`; raising is a crash, and an `ask` gets ActorCrashed."""
+        raise NotImplementedError(f"{type(self).__name__} takes no messages; it was sent {type(message).__name__}")
+
+    async def stopped(self, reason: ExitReason) -> None:
+        """Release what was acquired.
+
+        Always called once `started` was entered, after a crash as after a stop, and given the child's grace.
+        """
+
+    def kill(self) -> None:
+        """Kill operating system processes at once, synchronously. Must not fail for what is dead already.
+
+        Called when the grace is over, when `stopped` failed, at a second interrupt, and at exit if the loop is gone.
+        """
+
+    @property
+    def ref(self) -> "ActorRef":
+        """The reference that names this actor's child."""
+        return self._inside.child.ref
+
+    @property
+    def system(self) -> "ActorSystem":
+        """The system this actor lives in."""
+        return self._inside.child.system
+
+    @property
+    def attempt(self) -> int:
+        """Which incarnation this is; the first is 1."""
+        return self._inside.attempt
+
+    def exit(self, reason: ExitReason | None = None) -> None:
+        """End this incarnation, normally unless `reason` says otherwise; the first call counts.
+
+        Takes effect ahead of all queued messages, but never interrupts a running handler. May be called from callbacks
+        of the loop.
+        """
+        self._inside.leave(ExitReason.normal() if reason is None else reason)
+
+    def publish(self, event: Event) -> None:
+        """Put an event on the system's bus."""
+        self.system.publish(event)
+
+    @property
+    def _inside(self) -> "Cell":
+        if self._cell is None:
+            raise InternalError(f"{type(self).__name__} was not started by a supervisor: give its class to a ChildSpec")
+        return self._cell
+
+    # What the kernel needs of its own supervisors, and finds empty in all others.
+
+    def _bind(self, cell: "Cell") -> None:
+        self._cell = cell
+
+    def _begin(self) -> None:
+        """`started` has returned."""
+
+    def _is_ready(self) -> bool:
+        """Whether the child counts as started."""
+        return True
+
+    def _on_lane(self, message: Any) -> None:
+        """Handle a system message."""
+
+    async def _drain(self, reason: ExitReason) -> None:
+        """Take down what stands below, before `stopped`."""
+
+    def _drain_budget(self) -> float:
+        """Seconds `_drain` may take besides the grace."""
+        return 0.0

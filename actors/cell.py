@@ -1,0 +1,391 @@
+"""The wrapper in which one incarnation of an actor runs.
+
+Nothing that happens inside gets out but one report to the supervisor. A child task of an anyio group that ends with a
+CancelledError nobody asked for cancels the whole group, and the group ends without an exception: a supervisor with all
+its children would vanish in silence. So everything is caught here, and by the cell's own scope an asked-for
+cancellation is told from a stray one, which is a crash (test_stray_cancellation_is_a_crash_and_siblings_live).
+
+The scope is shielded: a cancellation from outside reaches the root alone, which takes its children down in order. A
+shield must have a deadline, and a task cannot be killed: past its grace the actor is reported as stuck with its stack,
+killed, and cancelled again; if even that does not end it, the system goes on without it.
+"""
+
+import asyncio
+import logging
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from ssasync.actors.actor import Actor
+from ssasync.actors.deadlines import Deadline
+from ssasync.actors.errors import ActorCrashed, ActorStopped
+from ssasync.actors.events import ActorAbandoned, ActorStuck, JournalFailed
+from ssasync.actors.exit_reason import START_TIMEOUT, STUCK, Blame, ExitReason
+from ssasync.actors.journal import Act, Intent
+from ssasync.actors.mailbox import Ask
+
+if TYPE_CHECKING:
+    from ssasync.actors.child import Child
+
+log = logging.getLogger("ssasync.actors")
+
+#: Seconds an actor has, once killed and cancelled at the end of its grace, before the system goes on without it.
+AFTERLIFE = 1.0
+#: Seconds a stop waits for its record.
+JOURNAL_PATIENCE = 5.0
+#: Messages handled in a row before the loop gets a turn: else an actor that never waits could not be stopped.
+TURN = 256
+
+
+@dataclass(frozen=True, slots=True)
+class CellStarted:
+    """A cell's report: the incarnation is ready."""
+
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellExited:
+    """A cell's last report: the incarnation is over."""
+
+    name: str
+    attempt: int
+    reason: ExitReason
+
+
+class Cell:
+    """One incarnation: makes the actor, feeds it messages, ends it, reports to its supervisor."""
+
+    __slots__ = (
+        "_ending",
+        "_entered",
+        "_grace",
+        "_handling",
+        "_leave",
+        "_over",
+        "_overdue",
+        "_scope",
+        "_start_deadline",
+        "_started",
+        "_stop",
+        "actor",
+        "attempt",
+        "child",
+        "task",
+    )
+
+    def __init__(self, child: "Child", attempt: int) -> None:
+        self.child = child
+        self.attempt = attempt
+        self.actor: Actor | None = None
+        self.task: asyncio.Task[Any] | None = None
+        self._scope: anyio.CancelScope | None = None
+        self._handling = False  # inside started() or receive(): a stop must interrupt, a wake would not be seen
+        self._entered = False  # started() was entered: stopped() is due
+        self._started = False  # reported as started
+        self._leave: ExitReason | None = None  # set by the actor itself
+        self._stop: ExitReason | None = None  # set by the supervisor, or by a deadline
+        self._ending = False
+        self._over = False  # reported as exited
+        self._overdue = False  # past its grace
+        self._start_deadline: Deadline | None = None
+        self._grace: Deadline | None = None
+
+    # Called from outside.
+
+    def leave(self, reason: ExitReason) -> None:
+        """The actor wants to end; see Actor.exit."""
+        if self._leave is None:
+            self._leave = reason
+        self.child.mailbox.wake()
+
+    def stop(self, reason: ExitReason) -> None:
+        """The supervisor wants this incarnation to end, within its grace."""
+        if self._stop is not None or self._over:
+            return
+        self._stop = reason
+        self._start_grace()
+        if not self._ending:
+            if self._handling and self._scope is not None:
+                self._scope.cancel()
+            self.child.mailbox.wake()
+
+    async def stop_recorded(self, reason: ExitReason) -> None:
+        """Record the intent, then `stop`. A journal that fails or hangs must not keep anything running."""
+        journal, child = self.child.system.journal, self.child
+        if journal is not None:
+            error = f"no answer within {JOURNAL_PATIENCE:g} s"
+            with anyio.move_on_after(JOURNAL_PATIENCE, shield=True):
+                try:
+                    await journal.record(Intent(Act.STOP, child.path, self.attempt))
+                    error = ""
+                except Exception as failure:  # noqa: BLE001 -- whatever it is, the stop goes on and the event tells
+                    error = f"{type(failure).__name__}: {failure}"
+            if error:
+                child.system.publish(JournalFailed(path=child.path, error=error))
+        self.stop(reason)
+
+    def kill(self) -> None:
+        """Actor.kill, whatever it does."""
+        if self.actor is not None:
+            try:
+                self.actor.kill()
+            except Exception:
+                log.exception("%s (attempt %d): kill() failed", self.child.path, self.attempt)
+
+    def budget(self) -> float:
+        """Seconds until this incarnation is over, or given up, from the moment it is asked to stop."""
+        recording = JOURNAL_PATIENCE if self.child.system.journal is not None else 0.0
+        return self._patience() + AFTERLIFE + recording
+
+    def _patience(self) -> float:
+        return self.child.spec.grace + (self.actor._drain_budget() if self.actor is not None else 0.0)
+
+    # The task.
+
+    async def run(self) -> None:
+        """The whole life of the incarnation; raises nothing."""
+        self.task = asyncio.current_task()
+        self.child.system._cells.add(self)
+        reason = await self._live()
+        reason = await self._end(reason)
+        if self._overdue and not reason.failed:
+            reason = ExitReason(STUCK, Blame.APPLICATION, "was not over after its grace; killed")
+        if self._grace is not None:
+            self._grace.cancel()
+        self._report_exit(reason)
+        self.child.system._cell_ended(self)
+
+    async def _live(self) -> ExitReason:
+        with anyio.CancelScope(shield=True) as scope:
+            self._scope = scope
+            try:
+                await self._start()
+                reason = await self._serve()
+            except GeneratorExit:
+                raise  # the loop is gone and the coroutine is being collected: nothing may be awaited any more
+            except BaseException as error:  # noqa: BLE001 -- everything: see above
+                reason = self._reason_of(error)
+            finally:
+                self._handling = False
+                if self._start_deadline is not None:
+                    self._start_deadline.cancel()
+        return reason
+
+    async def _start(self) -> None:
+        self._handling = True
+        child = self.child
+        if self._stop is not None:
+            return  # stopped before it had begun
+        self._start_deadline = child.system.deadlines.after(child.spec.start_timeout, self._start_too_long)
+        if child.system.journal is not None:
+            await child.system.journal.record(Intent(Act.START, child.path, self.attempt))
+        self.actor = child.spec.start()
+        self.actor._bind(self)
+        self._entered = True
+        await self.actor.started()
+        self._start_deadline.cancel()
+        self._handling = False
+        self.actor._begin()
+        # The lane comes before the first message, and an actor is announced from there.
+        child.mailbox.urgent = True
+
+    async def _serve(self) -> ExitReason:
+        """Messages one after the other, until something ends it."""
+        if self.actor is None:
+            return self._stop or ExitReason.shutdown()
+        mailbox, receive = self.child.mailbox, self.actor.receive
+        turn = TURN
+        while True:
+            if mailbox.urgent:
+                ended = self._look_at_lane()
+                if ended is not None:
+                    return ended
+            if mailbox.messages and self._started and turn:
+                turn -= 1
+                message = mailbox.take()
+                self._handling = True
+                if type(message) is Ask:
+                    if not message.dropped:
+                        await self._answer(message)
+                else:
+                    await receive(message)
+                self._handling = False
+            elif turn and not (mailbox.messages and self._started):
+                turn = TURN
+                await self.idle(urgent_only=not self._started)
+            else:
+                turn = TURN
+                await asyncio.sleep(0)
+
+    def _look_at_lane(self) -> ExitReason | None:
+        mailbox, actor = self.child.mailbox, self.actor
+        mailbox.urgent = False
+        assert actor is not None  # noqa: S101 -- _serve runs only with one; for the type checker
+        while mailbox.lane:
+            actor._on_lane(mailbox.lane.popleft())
+        if not self._started and actor._is_ready():
+            self._started = True
+            self._report(CellStarted(self.child.spec.name, self.attempt))
+        return self._stop or self._leave
+
+    async def _answer(self, ask: Ask) -> None:
+        """Handle an ask inside a scope of its own, so that its sender can take it back and the actor lives on."""
+        assert self.actor is not None  # noqa: S101 -- as above
+        try:
+            with anyio.CancelScope() as ask.scope:
+                ask.answer(await self.actor.receive(ask.message))
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            reason = self._reason_of(error)
+            if reason.failed:
+                ask.fail(ActorCrashed(self.child.path, self.attempt, reason))
+            else:
+                ask.fail(ActorStopped(self.child.path, reason, tuple(self.child.story)))
+            raise
+
+    async def idle(self, *, urgent_only: bool = False) -> None:
+        """Wait for messages, or for something urgent."""
+        try:
+            await self.child.mailbox.wait(urgent_only=urgent_only)
+        except asyncio.CancelledError:
+            self._outlast_sweep()
+
+    def _outlast_sweep(self) -> None:
+        """Go on after a cancellation that hit all tasks of the loop at once; re-raise any other.
+
+        When asyncio.run() ends with an open system it cancels every task, children and supervisors together. The host
+        takes that as a wish to close, in order, so those who merely wait keep on waiting for their turn.
+        """
+        asked = self._scope is not None and self._scope.cancel_called
+        if asked or self.task is None or not self.child.system._swept():
+            raise
+        self.task.uncancel()
+
+    async def _end(self, reason: ExitReason) -> ExitReason:
+        """Release what was acquired, within the grace."""
+        self._ending = True
+        if not self._entered or self.actor is None:
+            return reason
+        self._start_grace()
+        errors: list[BaseException] = []
+        with anyio.CancelScope(shield=True) as self._scope:
+            for release in (self.actor._drain, self.actor.stopped):
+                try:
+                    await release(reason)
+                except GeneratorExit:
+                    raise
+                except BaseException as error:  # noqa: BLE001 -- everything: it goes into the reason
+                    self._pass_on_interrupt(error)
+                    if not (isinstance(error, asyncio.CancelledError) and self._scope.cancel_called):
+                        errors.append(error)
+        if errors:
+            self.kill()
+        return self._combined(reason, errors)
+
+    def _combined(self, reason: ExitReason, errors: list[BaseException]) -> ExitReason:
+        """The reason, with what went wrong while releasing; no exception is lost."""
+        if not errors:
+            return reason
+        if reason.exception is not None:
+            errors = [reason.exception, *errors]
+        error = (
+            errors[0] if len(errors) == 1 else BaseExceptionGroup(f"{self.child.path} failed more than once", errors)
+        )
+        if reason.failed:
+            return ExitReason(reason.kind, reason.blame, f"{reason.detail}; stopped() failed too: {errors[-1]}", error)
+        return ExitReason("exception", Blame.APPLICATION, f"in stopped(): {type(error).__name__}: {error}", error)
+
+    # Why it ended.
+
+    def _reason_of(self, error: BaseException) -> ExitReason:
+        self._pass_on_interrupt(error)
+        asked = self._scope is not None and self._scope.cancel_called
+        if isinstance(error, asyncio.CancelledError) and asked and self._stop is not None:
+            return self._stop
+        return ExitReason.from_exception(error)
+
+    def _pass_on_interrupt(self, error: BaseException) -> None:
+        """A Ctrl-C that happened to strike inside this actor is meant for the program: raise it from the loop."""
+        if isinstance(error, KeyboardInterrupt):
+            asyncio.get_running_loop().call_soon(_interrupt)
+
+    # Deadlines.
+
+    def _start_too_long(self) -> None:
+        if self._stop is None and not self._ending and self._scope is not None:
+            seconds = self.child.spec.start_timeout
+            detail = f"started() took more than {seconds:g} s, ChildSpec.start_timeout; it stood at\n{self._stack()}"
+            self._stop = ExitReason(START_TIMEOUT, Blame.APPLICATION, detail)
+            self._start_grace()
+            self._scope.cancel()
+
+    def _start_grace(self) -> None:
+        if self._grace is None:
+            self._grace = self.child.system.deadlines.after(self._patience(), self._grace_is_over)
+
+    def _grace_is_over(self) -> None:
+        if self._over:
+            return
+        self._overdue = True
+        stack = self._stack()
+        self.child.system.publish(ActorStuck(path=self.child.path, attempt=self.attempt, stack=stack))
+        log.error(
+            "%s (attempt %d) was not over after its grace of %g s; killed. It stood at\n%s",
+            self.child.path,
+            self.attempt,
+            self.child.spec.grace,
+            stack,
+        )
+        self.kill()
+        if self._scope is not None:
+            self._scope.cancel()
+        self._grace = self.child.system.deadlines.after(AFTERLIFE, self._abandon)
+
+    def _abandon(self) -> None:
+        if self._over:
+            return
+        self.child.system.publish(ActorAbandoned(path=self.child.path, attempt=self.attempt))
+        log.error("%s (attempt %d) did not end when it was cancelled; given up", self.child.path, self.attempt)
+        self.child.system._cell_abandoned(self)
+        self._report_exit(
+            ExitReason(
+                STUCK, Blame.APPLICATION, f"was not over {AFTERLIFE:g} s after its grace; it stood at\n{self._stack()}"
+            )
+        )
+
+    def _stack(self) -> str:
+        """Where the task stands, innermost last."""
+        if self.task is None:
+            return "(not begun)"
+        return "".join(traceback.format_list(_frames(self.task))).rstrip() or "(no frames)"
+
+    # Reports.
+
+    def _report_exit(self, reason: ExitReason) -> None:
+        if not self._over:
+            self._over = True
+            self._report(CellExited(self.child.spec.name, self.attempt, reason))
+
+    def _report(self, report: CellStarted | CellExited) -> None:
+        self.child.system._report(self.child, report)
+
+
+def _frames(task: "asyncio.Task[Any]") -> list[traceback.FrameSummary]:
+    """The chain of awaits of a suspended task; Task.get_stack knows only its outermost coroutine."""
+    frames: list[traceback.FrameSummary] = []
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None:
+            frames.extend(traceback.StackSummary.extract([(frame, frame.f_lineno)]))
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+    return frames
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt

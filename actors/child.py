@@ -1,0 +1,165 @@
+"""What lasts of a child while its incarnations come and go: its place in the tree, its mailbox, its story."""
+
+import asyncio
+import enum
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ssasync.actors.child_spec import ChildSpec
+from ssasync.actors.deadlines import Deadlines
+from ssasync.actors.errors import ActorStopped, FailedToStart, WaitTimeout
+from ssasync.actors.events import DeadLetter
+from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.mailbox import Mailbox
+from ssasync.actors.reference import ActorRef
+
+if TYPE_CHECKING:
+    from ssasync.actors.cell import Cell
+    from ssasync.actors.system import ActorSystem
+
+STORY_LENGTH = 20
+
+
+class Phase(enum.Enum):
+    """Where a child stands. The last three are over; a child in them comes back only by hand or with its group."""
+
+    WAITING = "waiting"  # for those before it, or for its supervisor
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    BACKOFF = "backoff"  # waiting to be restarted
+    STOPPED = "stopped"  # was asked to
+    ENDED = "ended"  # by itself, and is not to be restarted
+    FAILED = "failed"  # its restarts are used up
+
+    @property
+    def alive(self) -> bool:
+        """There is an incarnation."""
+        return self in (Phase.STARTING, Phase.RUNNING, Phase.STOPPING)
+
+    @property
+    def over(self) -> bool:
+        """There is no incarnation, and none is planned."""
+        return self in (Phase.STOPPED, Phase.ENDED, Phase.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One line of a child's story; `at` is wall-clock time."""
+
+    at: float
+    attempt: int
+    phase: Phase
+    detail: str = ""
+
+    def __str__(self) -> str:
+        clock = time.strftime("%H:%M:%S", time.localtime(self.at)) + f".{int(self.at % 1 * 1000):03d}"
+        return f"{clock} attempt {self.attempt}: {self.phase.value}{' ' + self.detail if self.detail else ''}"
+
+
+class Child:
+    """A named place under a supervisor. Its reference and its mailbox survive restarts."""
+
+    def __init__(self, system: "ActorSystem", spec: ChildSpec, parent: "Child | None") -> None:
+        self.system = system
+        self.spec = spec
+        self.parent = parent
+        self.path: str = f"{parent.path if parent else ''}/{spec.name}"
+        self.mailbox = Mailbox(self.path, spec.mailbox_limit)
+        self.ref = ActorRef(self)
+        self.kids: dict[str, Child] = {}  # in start order; they outlive the incarnations of their supervisor
+        self.cell: Cell | None = None
+        self.attempt = 0
+        self.phase = Phase.WAITING
+        self.since = time.monotonic()
+        self.last_exit: ExitReason | None = None
+        self.outcome: ExitReason | None = None  # set while the child is over
+        self.was_ready = False  # since it was added, or started again by hand
+        self.story: deque[Transition] = deque(maxlen=STORY_LENGTH)
+        self._waiters: dict[asyncio.Future[None], Callable[[], bool]] = {}
+
+    def enter(self, phase: Phase, detail: str = "") -> None:
+        """Note a transition and wake whoever waits for it."""
+        if phase is not self.phase or not self.story:
+            self.story.append(Transition(time.time(), self.attempt, phase, detail))
+        self.phase = phase
+        self.since = time.monotonic()
+        if phase is Phase.RUNNING:
+            self.was_ready = True
+        self._wake()
+
+    def end(self, reason: ExitReason) -> None:
+        """The child is over: nobody waits for it any longer than now, and so for all below it."""
+        if self.outcome is None:
+            self.outcome = reason
+            lost = self.mailbox.close(self.stopped_error)
+            if lost:
+                sample = type(lost[0]).__name__
+                self.system.publish(DeadLetter(path=self.path, count=len(lost), sample=sample))
+        for kid in self.kids.values():
+            if not kid.phase.over:
+                kid.enter(Phase.STOPPED, "with its supervisor")
+            kid.end(kid.last_exit or ExitReason.shutdown("its supervisor is over"))
+        self._wake()
+
+    def revive(self, spec: ChildSpec) -> None:
+        """The child is to be started (again): its reference holds once more."""
+        self.spec = spec
+        if self.outcome is not None:
+            self.outcome = None
+            self.was_ready = False
+            self.mailbox.reopen()
+
+    def stopped_error(self) -> ActorStopped:
+        """What senders and waiters are told once the child is over."""
+        reason = self.outcome or self.last_exit or ExitReason.shutdown()
+        return (ActorStopped if self.was_ready else FailedToStart)(self.path, reason, tuple(self.story))
+
+    async def ready(self, timeout: float | None) -> None:
+        """See ActorRef.ready."""
+        await self._until(lambda: self.phase is Phase.RUNNING or self.outcome is not None, "ready", timeout)
+        if self.outcome is not None:
+            raise self.stopped_error()
+
+    async def ready_again(self, attempt: int) -> None:
+        """Until an incarnation later than `attempt` runs."""
+
+        def there() -> bool:
+            return self.outcome is not None or (self.phase is Phase.RUNNING and self.attempt > attempt)
+
+        await self._until(there, "ready again", None)
+        if self.outcome is not None:
+            raise self.stopped_error()
+
+    async def terminated(self, timeout: float | None) -> ExitReason:
+        """See ActorRef.terminated."""
+        await self._until(lambda: self.outcome is not None, "over", timeout)
+        # A child that is started again by hand in the very turn in which it ended: its last exit is what was meant.
+        return self.outcome or self.last_exit or ExitReason.shutdown()
+
+    async def _until(self, condition: Callable[[], bool], awaited: str, timeout: float | None) -> None:
+        if condition():
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters[future] = condition
+        deadlines: Deadlines = self.system.deadlines
+
+        def too_late() -> None:
+            if not future.done():
+                future.set_exception(WaitTimeout(self.path, awaited, timeout or 0.0, self.phase.value))
+
+        deadline = None if timeout is None else deadlines.after(timeout, too_late)
+        try:
+            await future  # without a timeout: a supervisor's start deadlines, graces and intensities bound it
+        finally:
+            self._waiters.pop(future, None)
+            if deadline is not None:
+                deadline.cancel()
+
+    def _wake(self) -> None:
+        for future, condition in tuple(self._waiters.items()):
+            if condition() and not future.done():
+                future.set_result(None)

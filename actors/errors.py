@@ -1,0 +1,145 @@
+"""The errors of the kernel.
+
+ActorError
+├── ActorStopped        the actor is over: whatever was sent will not be handled
+│   └── FailedToStart   it never came to run
+├── ActorCrashed        the actor crashed while it handled this very message
+├── AskTimeout          no answer within the deadline (also a TimeoutError)
+├── WaitTimeout         not ready, or not over, within the deadline (also a TimeoutError)
+├── AskSelf             an actor asked itself and would have waited for ever
+├── MailboxFull         no room, and the caller would not or must not wait
+├── NotSupervisor       children were to be started under an actor that has none
+├── NameTaken           a sibling of that name is alive
+├── UnknownActor        no actor at that path
+├── SystemClosed        the actor system is not open
+├── EventsOverflow      a lossless subscriber fell behind its limit
+└── InternalError       the kernel is wrong: please report it
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ssasync.actors.exit_reason import ExitReason
+
+if TYPE_CHECKING:
+    from ssasync.actors.child import Transition
+
+
+def _told(story: "Sequence[Transition]", last: int = 5) -> str:
+    """The last lines of a story, or nothing."""
+    return "".join(f"\n  {line}" for line in story[-last:])
+
+
+class ActorError(Exception):
+    """Whatever the kernel complains about."""
+
+
+class ActorStopped(ActorError):
+    """The actor is over. Look at `reason` for why, at `story` for how it came to that."""
+
+    def __init__(self, path: str, reason: ExitReason, story: "Sequence[Transition]" = ()) -> None:
+        self.path, self.reason, self.story = path, reason, tuple(story)
+        super().__init__(self._text())
+        self.__cause__ = reason.exception
+
+    def _text(self) -> str:
+        return f"{self.path} is over: {self.reason}. Start it again, or watch `terminated()`.{_told(self.story)}"
+
+
+class FailedToStart(ActorStopped):
+    """The actor ended, for good, before it ever was ready."""
+
+    def _text(self) -> str:
+        return f"{self.path} failed to start: {self.reason}.{_told(self.story)}"
+
+
+class ActorCrashed(ActorError):
+    """The actor crashed while it handled the message; the message is not repeated."""
+
+    def __init__(self, path: str, attempt: int, reason: ExitReason) -> None:
+        self.path, self.attempt, self.reason = path, attempt, reason
+        super().__init__(
+            f"{path} (attempt {attempt}) crashed on this message: {reason}. The message will not be repeated."
+        )
+        self.__cause__ = reason.exception
+
+
+class AskTimeout(ActorError, TimeoutError):
+    """No answer in time. The message was dropped if it was still queued; its handler was cancelled if it ran."""
+
+    def __init__(self, path: str, message: object, timeout: float, running: bool) -> None:
+        self.path, self.timeout = path, timeout
+        where = "its handler was cancelled" if running else "it was still queued and was dropped"
+        super().__init__(
+            f"{path} did not answer {type(message).__name__} within {timeout:g} s; {where}. Give ask(timeout=) more, "
+            f"or see tree() for what the actor does."
+        )
+
+
+class WaitTimeout(ActorError, TimeoutError):
+    """The actor did not become ready, or did not end, in time."""
+
+    def __init__(self, path: str, awaited: str, timeout: float, state: str) -> None:
+        self.path, self.timeout = path, timeout
+        super().__init__(f"{path} was not {awaited} within {timeout:g} s: it is {state}")
+
+
+class AskSelf(ActorError):
+    """An actor waited for itself: no message is handled before the present one is done."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} asked itself while handling a message: call the method directly, or tell")
+
+
+class MailboxFull(ActorError):
+    """The mailbox holds as many messages as it may."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        self.path, self.limit = path, limit
+        super().__init__(
+            f"the mailbox of {path} holds its limit of {limit} messages: await tell(), or raise ChildSpec.mailbox_limit"
+        )
+
+
+class NotSupervisor(ActorError):
+    """Only supervisors have children."""
+
+    def __init__(self, path: str, kind: str) -> None:
+        self.path = path
+        super().__init__(f"{path} is {kind}, which is no Supervisor and has no children")
+
+
+class NameTaken(ActorError):
+    """A living child has that name already."""
+
+    def __init__(self, path: str, state: str) -> None:
+        self.path = path
+        super().__init__(f"{path} exists already and is {state}: stop it first, or choose another name")
+
+
+class UnknownActor(ActorError):
+    """There is no such actor."""
+
+    def __init__(self, path: str, siblings: Sequence[str]) -> None:
+        self.path = path
+        super().__init__(f"there is no actor {path}; its supervisor has {', '.join(siblings) or 'no children'}")
+
+
+class SystemClosed(ActorError):
+    """The system was not opened yet, or is being closed."""
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(f"actor system {name!r} is {state}: use it inside `async with`, or between open() and close()")
+
+
+class EventsOverflow(ActorError):
+    """A lossless subscription ended, since its reader did not keep up: nothing is missed in silence."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"more than {limit} events waited: read faster, or give events(limit=) more")
+
+
+class InternalError(ActorError):
+    """The kernel broke one of its own rules. Please report it."""

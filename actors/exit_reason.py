@@ -1,0 +1,67 @@
+"""Why one incarnation of an actor ended: a kind, and who is to blame for it."""
+
+import asyncio
+import enum
+from dataclasses import dataclass, field
+
+
+class Blame(enum.Enum):
+    """Whose doing an exit was; restart budgets are counted apart by it."""
+
+    APPLICATION = "application"
+    INFRASTRUCTURE = "infrastructure"
+    REQUESTED = "requested"
+
+
+#: The kinds the kernel itself uses. Other folders declare further ones as plain words ("time_limit", "node_failure").
+NORMAL = "normal"
+SHUTDOWN = "shutdown"
+EXCEPTION = "exception"
+EXIT_CODE = "exit_code"
+SIGNAL = "signal"
+LOST = "lost"
+CANCELLED = "cancelled"
+START_TIMEOUT = "start_timeout"
+STUCK = "stuck"
+GAVE_UP = "gave_up"
+
+
+@dataclass(frozen=True)
+class ExitReason:
+    """The end of one incarnation.
+
+    kind: one word; `normal` and `shutdown` are no failures, everything else is.
+    detail: text for people: the message of an exception, the last lines of stderr.
+    exception: what was raised, if anything was; an ExceptionGroup where there were several. Not compared.
+    """
+
+    kind: str
+    blame: Blame
+    detail: str = ""
+    exception: BaseException | None = field(default=None, compare=False)
+
+    @property
+    def failed(self) -> bool:
+        """True unless the incarnation ended by itself without complaint or was asked to end."""
+        return self.kind not in (NORMAL, SHUTDOWN)
+
+    @classmethod
+    def normal(cls, detail: str = "") -> "ExitReason":
+        """The actor had done its work."""
+        return cls(NORMAL, Blame.APPLICATION, detail)
+
+    @classmethod
+    def shutdown(cls, detail: str = "") -> "ExitReason":
+        """Somebody asked for the end."""
+        return cls(SHUTDOWN, Blame.REQUESTED, detail)
+
+    @classmethod
+    def from_exception(cls, error: BaseException) -> "ExitReason":
+        """A crash. A cancellation that nobody asked the actor for is one too, of its own kind."""
+        if isinstance(error, asyncio.CancelledError):
+            detail = "a future or task the actor awaited was cancelled by somebody else than its supervisor"
+            return cls(CANCELLED, Blame.APPLICATION, detail, error)
+        return cls(EXCEPTION, Blame.APPLICATION, f"{type(error).__name__}: {error}", error)
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.detail})" if self.detail else self.kind

@@ -1,0 +1,101 @@
+"""The only thing an actor knows of another: a reference, which names a child and not one of its incarnations."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ssasync.actors.errors import AskSelf, AskTimeout, MailboxFull
+from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.mailbox import Ask
+
+if TYPE_CHECKING:
+    from ssasync.actors.child import Child, Transition
+
+
+class ActorRef:
+    """Names a child. It, and what is queued behind it, survive the restarts of that child."""
+
+    __slots__ = ("_child",)
+
+    def __init__(self, child: "Child") -> None:
+        self._child = child
+
+    @property
+    def path(self) -> str:
+        """Where the child stands in the tree, such as `/demo/members/member_0`."""
+        return self._child.path
+
+    async def tell(self, message: Any) -> None:
+        """Send `message`; returns once it is queued, which takes as long as the mailbox is full.
+
+        Messages of one sender are handled in the order they were sent. Cancelled while it waits for room, the message
+        is not sent. Raises ActorStopped if the child is over, MailboxFull if an actor would wait for room in its own
+        mailbox.
+        """
+        mailbox = self._child.mailbox
+        if not mailbox.offer(message):
+            if self._is_self():
+                raise MailboxFull(self.path, self._child.spec.mailbox_limit)
+            await mailbox.put(message)
+
+    def tell_nowait(self, message: Any) -> None:
+        """Send `message` without waiting. Raises MailboxFull, or ActorStopped if the child is over."""
+        self._child.mailbox.put_nowait(message)
+
+    async def ask(self, message: Any, *, timeout: float = 60.0) -> Any:
+        """Send `message` and return what `receive` returns for it.
+
+        Cancelled, or after `timeout` seconds, the queued message is dropped, or its handler is cancelled if it runs;
+        the actor lives on. Raises ActorCrashed (it crashed on this message), ActorStopped (it is over), AskTimeout,
+        AskSelf (an actor asked itself from within a handler).
+        """
+        if self._is_self():
+            raise AskSelf(self.path)
+        child = self._child
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        ask = Ask(message, reply)
+        child.mailbox.put_ask(ask)
+
+        def expire() -> None:
+            if not reply.done():
+                reply.set_exception(AskTimeout(child.path, message, timeout, running=ask.scope is not None))
+                self._give_up(ask)
+
+        deadline = child.system.deadlines.after(timeout, expire)
+        try:
+            return await reply
+        except asyncio.CancelledError:
+            if not reply.done() or reply.cancelled():
+                self._give_up(ask)
+            else:
+                reply.exception()  # seen: it came in the very turn in which the caller was cancelled
+            raise
+        finally:
+            deadline.cancel()
+
+    async def ready(self, timeout: float | None = None) -> None:
+        """Until the child runs, at once if it does.
+
+        Raises FailedToStart (it is over and never ran; with its story), ActorStopped (it ran and is over), WaitTimeout.
+        """
+        await self._child.ready(timeout)
+
+    async def terminated(self, timeout: float | None = None) -> ExitReason:
+        """Until the child is over and not to be restarted; returns its last exit. Raises WaitTimeout."""
+        return await self._child.terminated(timeout)
+
+    def story(self) -> "tuple[Transition, ...]":
+        """The last transitions of the child, oldest first."""
+        return tuple(self._child.story)
+
+    def __repr__(self) -> str:
+        return f"ActorRef({self.path})"
+
+    def _is_self(self) -> bool:
+        cell = self._child.cell
+        return cell is not None and cell.task is asyncio.current_task()
+
+    def _give_up(self, ask: Ask) -> None:
+        if ask.scope is not None:
+            ask.scope.cancel()
+        else:
+            self._child.mailbox.drop(ask)

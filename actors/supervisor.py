@@ -1,0 +1,313 @@
+"""The actor that obeys the machine in supervisor_state.py."""
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ssasync.actors.actor import Actor
+from ssasync.actors.cell import Cell, CellExited, CellStarted
+from ssasync.actors.child import Child, Phase
+from ssasync.actors.child_spec import ChildSpec, Strategy
+from ssasync.actors.errors import ActorStopped, InternalError, NameTaken, NotSupervisor, UnknownActor
+from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped, DeadLetter
+from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.restart_policy import RestartPolicy
+from ssasync.actors.supervisor_state import (
+    Added,
+    Begin,
+    Event,
+    Exited,
+    Fate,
+    Finish,
+    Forget,
+    Instruction,
+    Note,
+    Quiesce,
+    RestartAsked,
+    Shutdown,
+    Start,
+    Started,
+    Stop,
+    StopAsked,
+    SupervisorState,
+    TimeUp,
+    Wake,
+)
+
+if TYPE_CHECKING:
+    from ssasync.actors.reference import ActorRef
+
+log = logging.getLogger("ssasync.actors")
+
+_PHASE_AFTER = {Fate.STOPPED: Phase.STOPPED, Fate.ENDED: Phase.ENDED, Fate.GAVE_UP: Phase.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorStatistics:
+    """children: known now, by phase name. restarts: of all children, by this incarnation of the supervisor."""
+
+    children: dict[str, int]
+    restarts: int
+
+
+class Supervisor(Actor):
+    """Starts, watches, restarts and stops children. May be derived from; `started` runs before the children's.
+
+    children: started in order, each when the one before it is ready. It is ready itself when all of them are.
+    strategy: whom the crash of a child takes along.
+    ordered: stop children one after the other, in reverse start order. False for pools of peers, whose members start
+    and stop all at once.
+    escalate: a permanent or transient child whose restarts are used up makes the supervisor stop all others and fail
+    with kind `gave_up`, for its parent to decide. False: the child is marked as failed and its siblings go on.
+    policy: budgets over all children together, as OTP has them; None leaves it to each child's own. Its backoff is not
+    used.
+    """
+
+    def __init__(
+        self,
+        children: Sequence[ChildSpec] = (),
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        ordered: bool = True,
+        escalate: bool = True,
+        policy: RestartPolicy | None = None,
+    ) -> None:
+        self._static = tuple(children)
+        self._children_state = SupervisorState(
+            strategy=strategy, ordered=ordered, escalate=escalate, policy=policy, draw=random.random
+        )
+        self._ordered = ordered
+
+    async def receive(self, message: Any) -> Any:
+        """A supervisor that crashed on a stray message would take its children along: it is a dead letter instead."""
+        self.publish(DeadLetter(path=self.ref.path, count=1, sample=type(message).__name__))
+
+    def kill(self) -> None:
+        """Kill all that is below, and start nothing any more."""
+        self._children_state.handle(Quiesce(), 0.0)
+        for kid in reversed(tuple(self._inside.child.kids.values())):
+            if kid.cell is not None:
+                kid.cell.kill()
+
+    def start_child_nowait(self, spec: ChildSpec) -> "ActorRef":
+        """Add a child; it is not ready yet. A child of that name that is over is replaced.
+
+        Raises NameTaken, or ActorStopped if this supervisor is on its way down.
+        """
+        return self._adopt(spec, in_line=False).ref
+
+    async def stop_child(self, name: str) -> ExitReason:
+        """Stop a child for good, within its grace; returns its exit. Raises UnknownActor."""
+        kid = self._kid(name)
+        self._inside.child.mailbox.post(StopAsked(name))
+        return await kid.terminated(None)  # bounded by the grace
+
+    async def restart_child(self, name: str) -> "ActorRef":
+        """Stop a child if it lives, and start it (again); returns when it is ready. Counts as no restart."""
+        kid = self._kid(name)
+        before = kid.attempt
+        kid.revive(kid.spec)
+        self._inside.child.mailbox.post(RestartAsked(name))
+        await kid.ready_again(before)
+        return kid.ref
+
+    def statistics(self) -> SupervisorStatistics:
+        """How the children stand."""
+        known = self._children_state.children.values()
+        phases: dict[str, int] = {}
+        for child in known:
+            phases[child.phase.value] = phases.get(child.phase.value, 0) + 1
+        return SupervisorStatistics(phases, sum(child.restarts for child in known))
+
+    # What the cell calls.
+
+    def _bind(self, cell: Cell) -> None:
+        super()._bind(cell)
+        # Reports of the children of an earlier incarnation: those children are over, or given up.
+        cell.child.mailbox.lane.clear()
+        for spec in self._static:
+            self._adopt(spec, in_line=True)
+
+    def _begin(self) -> None:
+        kids = self._inside.child.kids
+        for name in [name for name in kids if name not in self._children_state.children]:
+            # As in OTP, children that were added later do not come back with a restarted supervisor.
+            kid = kids.pop(name)
+            kid.enter(Phase.STOPPED, "with an earlier incarnation of its supervisor")
+            kid.end(kid.last_exit or ExitReason.shutdown("its supervisor was restarted"))
+        self._feed(Begin())
+
+    def _is_ready(self) -> bool:
+        return self._children_state.ready
+
+    def _on_lane(self, message: Any) -> None:
+        match message:
+            case CellStarted(name, attempt):
+                state = self._children_state.children.get(name)
+                self._feed(Started(name, attempt))
+                if state is not None and state.attempt == attempt and state.phase is Phase.RUNNING:
+                    kid = self._inside.child.kids[name]
+                    kid.enter(Phase.RUNNING)
+                    self.publish(ChildStarted(path=kid.path, attempt=attempt))
+            case CellExited(name, attempt, reason):
+                self._feed(Exited(name, attempt, reason))
+            case TimeUp() | StopAsked() | RestartAsked():
+                self._feed(message)
+            case _:
+                raise InternalError(f"{self.ref.path}: {message!r} on the system lane")
+
+    async def _drain(self, reason: ExitReason) -> None:
+        self._feed(Shutdown(reason))
+        mailbox = self._inside.child.mailbox
+        try:
+            while not self._children_state.finished:
+                mailbox.urgent = False
+                while mailbox.lane:
+                    self._on_lane(mailbox.lane.popleft())
+                if not self._children_state.finished:
+                    await self._inside.idle(urgent_only=True)
+        finally:
+            if not self._children_state.finished:  # cut off by the grace: do not leave anybody unasked
+                for kid in self._inside.child.kids.values():
+                    if kid.cell is not None:
+                        kid.cell.stop(ExitReason.shutdown("its supervisor ran out of grace"))
+
+    def _drain_budget(self) -> float:
+        cells = [kid.cell for kid in self._inside.child.kids.values() if kid.cell is not None and kid.phase.alive]
+        budgets = [cell.budget() for cell in cells]
+        return sum(budgets) if self._ordered else max(budgets, default=0.0)
+
+    # The machine.
+
+    def _adopt(self, spec: ChildSpec, *, in_line: bool) -> Child:
+        mine = self._inside.child
+        if self._children_state.ending:
+            raise ActorStopped(mine.path, mine.last_exit or ExitReason.shutdown("it is on its way down"))
+        kid = mine.kids.get(spec.name)
+        known = self._children_state.children.get(spec.name)
+        if kid is not None and known is not None and not known.phase.over:
+            raise NameTaken(kid.path, known.phase.value)
+        if kid is None:
+            kid = Child(mine.system, spec, mine)
+        else:
+            kid.revive(spec)
+            del mine.kids[spec.name]  # to the end of the order
+        mine.kids[spec.name] = kid
+        kid.enter(Phase.WAITING)
+        self._feed(Added(spec.name, spec.restart, spec.policy, kid.attempt, in_line))
+        return kid
+
+    def _feed(self, event: Event) -> None:
+        now = self.system.loop.time()
+        for instruction in self._children_state.handle(event, now):
+            self._obey(instruction)
+
+    def _obey(self, instruction: Instruction) -> None:
+        system, kids = self.system, self._inside.child.kids
+        match instruction:
+            case Start(name, attempt):
+                self._start(kids[name], attempt)
+            case Stop(name, attempt):
+                self._stop(kids[name])
+            case Wake(name, attempt, delay):
+                system.deadlines.after(delay, self._ring(TimeUp(name, attempt)))
+            case Note():
+                self._note(kids[instruction.name], instruction)
+            case Forget(name):
+                del kids[name]
+            case Finish(reason):
+                self.exit(reason)
+
+    def _start(self, kid: Child, attempt: int) -> None:
+        kid.revive(kid.spec)
+        kid.attempt = attempt
+        kid.cell = Cell(kid, attempt)
+        kid.enter(Phase.STARTING)
+        self.publish(ChildStarting(path=kid.path, attempt=attempt))
+        self.system._spawn(kid.cell.run, kid.path)
+
+    def _stop(self, kid: Child) -> None:
+        kid.enter(Phase.STOPPING)
+        cell, reason = kid.cell, ExitReason.shutdown()
+        if cell is None:
+            raise InternalError(f"{kid.path} is to be stopped and has no incarnation")
+        if self.system.journal is None:
+            cell.stop(reason)
+        else:
+            self.system._spawn(lambda: cell.stop_recorded(reason), f"{kid.path} (stop)")
+
+    def _ring(self, event: TimeUp) -> Callable[[], None]:
+        return lambda: self._inside.child.mailbox.post(event)
+
+    def _note(self, kid: Child, note: Note) -> None:
+        """An incarnation is over: story, events, log, and whoever waits for it."""
+        reason = note.reason or ExitReason.shutdown()
+        will_restart = note.fate is Fate.RESTARTED or (note.fate is Fate.TAKEN_DOWN and not self._children_state.ending)
+        if note.reason is not None:
+            kid.last_exit = note.reason
+        if will_restart:
+            phase = Phase.BACKOFF if note.delay > 0 else Phase.WAITING
+        else:
+            phase = _PHASE_AFTER.get(note.fate, Phase.STOPPED)
+        kid.cell = None
+        kid.enter(phase, f"after {reason}" + (f"; {note.detail}" if note.detail else ""))
+        if note.fate in (Fate.TAKEN_DOWN, Fate.STOPPED):
+            self.publish(ChildStopped(path=kid.path, attempt=note.attempt, reason=reason, will_restart=will_restart))
+        else:
+            self.publish(
+                ChildExited(
+                    path=kid.path, attempt=note.attempt, reason=reason, will_restart=will_restart, delay=note.delay
+                )
+            )
+        if note.fate is Fate.GAVE_UP:
+            story = tuple(str(line) for line in kid.story)
+            self.publish(ChildGaveUp(path=kid.path, attempt=note.attempt, reason=reason, story=story))
+        if reason.failed:
+            log.log(
+                logging.WARNING if will_restart else logging.ERROR,
+                "%s (attempt %d) ended: %s; %s",
+                kid.path,
+                note.attempt,
+                reason,
+                f"restart in {note.delay:.3g} s" if will_restart else note.detail or note.fate.value,
+                exc_info=reason.exception,
+            )
+        if note.fate in _PHASE_AFTER:
+            kid.end(reason)
+
+    def _kid(self, name: str) -> Child:
+        mine = self._inside.child
+        if name not in mine.kids:
+            raise UnknownActor(f"{mine.path}/{name}", tuple(mine.kids))
+        return mine.kids[name]
+
+
+def supervisor_of(ref: "ActorRef") -> Supervisor:
+    """The running supervisor behind a reference. Raises NotSupervisor, or ActorStopped if it does not run."""
+    child = ref._child
+    actor = child.cell.actor if child.cell is not None else None
+    if actor is None:
+        raise child.stopped_error()
+    if not isinstance(actor, Supervisor):
+        raise NotSupervisor(child.path, type(actor).__name__)
+    return actor
+
+
+async def start_child(supervisor: "ActorRef", spec: ChildSpec) -> "ActorRef":
+    """Start a child under `supervisor` and wait until it is ready. Raises FailedToStart, NameTaken, ActorStopped."""
+    await supervisor.ready()
+    ref = supervisor_of(supervisor).start_child_nowait(spec)
+    await ref.ready()
+    return ref
+
+
+async def stop_child(supervisor: "ActorRef", name: str) -> ExitReason:
+    """Stop a child of `supervisor` for good, within its grace; returns its exit. Raises UnknownActor."""
+    return await supervisor_of(supervisor).stop_child(name)
+
+
+async def restart_child(supervisor: "ActorRef", name: str) -> "ActorRef":
+    """Stop a child of `supervisor` if it lives, start it (again) and wait until it is ready. Raises UnknownActor."""
+    return await supervisor_of(supervisor).restart_child(name)

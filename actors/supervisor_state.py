@@ -1,0 +1,481 @@
+"""The decisions of a supervisor: events in, new state and instructions out. No clock, task or I/O in it.
+
+The idea: every child has a phase. An event changes phases; then `_advance` looks at what is to be done next, always in
+the same three steps: take down what must go (the last started first), then, when all of that is down, start what waits
+(the first in order first, each when those before it are ready). Group restarts and the shutdown are the same thing:
+children marked as doomed, with a different sequel. Starting is a phase, never a wait: a crash elsewhere is seen at
+once.
+
+Rejected: one coroutine a supervisor that awaits its children's starts and stops in turn (a crash of another child is
+seen only after the slowest start; a stop must break into the wait), and immutable states copied for every event (a pool
+of a hundred thousand members would copy them all).
+
+Invariants, checked after every step by tests/actors/test_supervisor_state.py: at most one incarnation a child; in an
+ordered supervisor a child is started only when all before it are ready or over; nothing is started while anything
+doomed lives; doomed children stop one at a time from the end; after `Finish` nothing is instructed any more.
+"""
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ssasync.actors.child import Phase
+from ssasync.actors.child_spec import Restart, Strategy
+from ssasync.actors.errors import InternalError
+from ssasync.actors.exit_reason import GAVE_UP, Blame, ExitReason
+from ssasync.actors.restart_policy import DEFAULT_POLICY, RestartCount, RestartPolicy
+
+# Events. `attempt` numbers an incarnation: a report of an earlier one is stale and ignored.
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The supervisor itself is up: its children may be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A child. `attempts` have been made before, under the same name; a child of that name that is over is replaced."""
+
+    name: str
+    restart: Restart = Restart.PERMANENT
+    policy: RestartPolicy = DEFAULT_POLICY
+    attempts: int = 0
+    in_line: bool = False  # started only when all before it are ready
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An incarnation is ready."""
+
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """An incarnation is over."""
+
+    name: str
+    attempt: int
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class TimeUp:
+    """The delay that a `Wake` asked for is over."""
+
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """Stop one child by hand, whatever its restart type; it stays known unless it is temporary."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartAsked:
+    """Stop one child by hand if it lives, and start it (again). Counts as no restart."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quiesce:
+    """Start nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Stop everything, then finish with `reason`."""
+
+    reason: ExitReason
+
+
+Event: TypeAlias = Begin | Added | Started | Exited | TimeUp | StopAsked | RestartAsked | Quiesce | Shutdown
+
+# Instructions.
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start an incarnation."""
+
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask an incarnation to end."""
+
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Answer with TimeUp in `delay` seconds."""
+
+    name: str
+    attempt: int
+    delay: float
+
+
+class Fate(enum.Enum):
+    """What becomes of a child after an exit."""
+
+    RESTARTED = "restarted"  # after `delay`
+    TAKEN_DOWN = "taken down"  # with its group or its supervisor, which decides what follows
+    STOPPED = "stopped"  # by hand: over
+    ENDED = "ended"  # by itself: over
+    GAVE_UP = "gave up"  # its restarts are used up: over
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An incarnation is over (or, with `reason` None, a child that had none is stopped): tell the world."""
+
+    name: str
+    attempt: int
+    reason: ExitReason | None
+    fate: Fate
+    delay: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """A temporary child is over: nobody needs to know it any longer."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """All children are down: the supervisor ends with `reason`."""
+
+    reason: ExitReason
+
+
+Instruction: TypeAlias = Start | Stop | Wake | Note | Forget | Finish
+
+
+class _Sequel(enum.Enum):
+    """What a child that is being stopped by hand does next."""
+
+    STAY = "stay"
+    START = "start"
+
+
+@dataclass(slots=True, eq=False)
+class ChildState:
+    """What the machine knows of one child."""
+
+    name: str
+    place: int
+    restart: Restart
+    count: RestartCount
+    attempt: int
+    phase: Phase = Phase.WAITING
+    in_line: bool = False
+    doomed: bool = False
+    sequel: _Sequel | None = None
+    restarts: int = 0
+
+
+@dataclass(slots=True)
+class SupervisorState:
+    """The machine. `draw` gives the luck of the backoff's jitter, uniform in [0, 1).
+
+    strategy: whom a crash takes along. ordered: stop one after the other, in reverse; False: children are peers, which
+    start and stop together. escalate: a permanent or transient child that gave up makes the supervisor fail; False: it
+    is marked as failed and its siblings go on. policy: budgets over all children together, besides each child's own.
+    """
+
+    strategy: Strategy
+    ordered: bool
+    escalate: bool
+    policy: RestartPolicy | None
+    draw: Callable[[], float]
+    children: dict[str, ChildState] = field(default_factory=dict)
+    finished: bool = False
+    _begun: bool = False
+    _quiet: bool = False
+    _ending: ExitReason | None = None
+    _held_by: ChildState | None = None  # a group waits for the backoff of the child that took it down
+    _doomed: list[ChildState] = field(default_factory=list)
+    _waiting: dict[str, ChildState] = field(default_factory=dict)
+    _places: int = 0
+    _total: RestartCount | None = None
+    _out: list[Instruction] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.policy is not None:
+            self._total = RestartCount(self.policy)
+
+    def handle(self, event: Event, now: float) -> list[Instruction]:
+        """Take one event at time `now` (any monotonic clock); returns what to do, in order."""
+        self._out = []
+        if self.finished:
+            return self._out
+        match event:
+            case Begin():
+                self._begun = True
+            case Added():
+                self._add(event)
+            case Started(name, attempt):
+                self._started(name, attempt)
+            case Exited(name, attempt, reason):
+                self._exited(name, attempt, reason, now)
+            case TimeUp(name, attempt):
+                self._time_up(name, attempt)
+            case StopAsked(name):
+                self._stop_by_hand(name, _Sequel.STAY)
+            case RestartAsked(name):
+                self._stop_by_hand(name, _Sequel.START)
+            case Quiesce():
+                self._quiet = True
+            case Shutdown(reason):
+                self._shut_down(reason)
+        self._advance()
+        return self._out
+
+    @property
+    def ending(self) -> bool:
+        """The supervisor is on its way down, or finished: no child is accepted."""
+        return self._ending is not None
+
+    @property
+    def ready(self) -> bool:
+        """All children were started, ended or failed: none is on its way up."""
+        coming_up = (Phase.WAITING, Phase.STARTING, Phase.BACKOFF)
+        return self._begun and not any(child.phase in coming_up for child in self.children.values())
+
+    # Events.
+
+    def _add(self, event: Added) -> None:
+        known = self.children.get(event.name)
+        if known is not None and not known.phase.over:
+            raise InternalError(f"child {event.name!r} was added while it is {known.phase.value}")
+        self.children.pop(event.name, None)  # it moves to the end of the start order
+        child = ChildState(event.name, self._places, event.restart, RestartCount(event.policy), event.attempts)
+        self._places += 1
+        self.children[event.name] = child
+        if self._ending is not None:
+            child.phase = Phase.STOPPED
+            self._out.append(Note(child.name, child.attempt, None, Fate.TAKEN_DOWN))
+        else:
+            self._line_up(child, in_line=self.ordered and (event.in_line or self.strategy is not Strategy.ONE_FOR_ONE))
+
+    def _started(self, name: str, attempt: int) -> None:
+        child = self._current(name, attempt)
+        if child is not None and child.phase is Phase.STARTING:
+            child.phase = Phase.RUNNING
+
+    def _exited(self, name: str, attempt: int, reason: ExitReason, now: float) -> None:
+        child = self._current(name, attempt)
+        if child is None or not child.phase.alive:
+            return
+        if child.doomed:
+            self._taken_down(child, reason)
+        elif child.phase is Phase.STOPPING:
+            self._stopped_by_hand(child, reason)
+        elif not _is_restarted(child.restart, reason):
+            self._over(child, Phase.ENDED, reason, Fate.ENDED)
+        else:
+            self._restart(child, reason, now)
+
+    def _taken_down(self, child: ChildState, reason: ExitReason) -> None:
+        child.doomed = False
+        stays_down = self._ending is not None or child.sequel is _Sequel.STAY
+        if child.restart is Restart.TEMPORARY or (stays_down and self._ending is None):
+            self._over(child, Phase.STOPPED, reason, Fate.STOPPED)
+            return
+        self._out.append(Note(child.name, child.attempt, reason, Fate.TAKEN_DOWN))
+        if stays_down:
+            child.phase = Phase.STOPPED
+        else:
+            child.sequel = None
+            self._line_up(child, in_line=self.ordered)
+
+    def _stopped_by_hand(self, child: ChildState, reason: ExitReason) -> None:
+        sequel, child.sequel = child.sequel, None
+        if sequel is _Sequel.START:
+            self._out.append(Note(child.name, child.attempt, reason, Fate.RESTARTED))
+            self._line_up(child, in_line=False)
+        else:
+            self._over(child, Phase.STOPPED, reason, Fate.STOPPED)
+
+    def _restart(self, child: ChildState, reason: ExitReason, now: float) -> None:
+        """OTP's restart: within the budgets by the strategy, else the child, or the supervisor, gives up."""
+        for count in (child.count, self._total):
+            if count is not None and not count.allows(reason, now):
+                self._give_up(child, reason, f"used up {count.policy.budget(reason)}")
+                return
+        recent = child.count.add(reason, now)
+        if self._total is not None:
+            self._total.add(reason, now)
+        child.restarts += 1
+        delay = child.count.policy.backoff.delay(recent, self.draw())
+        self._out.append(Note(child.name, child.attempt, reason, Fate.RESTARTED, delay))
+        if self.strategy is not Strategy.ONE_FOR_ONE:
+            self._doom_group(child)
+        if delay > 0:
+            child.phase = Phase.BACKOFF
+            self._out.append(Wake(child.name, child.attempt, delay))
+            if self.strategy is not Strategy.ONE_FOR_ONE:
+                self._held_by = child
+        else:
+            self._line_up(child, in_line=self.ordered and self.strategy is not Strategy.ONE_FOR_ONE)
+
+    def _give_up(self, child: ChildState, reason: ExitReason, detail: str) -> None:
+        self._over(child, Phase.FAILED, reason, Fate.GAVE_UP, detail)
+        if self.escalate:
+            blame = reason.blame if reason.blame is Blame.INFRASTRUCTURE else Blame.APPLICATION
+            text = f"child {child.name!r} {detail}; its last exit: {reason}"
+            self._shut_down(ExitReason(GAVE_UP, blame, text, reason.exception))
+
+    def _time_up(self, name: str, attempt: int) -> None:
+        child = self._current(name, attempt)
+        if child is None or child.phase is not Phase.BACKOFF:
+            return
+        if self._held_by is child:
+            self._held_by = None
+        self._line_up(child, in_line=self.ordered and self.strategy is not Strategy.ONE_FOR_ONE)
+
+    def _stop_by_hand(self, name: str, sequel: _Sequel) -> None:
+        child = self.children.get(name)
+        if child is None or self._ending is not None:
+            return  # a temporary child that was over before the wish arrived, or all go down anyway
+        if child.phase.alive:
+            child.sequel = sequel
+            if child.phase is not Phase.STOPPING and not child.doomed:
+                self._stop(child)
+            return
+        if self._held_by is child:
+            self._held_by = None
+        if sequel is _Sequel.START:
+            self._line_up(child, in_line=False)
+        elif not child.phase.over:
+            self._over(child, Phase.STOPPED, None, Fate.STOPPED)
+
+    def _shut_down(self, reason: ExitReason) -> None:
+        if self._ending is not None:
+            return
+        self._ending = reason
+        self._held_by = None
+        self._doom(self.children.values())
+
+    # Groups.
+
+    def _doom_group(self, origin: ChildState) -> None:
+        """Mark those whom the crash of `origin` takes along. As in OTP, even those that had ended come up again."""
+        everybody = self.strategy is Strategy.ONE_FOR_ALL
+        group = [c for c in self.children.values() if c is not origin and (everybody or c.place > origin.place)]
+        self._held_by = None
+        self._doom(child for child in group if child.phase is not Phase.FAILED)
+
+    def _doom(self, group: Iterable[ChildState]) -> None:
+        """Mark children to be taken down. Those without an incarnation are down already."""
+        for child in list(group):
+            if child.phase.alive:
+                child.doomed = True
+            elif self._ending is not None:
+                if not child.phase.over:
+                    self._waiting.pop(child.name, None)
+                    child.phase = Phase.STOPPED
+                    self._out.append(Note(child.name, child.attempt, None, Fate.TAKEN_DOWN))
+            elif child.restart is not Restart.TEMPORARY:
+                self._line_up(child, in_line=self.ordered)
+        self._doomed = [child for child in self.children.values() if child.doomed]
+
+    # What is to be done next.
+
+    def _advance(self) -> None:
+        if self._take_down() or self.finished:
+            return
+        if self._ending is not None:
+            self.finished = True
+            self._out.append(Finish(self._ending))
+            return
+        if self._begun and self._held_by is None and not self._quiet:
+            self._start_waiting()
+
+    def _take_down(self) -> bool:
+        """Stop what is doomed; True while any of it lives."""
+        if self.ordered:
+            while self._doomed and not self._doomed[-1].doomed:
+                self._doomed.pop()
+            if self._doomed:
+                self._stop(self._doomed[-1])
+            return bool(self._doomed)
+        alive = [child for child in self._doomed if child.doomed]
+        self._doomed = alive
+        for child in alive:
+            self._stop(child)
+        return bool(alive)
+
+    def _start_waiting(self) -> None:
+        if not self._waiting:
+            return
+        for child in [child for child in self._waiting.values() if not child.in_line]:
+            self._start(child)
+        while self._waiting:
+            first = min(self._waiting.values(), key=lambda child: child.place)
+            if not self._is_its_turn(first):
+                return
+            self._start(first)
+
+    def _is_its_turn(self, child: ChildState) -> bool:
+        """All before it are ready, or over."""
+        for other in self.children.values():
+            if other is child:
+                return True
+            if other.phase is not Phase.RUNNING and not other.phase.over:
+                return False
+        return True
+
+    # Phases.
+
+    def _line_up(self, child: ChildState, *, in_line: bool) -> None:
+        child.phase = Phase.WAITING
+        child.doomed = False
+        child.in_line = in_line
+        self._waiting[child.name] = child
+
+    def _start(self, child: ChildState) -> None:
+        del self._waiting[child.name]
+        child.phase = Phase.STARTING
+        child.attempt += 1
+        self._out.append(Start(child.name, child.attempt))
+
+    def _stop(self, child: ChildState) -> None:
+        if child.phase is not Phase.STOPPING:
+            child.phase = Phase.STOPPING
+            self._out.append(Stop(child.name, child.attempt))
+
+    def _over(self, child: ChildState, phase: Phase, reason: ExitReason | None, fate: Fate, detail: str = "") -> None:
+        child.phase = phase
+        child.doomed = False
+        child.sequel = None
+        self._waiting.pop(child.name, None)
+        self._out.append(Note(child.name, child.attempt, reason, fate, detail=detail))
+        if child.restart is Restart.TEMPORARY:
+            del self.children[child.name]
+            self._out.append(Forget(child.name))
+
+    def _current(self, name: str, attempt: int) -> ChildState | None:
+        child = self.children.get(name)
+        return child if child is not None and child.attempt == attempt else None
+
+
+def _is_restarted(restart: Restart, reason: ExitReason) -> bool:
+    """OTP design principles, Supervisor Behaviour, Child Specification: permanent, transient, temporary."""
+    if restart is Restart.TRANSIENT:
+        return reason.failed and reason.blame is not Blame.REQUESTED
+    return restart is Restart.PERMANENT

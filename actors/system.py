@@ -1,0 +1,324 @@
+"""The actor system: one host task in which everything runs, and the root supervisor.
+
+A task group must be left by the task that entered it, but systems are opened in one notebook cell, fixture or task and
+closed in another. So one task of our own enters the root group and lives as long as the system; whoever opens, starts,
+stops or closes only talks to it. This is the one file that calls create_task.
+
+Cancellation from outside arrives in two ways: at the task that is inside `async with` (Ctrl-C, a timeout), whose
+`close()` then runs inside a shield; or at the host itself (asyncio.run() ends with an open system and cancels all
+tasks). Both lead to the same ordered shutdown; a second one kills.
+"""
+
+import asyncio
+import atexit
+import enum
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+
+from ssasync.actors.cell import Cell, CellExited, CellStarted
+from ssasync.actors.child import Child, Phase
+from ssasync.actors.child_spec import ChildSpec, Restart
+from ssasync.actors.deadlines import Deadlines
+from ssasync.actors.errors import InternalError, SystemClosed, UnknownActor
+from ssasync.actors.event_bus import BusStatistics, EventBus, Subscription
+from ssasync.actors.events import Event
+from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.journal import Journal
+from ssasync.actors.reference import ActorRef
+from ssasync.actors.supervisor import Supervisor, start_child, stop_child, supervisor_of
+from ssasync.actors.tree import TreeNode, tree_of
+
+log = logging.getLogger("ssasync.actors")
+
+
+class _State(enum.Enum):
+    NEW = "not opened yet"
+    OPEN = "open"
+    CLOSING = "being closed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStatistics:
+    """incarnations: tasks of actors now. abandoned: those of them that would not end. deadlines: pending now."""
+
+    incarnations: int
+    abandoned: int
+    deadlines: int
+    bus: BusStatistics
+
+
+class ActorSystem:
+    """A supervision tree and what it stands on; use it as `async with`, or with `open()` and `close()`.
+
+    name: becomes the first part of all paths. journal: is told every start and stop before it happens.
+    One system belongs to one event loop. It restarts the children given to it by their own policies; one that gave up
+    is marked as failed and the others go on.
+    """
+
+    def __init__(self, name: str, *, journal: Journal | None = None) -> None:
+        self.name = name
+        self.journal = journal
+        self._state = _State.NEW
+        self._bus = EventBus()
+        spec = ChildSpec(name, lambda: Supervisor(escalate=False), restart=Restart.TEMPORARY)
+        self._root = Child(self, spec, None)
+        self._cells: set[Cell] = set()
+        self._abandoned: set[Cell] = set()
+        self._to_spawn: deque[tuple[Callable[[], Coroutine[Any, Any, None]], str]] = deque()
+        self._host_task: asyncio.Task[None] | None = None
+        self._host_waiter: asyncio.Future[None] | None = None
+        self._opened: asyncio.Future[None] | None = None
+        self._over: asyncio.Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadlines: Deadlines | None = None
+
+    # Opening and closing.
+
+    async def open(self) -> None:
+        """Start the host task and the root supervisor in the running loop. Raises SystemClosed if it ever was open."""
+        if self._state is not _State.NEW:
+            raise SystemClosed(self.name, self._state.value)
+        self._state = _State.OPEN
+        self._loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines(self._loop)
+        self._opened, self._over = self._loop.create_future(), self._loop.create_future()
+        atexit.register(self.kill_now)
+        self._host_task = self._loop.create_task(self._host(), name=f"actor system {self.name}")
+        try:
+            await asyncio.wait({self._opened, self._host_task}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop everything in reverse start order, each within its grace; may be called from any task of the loop.
+
+        Cancelled meanwhile, it kills all processes, finishes, and raises the cancellation then.
+        """
+        if self._state is _State.NEW:
+            self._state = _State.CLOSED
+        host, over = self._host_task, self._over
+        if host is None or over is None:
+            return
+        self._begin_close()
+        cancelled: asyncio.CancelledError | None = None
+        with anyio.CancelScope(shield=True):
+            while not (host.done() or (over.done() and self._abandoned)):
+                # No deadline here: the graces of all actors are deadlines, and past them the system goes on without.
+                awaited: set[asyncio.Future[None]] = {host} if over.done() else {host, over}
+                try:
+                    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                except asyncio.CancelledError as error:
+                    cancelled = error
+                    self.kill_now()
+        if cancelled is not None:
+            raise cancelled
+        if host.done() and not host.cancelled() and (failure := host.exception()) is not None:
+            raise InternalError(f"the host of actor system {self.name!r} failed: {failure!r}") from failure
+
+    def kill_now(self) -> None:
+        """Call `Actor.kill` of all actors at once, start nothing any more, and begin to close.
+
+        For a second interrupt; also called at exit, if the loop was closed before the system.
+        """
+        for cell in (self._root.cell, *self._abandoned):
+            if cell is not None:
+                cell.kill()
+        if self._loop is not None and self._loop.is_running():
+            self._begin_close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # Children.
+
+    @property
+    def root(self) -> ActorRef:
+        """The root supervisor."""
+        return self._root.ref
+
+    async def start_child(self, spec: ChildSpec, *, parent: ActorRef | None = None) -> ActorRef:
+        """Start a child of `parent` (default: the root) and wait until it is ready.
+
+        How long that may take is bounded by its start_timeout and restart policy. If the caller is cancelled meanwhile,
+        the child stays. Raises FailedToStart (with its story), NameTaken, SystemClosed, and, for another parent,
+        ActorStopped and NotSupervisor.
+        """
+        self._check_open()
+        return await start_child(parent or self.root, spec)
+
+    def start_child_nowait(self, spec: ChildSpec, *, parent: ActorRef | None = None) -> ActorRef:
+        """Add a child without waiting; `await ref.ready()` tells when it runs. Raises as `start_child`."""
+        self._check_open()
+        return supervisor_of(parent or self.root).start_child_nowait(spec)
+
+    async def stop_child(self, name: str, *, parent: ActorRef | None = None) -> ExitReason:
+        """Stop a child for good, within its grace; returns its exit. Raises UnknownActor, SystemClosed."""
+        self._check_open()
+        return await stop_child(parent or self.root, name)
+
+    def lookup(self, path: str) -> ActorRef:
+        """The reference of the actor at `path`, alive or not. Raises UnknownActor."""
+        child, at = self._root, ""
+        first, *rest = path.strip("/").split("/")
+        if first != self.name:
+            raise UnknownActor(path, (self._root.path,))
+        for name in rest:
+            at = child.path
+            if name not in child.kids:
+                raise UnknownActor(f"{at}/{name}", tuple(child.kids))
+            child = child.kids[name]
+        return child.ref
+
+    # Watching.
+
+    def events(self, *, lossless: bool = False, limit: int = 10_000) -> Subscription:
+        """All events from now on, as an async iterator.
+
+        limit: events that may wait unread. Beyond it a lossy subscription drops its oldest, counted; a lossless one
+        ends with EventsOverflow.
+        """
+        return self._bus.subscribe(lossless=lossless, limit=limit)
+
+    def publish(self, event: Event) -> None:
+        """Put an event on the bus."""
+        self._bus.publish(event)
+
+    def tree(self) -> TreeNode:
+        """The present state of all actors."""
+        return tree_of(self._root)
+
+    def statistics(self) -> SystemStatistics:
+        """What is alive and pending."""
+        pending = len(self._deadlines) if self._deadlines is not None else 0
+        return SystemStatistics(len(self._cells), len(self._abandoned), pending, self._bus.statistics())
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop the system lives in. Raises SystemClosed before it was opened."""
+        if self._loop is None:
+            raise SystemClosed(self.name, self._state.value)
+        return self._loop
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """The one timer heap of this system."""
+        if self._deadlines is None:
+            raise SystemClosed(self.name, self._state.value)
+        return self._deadlines
+
+    # The host.
+
+    async def _host(self) -> None:
+        try:
+            async with anyio.create_task_group() as group:
+                with anyio.CancelScope(shield=True):
+                    self._start_root()
+                    while self._root.outcome is None or len(self._cells) > len(self._abandoned):
+                        while self._to_spawn:
+                            run, name = self._to_spawn.popleft()
+                            group.start_soon(run, name=name)
+                        await self._next_order()
+                self._close_books()  # before the group waits for what was abandoned
+        finally:
+            self._close_books()
+
+    async def _next_order(self) -> None:
+        if self._host_waiter is None:
+            self._host_waiter = self.loop.create_future()
+        try:
+            await self._host_waiter
+        except asyncio.CancelledError:
+            # asyncio.run() cancels all tasks at its end. Not un-cancelled, so that _swept() can tell.
+            if self._state is _State.CLOSING:
+                self.kill_now()
+            elif self._root.cell is not None and isinstance(self._root.cell.actor, Supervisor):
+                self._begin_close()
+        finally:
+            self._host_waiter = None
+
+    def _wake_host(self) -> None:
+        if self._host_waiter is None:
+            self._host_waiter = self.loop.create_future()
+        if not self._host_waiter.done():
+            self._host_waiter.set_result(None)
+
+    def _start_root(self) -> None:
+        self._root.attempt = 1
+        self._root.cell = Cell(self._root, 1)
+        self._root.enter(Phase.STARTING)
+        self._spawn(self._root.cell.run, self._root.path)
+
+    def _begin_close(self) -> None:
+        if self._state is _State.OPEN:
+            self._state = _State.CLOSING
+            if self._root.cell is not None:
+                self._root.enter(Phase.STOPPING)
+                self._root.cell.stop(ExitReason.shutdown("the system is being closed"))
+
+    def _close_books(self) -> None:
+        """All is over, but for what was abandoned."""
+        self._state = _State.CLOSED
+        atexit.unregister(self.kill_now)
+        if self._deadlines is not None:
+            self._deadlines.close()
+        self._bus.close()
+        for future in (self._opened, self._over):
+            if future is not None and not future.done():
+                future.set_result(None)
+
+    def _swept(self) -> bool:
+        """Whether somebody cancelled the host itself, and so, most likely, every task of the loop."""
+        return self._host_task is not None and self._host_task.cancelling() > 0
+
+    def _check_open(self) -> None:
+        if self._state is not _State.OPEN:
+            raise SystemClosed(self.name, self._state.value)
+
+    # What cells and supervisors call.
+
+    def _spawn(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        self._to_spawn.append((run, name))
+        self._wake_host()
+
+    def _report(self, child: Child, report: CellStarted | CellExited) -> None:
+        if child.parent is not None:
+            child.parent.mailbox.post(report)
+        elif isinstance(report, CellStarted):
+            child.enter(Phase.RUNNING)
+            if self._opened is not None and not self._opened.done():
+                self._opened.set_result(None)
+        else:
+            self._root_exited(report.reason)
+
+    def _root_exited(self, reason: ExitReason) -> None:
+        self._state = _State.CLOSING
+        self._root.last_exit = reason
+        self._root.cell = None
+        self._root.enter(Phase.FAILED if reason.failed else Phase.STOPPED, f"after {reason}")
+        self._root.end(reason)
+        if reason.failed:
+            log.critical("actor system %s failed: %s", self.name, reason, exc_info=reason.exception)
+        self._wake_host()
+
+    def _cell_ended(self, cell: Cell) -> None:
+        self._cells.discard(cell)
+        self._abandoned.discard(cell)
+        self._wake_host()
+
+    def _cell_abandoned(self, cell: Cell) -> None:
+        self._abandoned.add(cell)
+        self._wake_host()
