@@ -65,8 +65,8 @@ class WorkingDirectoryError(LaunchError):
 
     def __init__(self, name: str, cwd: Path, error_number: int) -> None:
         super().__init__(
-            f"{name!r} cannot start: its working directory {str(cwd)!r} cannot be entered: {os.strerror(error_number)}. "
-            "Create it, or give another path."
+            f"{name!r} cannot start: its working directory {str(cwd)!r} cannot be entered: "
+            f"{os.strerror(error_number)}. Create it, or give another path."
         )
 
 

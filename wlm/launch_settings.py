@@ -8,8 +8,8 @@ a value has None.
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import ClassVar, Literal, Self
 
 from ssasync.wlm.errors import SettingsError
@@ -51,13 +51,14 @@ class RunSettings:
         mistakes = [] if self.exe else ["exe is empty: name a program"]
         if run_args and not self.run_command:
             mistakes.append(f"run_args {dict(run_args)!r} without a run_command that could take them")
-        for mistake in (
-            lambda: self.add_exe_args(exe_args or ()),
-            lambda: self.update_env(env_vars or {}),
-            lambda: self._set_all(run_args if self.run_command and run_args else {}),
-        ):
+        steps: list[Callable[[], None]] = [
+            partial(self.add_exe_args, exe_args or ()),
+            partial(self.update_env, env_vars or {}),
+            *(partial(self.set, name, value) for name, value in (run_args or {}).items() if self.run_command),
+        ]
+        for step in steps:
             try:
-                mistake()
+                step()
             except SettingsError as error:
                 mistakes += error.mistakes
         if mistakes:
@@ -71,7 +72,7 @@ class RunSettings:
             except ValueError as error:
                 raise SettingsError([f"exe_args {args!r} cannot be split: {error}; give a list"]) from None
             return
-        wrong = [arg for arg in args if isinstance(arg, bool) or not isinstance(arg, str | int | float | os.PathLike)]
+        wrong = [arg for arg in args if not _is_argument(arg)]
         if wrong:
             raise SettingsError([f"exe_args holds {arg!r}: give strings, numbers or paths" for arg in wrong])
         self.exe_args += [os.fspath(arg) if isinstance(arg, os.PathLike) else str(arg) for arg in args]
@@ -86,7 +87,7 @@ class RunSettings:
         mistakes += [
             f"{name} is a {type(value).__name__}: give str, int, float or bool"
             for name, value in env_vars.items()
-            if not isinstance(value, str | int | float)
+            if not _is_environment_value(value)
         ]
         if mistakes:
             raise SettingsError(mistakes)
@@ -95,8 +96,8 @@ class RunSettings:
     def set(self, arg: str, value: str | int | float | None = None, condition: bool = True) -> None:
         """Set an argument of the run command, with or without its leading dashes; None: a flag without a value.
 
-        Does nothing where `condition` is false. Raises SettingsError: no run command, a bool (write None for a flag), or
-        an argument that a setter of these settings owns.
+        Does nothing where `condition` is false. Raises SettingsError: no run command, a bool (write None for a flag),
+        or an argument that a setter of these settings owns.
         """
         name = arg.lstrip("-")
         if not condition:
@@ -145,22 +146,10 @@ class RunSettings:
         # The values of variables may be secrets.
         return f"<{type(self).__name__} {shlex.join([self.run_command or '', self.exe, *self.exe_args]).lstrip()!r}>"
 
-    def _set_all(self, run_args: RunArguments) -> None:
-        mistakes: list[str] = []
-        for name, value in run_args.items():
-            try:
-                self.set(name, value)
-            except SettingsError as error:
-                mistakes += error.mistakes
-        if mistakes:
-            raise SettingsError(mistakes)
-
     def _refuse(self, setter: str, value: object) -> None:
-        raise SettingsError(
-            [
-                f"{setter}({value!r}) means nothing to {type(self).__name__}: use MpirunSettings, or set() for run_command"
-            ]
-        )
+        who = type(self).__name__
+        mistake = f"{setter}({value!r}) means nothing to {who}: use MpirunSettings, or set() for the run_command"
+        raise SettingsError([mistake])
 
 
 class MpirunSettings(RunSettings):
@@ -199,15 +188,15 @@ class MpirunSettings(RunSettings):
         self.tasks = _positive("tasks", tasks)
 
     def set_tasks_per_node(self, tasks_per_node: int) -> None:
-        """Number of ranks on each node: `-ppn`, or `--map-by ppr:N:node`. Raises SettingsError unless it is positive."""
+        """Ranks on each node: `-ppn`, or `--map-by ppr:N:node`. Raises SettingsError unless it is positive."""
         self.tasks_per_node = _positive("tasks_per_node", tasks_per_node)
 
     def set_cpus_per_task(self, cpus_per_task: int) -> None:
-        """Cores for each rank: `-bind-to core:N`, or `PE=N` of `--map-by`. Raises SettingsError unless it is positive."""
+        """Cores for each rank: `-bind-to core:N`, or `PE=N` of `--map-by`. Raises SettingsError unless positive."""
         self.cpus_per_task = _positive("cpus_per_task", cpus_per_task)
 
     def command(self) -> list[str]:
-        """The argument list that starts the ranks. Raises SettingsError where mpirun had to be asked and did not say."""
+        """The argument list that starts the ranks. Raises SettingsError: mpirun did not say whose it is."""
         given = [] if self.tasks is None else ["-n", str(self.tasks)]
         if self.hosts or self.tasks_per_node or self.cpus_per_task:
             given += self._mpich_arguments() if self._who() == "mpich" else self._openmpi_arguments()
@@ -276,7 +265,16 @@ def _ask_mpirun(run_command: str) -> MpiImplementation:
     return implementation
 
 
-def _positive(what: str, value: int) -> int:
+# What users give is checked, whatever the annotations promise.
+def _is_argument(value: object) -> bool:
+    return isinstance(value, str | int | float | os.PathLike) and not isinstance(value, bool)
+
+
+def _is_environment_value(value: object) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _positive(what: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise SettingsError([f"{what} is {value!r}: give a whole number of at least 1"])
     return value

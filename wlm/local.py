@@ -60,7 +60,7 @@ class Local:
                 job.stop_nowait()
 
     async def hosts(self) -> tuple[str, ...]:
-        """This machine."""
+        """The one host: this machine."""
         return (os.uname().nodename,)
 
     def _forget_process(self, job_id: JobId) -> Callable[[ProcessExit], None]:

@@ -1,8 +1,8 @@
 """One local process under a launcher: start it, hear of its changes, stop it.
 
-`start_process_nowait` hands the launcher a locked lock file and one end of a socket pair. Over it come single bytes, each a `State`
-that the status record has just got; frames of 8 bytes go back. No thread, no polling: the loop hears the channel, and
-the end of the launcher itself (`platform.py`).
+`start_process_nowait` hands the launcher a locked lock file and one end of a socket pair. Over it come single bytes,
+each a `State` that the status record has just got; frames of 8 bytes go back. No thread, no polling: the loop hears the
+channel, and the end of the launcher itself (`platform.py`).
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The host-local directory of one experiment: its lock, the locks and status records of attempts, its sockets.
 
-It is private (0700), its path is short (the path of a unix socket has about 100 bytes), and it goes with the experiment:
-the driver removes it, or the last launcher when the driver was killed.
+It is private (0700), its path is short (the path of a unix socket has about 100 bytes), and it goes with the
+experiment: the driver removes it, or the last launcher when the driver was killed.
 """
 
 import contextlib

@@ -57,8 +57,9 @@ class SendSignal:
 class Workload(Actor):
     """Runs one job once; its supervisor decides what follows.
 
-    Ready when the program was reached. When it ends, the actor exits with the true reason: normal, or a kind of `Reason`
-    with a JobFailed as its exception. Asked to stop it goes up the ladder: the job's stop signal, its grace, SIGKILL.
+    Ready when the program was reached. When it ends, the actor exits with the true reason: normal, or a kind of
+    `Reason` with a JobFailed as its exception. Asked to stop it goes up the ladder: the job's stop signal, its grace,
+    SIGKILL.
 
     label: how errors name it, `member 'member_3' of 'sweep'`; default: `'<name of the job>'`.
     stopped_limit: seconds in which a program stopped by a signal must be continued, or it counts as dead and is killed;
