@@ -109,9 +109,10 @@ class Workload(Actor):
         """
         process = self.process
         if process is None:
-            raise RuntimeError("call it after super().started()")
+            raise RuntimeError("unless_it_ends() before Workload.started(): call super().started() first")
         ended: ProcessExit | None = None
         values: list[T] = []
+        failure: Exception | None = None
 
         async def watch() -> None:
             nonlocal ended
@@ -122,13 +123,14 @@ class Workload(Actor):
             group.start_soon(watch)
             try:
                 values.append(await awaitable)
-            except anyio.get_cancelled_exc_class():
-                if ended is None:
-                    raise
+            except Exception as error:  # noqa: BLE001 - raised below: the group would wrap it
+                failure = error
             group.cancel_scope.cancel()
         if values:
             return values[0]
-        raise self._story(ended) if ended else RuntimeError("neither a value nor an end")
+        if ended is not None:
+            raise self._story(ended) from failure
+        raise failure or RuntimeError("neither a value nor an error")
 
     def _changed(self, state: State) -> None:
         process = self.process

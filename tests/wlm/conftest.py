@@ -88,7 +88,7 @@ def until() -> Callable[..., Awaitable[None]]:
 
     async def look(fact: Callable[[], object], seconds: float = 15) -> None:
         async with asyncio.timeout(seconds):
-            while not fact():
+            while not fact():  # noqa: ASYNC110 - nothing sets an event
                 await asyncio.sleep(0.005)
 
     return look

@@ -20,8 +20,9 @@ async def main():
     folder, portable, orphan, script = Path(sys.argv[1]), sys.argv[2] == "True", sys.argv[3], sys.argv[4]
     runtime = RuntimeDirectory.create(records=folder / "records")
     local = Local(runtime, portable=portable)
+    limit = float(orphan) if orphan else None
     for name in sys.argv[5:]:
-        job = Job(name, ("/bin/sh", "-c", script), cwd=folder, orphan_timeout=float(orphan) if orphan else None, grace=1)
+        job = Job(name, ("/bin/sh", "-c", script), cwd=folder, grace=1, orphan_timeout=limit)
         await local.start_nowait(job).running()
     print(runtime.path, flush=True)
     await asyncio.sleep(3600)
@@ -34,7 +35,7 @@ asyncio.run(main())
 def orphaned(tmp_path, mark, portable):
     """Start a driver with workloads, kill it; gives the runtime directory that it leaves."""
 
-    async def run(script: str, *names: str, orphan_timeout: float | None = None, before_kill=None) -> Path:
+    async def run(script: str, *names: str, orphan_timeout: float | None = None) -> Path:
         arguments = [
             str(tmp_path),
             str(portable),
@@ -68,6 +69,15 @@ async def test_workload_outlives_its_driver_and_its_status_is_written(orphaned, 
     await until(lambda: record_of(tmp_path, "member").state is State.EXITED)
     assert record_of(tmp_path, "member").exit_code == 9
     await until(lambda: not directory.exists())
+
+
+async def test_directory_that_a_living_driver_left_goes_with_the_last_attempt(local, make_job):
+    process = local.start_nowait(make_job("sleep", "60"))
+    await process.running()
+    local.runtime.close()
+    assert local.runtime.path.exists()
+    await process.stop()
+    assert not local.runtime.path.exists()
 
 
 async def test_last_launcher_removes_the_runtime_directory(orphaned, until, tmp_path):

@@ -95,7 +95,7 @@ def test_mpirun_is_not_asked_for_what_all_understand():
     settings.set_tasks(4)
     assert settings.command() == ["/no/such/mpirun", "-n", "4", "solver"]
     settings.set_tasks_per_node(2)
-    with pytest.raises(SettingsError, match="does not say whose MPI it is: .*No such file.*give implementation="):
+    with pytest.raises(SettingsError, match=r"does not say whose MPI it is: .*No such file.*give implementation="):
         settings.command()
 
 

@@ -1,6 +1,8 @@
 """A parallel program under the launcher, with the MPI of this environment."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -70,9 +72,6 @@ async def test_stopped_mpirun_leaves_no_rank(program, launch, until, tmp_path, c
 async def test_killed_launcher_leaves_no_rank(program, launch, until, tmp_path, carriers_of_mark):
     process = await launch(*settings(program, "forever").command(), env={"SSA_TEST_VALUE": "x"})
     await until(lambda: (tmp_path / "job.out").read_text().count("rank") == 4, seconds=60)
-    import os
-    import signal
-
     os.kill(process.launcher_pid, signal.SIGKILL)
     assert (await process.wait()).reason is Reason.LOST
     assert carriers_of_mark() == []

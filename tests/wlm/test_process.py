@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -26,13 +27,25 @@ from ssasync.wlm.status_record import Cause, Rung
 DAEMON = """(setsid sh -c 'trap "" TERM; touch daemon; while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 &)"""
 
 
-def exists(pid: int) -> bool:
+def stat_fields(pid: int) -> list[str]:
+    """Fields 3 and following of proc(5) stat: state, parent, group ...; none for a process that is gone."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return []
+
+
+def exists(pid: int) -> bool:
     # A zombie that its new parent has not taken yet is over too.
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return stat_fields(pid)[:1] not in ([], ["Z"])
+
+
+def text_of(path: str) -> str:
+    return Path(path).read_text().strip()
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 127, 255])
@@ -93,7 +106,7 @@ async def test_workload_inherits_no_descriptor_and_default_signals(launch, tmp_p
 async def test_environment_is_on_no_command_line(launch):
     process = await launch("sleep", "60", env={"SSDB_PASSWORD": "s3cr3t-of-the-store"})
     for pid in (process.pid, process.launcher_pid):
-        assert b"s3cr3t" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        assert "s3cr3t" not in text_of(f"/proc/{pid}/cmdline")
     assert "s3cr3t" not in repr(process.job)
 
 
@@ -115,7 +128,7 @@ async def test_missing_path_is_named(launch, tmp_path):
 
 async def test_file_without_permission_is_refused(launch, tmp_path):
     (tmp_path / "solver").write_text("#!/bin/sh\n")
-    with pytest.raises(ExecutableRefused, match="Permission denied.*chmod"):
+    with pytest.raises(ExecutableRefused, match=r"Permission denied.*chmod"):
         await launch("./solver")
 
 
@@ -130,7 +143,7 @@ async def test_file_that_is_no_program_is_not_given_to_a_shell(launch, tmp_path)
 async def test_missing_interpreter_is_told_from_a_missing_file(launch, tmp_path):
     (tmp_path / "solver").write_text("#!/no/such/python\n")
     (tmp_path / "solver").chmod(0o755)
-    with pytest.raises(ExecutableNotFound, match="is there .* interpreter in its first line"):
+    with pytest.raises(ExecutableNotFound, match=r"is there .* interpreter in its first line"):
         await launch("./solver")
 
 
@@ -144,14 +157,14 @@ async def test_forbidden_file_in_path_does_not_hide_a_later_one(launch, tmp_path
 
 
 async def test_missing_working_directory_is_named(launch, tmp_path):
-    with pytest.raises(WorkingDirectoryError, match="'.*/nowhere' cannot be entered: No such file"):
+    with pytest.raises(WorkingDirectoryError, match=r"'.*/nowhere' cannot be entered: No such file"):
         await launch("true", cwd=tmp_path / "nowhere", stdout=tmp_path / "o", stderr=tmp_path / "e")
     with pytest.raises(WorkingDirectoryError):
         await launch("true", cwd=tmp_path / "nowhere")
 
 
 async def test_output_folder_that_is_missing_is_named(launch, tmp_path):
-    with pytest.raises(OutputFileError, match="stderr cannot go to '.*/logs/x.1.err': No such file"):
+    with pytest.raises(OutputFileError, match=r"stderr cannot go to '.*/logs/x.1.err': No such file"):
         await launch("true", stderr=tmp_path / "logs" / "x.err")
 
 
@@ -288,9 +301,9 @@ async def test_record_names_host_boot_pids_and_start_times(launch):
     process = await launch("sleep", "60")
     record = process.record
     assert record.host == socket.gethostname()
-    assert record.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert record.boot_id == text_of("/proc/sys/kernel/random/boot_id")
     for pid, start in ((record.launcher_pid, record.launcher_start), (record.workload_pid, record.workload_start)):
-        assert int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]) == start
+        assert int(stat_fields(pid)[19]) == start
     assert (record.launcher_pid, record.state) == (process.launcher_pid, State.RUNNING)
     assert record.ended is None
     assert process._files.record.stat().st_blocks * 512 >= 512  # preallocated, not sparse
@@ -298,10 +311,8 @@ async def test_record_names_host_boot_pids_and_start_times(launch):
 
 async def test_lock_is_held_while_the_attempt_lives(shell, until, tmp_path):
     process = await shell("while [ ! -e go ]; do sleep 0.01; done")
-    held = Path(f"/proc/{process.launcher_pid}/fd/3")
-    assert held.resolve() == process._files.lock
-    inode = process._files.lock.stat().st_ino
-    assert str(inode) in Path("/proc/locks").read_text()
+    with open(process._files.lock) as lock, pytest.raises(BlockingIOError):  # noqa: ASYNC230, PTH123
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     (tmp_path / "go").touch()
     await process.wait()
     assert not process._files.lock.exists()
@@ -328,10 +339,10 @@ async def test_exit_callback_that_comes_late_is_called_at_once(shell):
 
 async def test_fifty_launches_leak_no_descriptor(shell):
     await (await shell("exit 0")).wait()
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     for _ in range(50):
         await (await shell("exit 0")).wait()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
 
 
 async def test_many_at_once(local, make_job):
@@ -348,11 +359,10 @@ async def test_waiting_wakes_nobody(launch, until):
     turns = 0
 
     def switches() -> str:
-        text = Path(f"/proc/{process.launcher_pid}/status").read_text()
+        text = text_of(f"/proc/{process.launcher_pid}/status")
         return text[text.index("voluntary_ctxt_switches") :]
 
-    state = Path(f"/proc/{process.launcher_pid}/stat")
-    await until(lambda: state.read_text().rpartition(")")[2].split()[0] == "S")
+    await until(lambda: stat_fields(process.launcher_pid)[0] == "S")
     before = switches()
     select = loop._selector.select  # type: ignore[attr-defined]
 

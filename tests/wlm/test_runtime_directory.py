@@ -40,9 +40,9 @@ def test_no_place_says_what_was_tried(tmp_path):
 
 
 def test_second_driver_is_refused(tmp_path):
-    with RuntimeDirectory.create(parent=tmp_path) as runtime:
-        with pytest.raises(RuntimeDirectoryError, match=r"another driver holds .*driver\.lock"):
-            RuntimeDirectory(runtime.path)
+    held = r"another driver holds .*driver\.lock"
+    with RuntimeDirectory.create(parent=tmp_path) as runtime, pytest.raises(RuntimeDirectoryError, match=held):
+        RuntimeDirectory(runtime.path)
 
 
 def test_driver_waits_for_a_launcher_that_looks_at_the_lock(tmp_path):

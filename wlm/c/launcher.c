@@ -290,9 +290,11 @@ static void run(launcher *self) {
 static void finish(launcher *self) {
     note(self, self->record.error_step == SSA_STEP_NONE ? SSA_EXITED : SSA_FAILED_TO_START);
     fsync(self->record.fd);
-    if (self->driver_gone && self->options.runtime_directory) {
+    const char *directory = self->options.runtime_directory, *lock = self->options.driver_lock;
+    /* A driver may also have left the directory to us while it lives on. */
+    if (directory && (self->driver_gone || (lock && ssa_experiment_lock_is_free(lock)))) {
         close(SSA_LOCK_FD);
-        ssa_runtime_directory_remove_if_last(self->options.runtime_directory);
+        ssa_runtime_directory_remove_if_last(directory);
     }
 }
 
