@@ -1,16 +1,19 @@
 """Errors of the store's server side.
 
 StoreError
-├── InvalidOrchestrator     the caller: the settings of an orchestrator, all mistakes at once
-├── EngineNotFound          the caller or the installation: no program to serve a shard
-├── EngineUnusable          the other side: the program does not answer --version, or is too old
+├── InvalidOrchestrator    the caller: the settings of an orchestrator, all mistakes at once
+├── EngineNotFound         the caller or the installation: no program to serve a shard
+├── EngineUnusable         the other side: the program does not answer --version, or is too old
 ├── InterfaceUnknown       the caller: no network interface of that name has an address
-├── SocketPathTooLong       the caller: the runtime directory lies too deep
-├── ShardFailed             the other side: the engine ended or stayed silent while it started
-│   └── PortTaken           the caller: another process has the port
-├── WorkerFailed            the other side: a worker process ended before it was ready
+├── SocketPathTooLong      the caller: the runtime directory lies too deep
+├── NoFreePort             the machine: every port that was tried is taken
+├── PortTaken              the caller: another process has the port of a shard
+├── ShardSilent            the other side: the engine did not answer, and was killed
+├── WorkerMisreported      the other side: a worker process said something that cannot be used
 ├── BadWorkerList          the other side: the list of workers in the store is not as WIRE.md says
-└── AddressUnknown          the caller: asked for an address before the store was ready
+└── AddressUnknown         the caller: asked for an address before the store was ready
+
+A shard or worker that ended by itself is a JobFailed of `ssasync.wlm`, with the end of its log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,11 +26,12 @@ __all__ = [
     "EngineUnusable",
     "InterfaceUnknown",
     "InvalidOrchestrator",
+    "NoFreePort",
     "PortTaken",
-    "ShardFailed",
+    "ShardSilent",
     "SocketPathTooLong",
     "StoreError",
-    "WorkerFailed",
+    "WorkerMisreported",
 ]
 
 
@@ -36,7 +40,7 @@ class StoreError(Exception):
 
 
 class InvalidOrchestrator(StoreError):
-    """The settings of an orchestrator cannot work; `mistakes` has one sentence for each."""
+    """The settings of an orchestrator cannot work; `mistakes` has one text for each."""
 
     def __init__(self, name: str, mistakes: Sequence[str]) -> None:
         self.name = name
@@ -89,40 +93,52 @@ class SocketPathTooLong(StoreError):
         )
 
 
-class ShardFailed(StoreError):
-    """The engine of a shard did not come up."""
+class NoFreePort(StoreError):
+    """All ports that were tried are taken."""
 
-    def __init__(self, shard: str, why: str, *, log_tail: str = "") -> None:
-        self.shard = shard
-        self.log_tail = log_tail
-        super().__init__(f"{shard} did not start: {why}" + (f"\nend of its log:\n{log_tail}" if log_tail else ""))
+    def __init__(self, host: str, lowest: int, highest: int, tries: int) -> None:
+        super().__init__(
+            f"no free port on {host} between {lowest} and {highest} in {tries} tries. "
+            "Give Orchestrator(port=...) one that is free."
+        )
 
 
-class PortTaken(ShardFailed):
+class PortTaken(StoreError):
     """Another process listens on the port of a shard."""
 
-    def __init__(self, shard: str, host: str, port: int, *, chosen_by_caller: bool) -> None:
+    def __init__(self, host: str, port: int, *, chosen_by_caller: bool) -> None:
         self.host = host
         self.port = port
         remedy = (
-            "Give Orchestrator(port=...) another port, leave it out for an automatic one"
+            "Give Orchestrator(port=...) another one, leave it out for an automatic one, or end that process"
             if chosen_by_caller
-            else "The shard must keep its address so that clients find it again: end the process that took the port"
+            else "The shard must keep its address so that its clients find it again: end that process"
         )
-        look = f"`ss -ltnp 'sport = :{port}'` names it"
-        tail = ", or end the process that listens there" if chosen_by_caller else ""
         super().__init__(
-            shard, f"port {port} on {host} is taken by another process. {remedy}{tail} ({look}).", log_tail=""
+            f"port {port} on {host} is taken by another process. {remedy} (`ss -ltnp 'sport = :{port}'` names it)."
         )
 
 
-class WorkerFailed(StoreError):
-    """A worker process ended before it was ready, or reported something that cannot be used."""
+class ShardSilent(StoreError):
+    """The engine of a shard runs but does not answer; it was killed."""
 
-    def __init__(self, worker: str, why: str, *, log_tail: str = "") -> None:
-        self.worker = worker
-        self.log_tail = log_tail
-        super().__init__(f"{worker} did not start: {why}" + (f"\nend of its log:\n{log_tail}" if log_tail else ""))
+    def __init__(self, shard: str, seconds: float, log: Path | None, log_tail: Sequence[str]) -> None:
+        self.shard = shard
+        self.log_tail = tuple(log_tail)
+        text = f"{shard} did not answer for {seconds:g} s and was killed."
+        if log_tail:
+            text += f"\nLast lines of {log}:\n" + "\n".join(f"  {line}" for line in log_tail)
+        super().__init__(text)
+
+
+class WorkerMisreported(StoreError):
+    """A worker process said that it was ready, but not where, or in words that nobody knows."""
+
+    def __init__(self, worker: str, report: str) -> None:
+        super().__init__(
+            f"{worker} reported {report!r} when it was ready, not READY=1 and SSA_ADDRESS=<address>[,<address>...]. "
+            "Worker and driver must be of one version of ssasync."
+        )
 
 
 class BadWorkerList(StoreError):

@@ -1,9 +1,9 @@
 """The health of one shard as a pure machine: events in, new state and instructions out.
 
-It asks for a PING now and then (often after a slow answer, seldom while all is well) and dooms a shard that was stopped
-for a second or that answered nothing for long. A doomed shard is killed and never continued: a write that its clients
-have given up could still lie in its socket, and would overwrite a later one (see
-`test_a_doomed_shard_stays_doomed_whatever_happens`). Time comes in with the events.
+It asks for a PING now and then (often after a slow answer, seldom while all is well) and dooms a shard that answered
+nothing for long. A doomed shard is killed and never continued: a write that its clients have given up could still lie
+in its socket, and would overwrite a later one (see `test_a_doomed_shard_stays_doomed_whatever_happens`). Time comes in
+with the events. A process stopped by a signal is not judged here: the launcher reports it, and `Workload` kills it.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 __all__ = [
     "Answered",
-    "Continued",
     "Doom",
     "Event",
     "Health",
@@ -19,7 +18,6 @@ __all__ = [
     "Ping",
     "PingFailed",
     "ShardState",
-    "Stopped",
     "Tick",
     "Timing",
     "WakeAt",
@@ -31,8 +29,7 @@ __all__ = [
 class Timing:
     """Seconds."""
 
-    stopped_limit: float = 1.0  #: a stopped process (SIGSTOP) is dead after this
-    #: Without any answer it is dead after this. Overwriting 5 GiB blocks a healthy engine for 0.4 s.
+    #: A shard that answers nothing for so long is dead. Overwriting 5 GiB blocks a healthy engine for 0.4 s.
     silence_limit: float = 10.0
     shortest_interval: float = 0.25  #: between pings, at first and after a slow answer
     longest_interval: float = 4.0
@@ -47,7 +44,6 @@ class ShardState:
     next_ping: float
     in_flight: bool = False  #: a PING is on its way
     waiting_since: float | None = None  #: when the first PING without an answer was sent
-    stopped_since: float | None = None
     doomed: bool = False
 
     @classmethod
@@ -58,7 +54,7 @@ class ShardState:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The time asked for by WakeAt has come (or passed, or not quite: any tick is harmless)."""
+    """The time asked for by WakeAt has come (any other tick is harmless)."""
 
     at: float
 
@@ -77,21 +73,7 @@ class PingFailed:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """The launcher reported that the process was stopped by a signal."""
-
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Continued:
-    """The launcher reported that the process runs again."""
-
-    at: float
-
-
-Event: TypeAlias = Tick | Answered | PingFailed | Stopped | Continued
+Event: TypeAlias = Tick | Answered | PingFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +97,9 @@ class WakeAt:
 
 @dataclass(frozen=True, slots=True)
 class Doom:
-    """Kill the process: it is dead for its clients."""
+    """Kill the process: it is dead for its clients, after this many seconds of silence."""
 
-    why: str
+    silence: float
 
 
 Instruction: TypeAlias = Ping | Health | WakeAt | Doom
@@ -133,13 +115,7 @@ def step(state: ShardState, event: Event, timing: Timing) -> tuple[ShardState, t
             state, told = _answered(state, at, timing)
         case PingFailed(at):
             state = replace(state, in_flight=False, next_ping=at + timing.shortest_interval)
-        case Stopped(at):
-            state = replace(state, stopped_since=at if state.stopped_since is None else state.stopped_since)
-        case Continued(at):
-            # The silence of a stopped process is counted as such, not as an answer that is overdue.
-            waiting_since = None if state.waiting_since is None else at
-            state = replace(state, stopped_since=None, waiting_since=waiting_since)
-        case Tick(at):
+        case Tick():
             pass
     return _due(state, event.at, timing, told)
 
@@ -154,19 +130,13 @@ def _answered(state: ShardState, at: float, timing: Timing) -> tuple[ShardState,
 def _due(
     state: ShardState, at: float, timing: Timing, told: tuple[Instruction, ...]
 ) -> tuple[ShardState, tuple[Instruction, ...]]:
-    if state.stopped_since is not None and at >= state.stopped_since + timing.stopped_limit:
-        return replace(state, doomed=True), (*told, Doom(f"was stopped by a signal for {timing.stopped_limit:g} s"))
     if state.waiting_since is not None and at >= state.waiting_since + timing.silence_limit:
-        return replace(state, doomed=True), (*told, Doom(f"did not answer for {timing.silence_limit:g} s"))
-    if not state.in_flight and state.stopped_since is None and at >= state.next_ping:
+        return replace(state, doomed=True), (*told, Doom(timing.silence_limit))
+    if not state.in_flight and at >= state.next_ping:
         waiting_since = at if state.waiting_since is None else state.waiting_since
         state = replace(state, in_flight=True, waiting_since=waiting_since)
         told = (*told, Ping())
-    deadlines = []
-    if state.stopped_since is not None:
-        deadlines.append(state.stopped_since + timing.stopped_limit)
-    elif not state.in_flight:
-        deadlines.append(state.next_ping)
+    deadlines = [] if state.in_flight else [state.next_ping]
     if state.waiting_since is not None:
         deadlines.append(state.waiting_since + timing.silence_limit)
     return state, (*told, WakeAt(min(deadlines)))

@@ -6,7 +6,6 @@ import pytest
 
 from ssasync.store.shard_state import (
     Answered,
-    Continued,
     Doom,
     Event,
     Health,
@@ -14,14 +13,13 @@ from ssasync.store.shard_state import (
     Ping,
     PingFailed,
     ShardState,
-    Stopped,
     Tick,
     Timing,
     WakeAt,
     step,
 )
 
-TIMING = Timing(stopped_limit=1.0, silence_limit=10.0, shortest_interval=0.25, longest_interval=4.0, slow=0.05)
+TIMING = Timing(silence_limit=10.0, shortest_interval=0.25, longest_interval=4.0, slow=0.05)
 
 
 class Trial:
@@ -66,7 +64,7 @@ def test_silence_dooms_the_shard() -> None:
     trial = Trial()
     trial(Tick(0.25))
     assert trial(Tick(10.24)) == (WakeAt(10.25),)
-    assert trial(Tick(10.25)) == (Doom("did not answer for 10 s"),)
+    assert trial(Tick(10.25)) == (Doom(10.0),)
 
 
 def test_failed_pings_are_repeated_and_count_as_one_silence() -> None:
@@ -79,35 +77,14 @@ def test_failed_pings_are_repeated_and_count_as_one_silence() -> None:
         pings += Ping() in trial(Tick(at))
     assert 10.25 <= at < 10.6
     assert pings == 39
-    assert trial.told == (Doom("did not answer for 10 s"),)
-
-
-def test_a_stopped_shard_is_doomed_after_a_second() -> None:
-    trial = Trial()
-    assert trial(Stopped(0.1)) == (WakeAt(1.1),)
-    assert trial(Stopped(0.9)) == (WakeAt(1.1),)
-    assert trial(Tick(1.1)) == (Doom("was stopped by a signal for 1 s"),)
-
-
-def test_a_shard_that_was_stopped_for_a_moment_lives() -> None:
-    trial = Trial()
-    trial(Tick(0.25))
-    trial(Stopped(0.3))
-    assert trial(Continued(1.2)) == (WakeAt(11.2),)
-    assert trial(Answered(1.21)) == (Health(pytest.approx(0.01)), WakeAt(pytest.approx(1.71)))
-
-
-def test_a_stopped_shard_is_not_asked() -> None:
-    trial = Trial()
-    trial(Stopped(0.2))
-    assert trial(Tick(0.3)) == (WakeAt(1.2),)
+    assert trial.told == (Doom(10.0),)
 
 
 def test_a_doomed_shard_stays_doomed_whatever_happens() -> None:
     trial = Trial()
-    trial(Stopped(0.0))
-    trial(Tick(1.0))
-    for event in (Continued(1.1), Answered(1.2), Tick(1.3), Stopped(1.4), PingFailed(1.5)):
+    trial(Tick(0.25))
+    trial(Tick(11.0))
+    for event in (Answered(11.2), Tick(11.3), PingFailed(11.5)):
         assert trial(event) == ()
         assert trial.state.doomed
 
@@ -118,7 +95,7 @@ def test_every_step_ends_with_one_wake_up_or_with_doom() -> None:
         trial, at = Trial(), 0.0
         while not trial.state.doomed and at < 60:
             at += chance.expovariate(4)
-            event = chance.choice([Tick, Tick, Stopped, Continued, Answered, PingFailed])(at)
+            event = chance.choice([Tick, Tick, Answered, PingFailed])(at)
             if isinstance(event, Answered | PingFailed) and not trial.state.in_flight:
                 continue
             *others, last = trial(event)
