@@ -383,16 +383,16 @@ cdef class Connection:
         command.into = array
         return self._queue(command)
 
-    def run(self, uint64_t id, uint64_t attempt, uint64_t timeout_ms, bytes model not None, bytes function not None,
+    def run(self, uint64_t request, uint64_t attempt, uint64_t timeout_ms, bytes model not None, bytes function not None,
             list inputs not None):
         """SSA.RUN on a worker: each input is an array (carried) or a key as bytes (fetched by the worker)."""
         cdef ssa_tensor_header header
         cdef cnp.ndarray array
         cdef Command command = self._new(6 + 2 * len(inputs), SSA_EXPECT_RESULTS, model.decode())
         cdef ssa_command *c = command.c
-        c.id = id
+        c.id = request
         lent = []
-        if (ssa_command_argument(c, b"SSA.RUN", 7) != SSA_OK or ssa_command_number(c, id) != SSA_OK or
+        if (ssa_command_argument(c, b"SSA.RUN", 7) != SSA_OK or ssa_command_number(c, request) != SSA_OK or
                 ssa_command_number(c, attempt) != SSA_OK or ssa_command_number(c, timeout_ms) != SSA_OK or
                 ssa_command_argument(c, <char *>model, len(model)) != SSA_OK or
                 ssa_command_argument(c, <char *>function, len(function)) != SSA_OK):

@@ -4,6 +4,7 @@ StoreError
 ├── ConnectionFailed       no connection: address, reason, remedy
 ├── Disconnected           the connection broke; the command may or may not have been carried out
 ├── OperationTimeout       no answer within the deadline (also a TimeoutError)
+│   └── WaitTimeout        what was waited for did not appear
 ├── ServerError            the server refused; its text
 │   ├── NotPermitted       the role may not do this
 │   └── StoreFull          the shard reached its memory limit
@@ -75,6 +76,18 @@ class OperationTimeout(StoreError, TimeoutError):
         super().__init__(f"{operation} {subject!r}: no answer from {address} within {seconds:g} s. {hint}".rstrip())
 
 
+class WaitTimeout(OperationTimeout):
+    """What was waited for did not appear within the deadline."""
+
+    def __init__(self, subject: str, address: str, seconds: float) -> None:
+        super().__init__("wait for", subject, address, seconds)
+        text = (
+            f"{subject!r} did not appear in {address} within {max(seconds, 0):g} s. "
+            "Is its producer running, and is its prefix right?"
+        )
+        self.args = (text,)
+
+
 class ServerError(StoreError):
     """The server answered with an error; `text` is what it said."""
 
@@ -93,10 +106,11 @@ class StoreFull(ServerError):
 
     def __init__(self, text: str, subject: str, address: str) -> None:
         super().__init__(text, subject, address)
-        self.args = (
+        text = (
             f"{address} is full and refused {subject!r} ({text}). "
-            "Give Orchestrator(maxmemory=...) more, or delete what is no longer needed (delete_tensor).",
+            "Give Orchestrator(maxmemory=...) more, or delete what is no longer needed (delete_tensor)."
         )
+        self.args = (text,)
 
 
 class NotFound(StoreError, KeyError):

@@ -1,0 +1,293 @@
+"""A batch: operations gathered, then carried out in as few round trips as their order allows. Pure: no socket here.
+
+Everything for the shard leaves in one write, in the caller's order; requests to workers leave in the same turn. Only what
+needs the outputs of a run of the same batch waits for it: such operations have a later stage. A run whose input is put by
+the same batch carries those bytes itself, so that it never sees what somebody else writes in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ssasync.cyclient import _core
+from ssasync.cyclient.errors import InvalidArgument, ModelFailed
+from ssasync.cyclient.key_names import KeyNames, checked_name
+from ssasync.cyclient.unpack import check_target, finish_unpack, queue_unpack
+
+Array = np.ndarray[Any, Any]
+_NOT_YET = object()
+
+
+class Handle:
+    """What an operation of a batch will give: `value` is there after `execute()`."""
+
+    def __init__(self, operation: str, subject: str) -> None:
+        self.operation = operation
+        self.subject = subject
+        self._value: Any = _NOT_YET
+        self._error: BaseException | None = None
+
+    @property
+    def value(self) -> Any:
+        """The result of the operation. Raises its error; InvalidArgument before `execute()`."""
+        if self._error is not None:
+            raise self._error
+        if self._value is _NOT_YET:
+            raise InvalidArgument(
+                f"value of {self.operation} {self.subject!r}", "not there yet", "call execute() first"
+            )
+        return self._value
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why the operation failed; None if it did not."""
+        return self._error
+
+    def set_value(self, value: Any) -> None:
+        """Give it its value; for the face that executes the batch."""
+        self._value = value
+
+    def set_error(self, error: BaseException) -> None:
+        """Give it its error; for the face that executes the batch."""
+        self._error = error
+
+
+@dataclass(slots=True)
+class ShardStep:
+    """One command to the shard: `queue` encodes it on a connection; `convert` makes the caller's value of its reply."""
+
+    stage: int
+    handle: Handle
+    queue: Callable[[_core.Connection], _core.Command]
+    convert: Callable[[Any], Any]
+
+
+@dataclass(slots=True)
+class RunStep:
+    """One request to a worker. Inputs: an array, a key in the store, or (run, index) of an earlier run's output."""
+
+    stage: int
+    handle: Handle
+    model: str
+    function: str
+    inputs: list[Array | bytes | tuple[RunStep, int]]
+    outputs: list[bytes]  # keys under which the caller stores them; empty: the value is the outputs
+    output_names: list[str]
+    results: tuple[Array, ...] = field(default=())
+
+    def resolved_inputs(self) -> list[Array | bytes]:
+        """The inputs, once all earlier runs have their results."""
+        return [i[0].results[i[1]] if isinstance(i, tuple) else i for i in self.inputs]
+
+
+@dataclass(slots=True)
+class OutputStep:
+    """A get of what an earlier run of the batch gives: no round trip."""
+
+    handle: Handle
+    run: RunStep
+    index: int
+
+
+class BatchPlan:
+    """The operations of one batch in stages. Methods have the names of the client's and return handles."""
+
+    def __init__(self, names: KeyNames) -> None:
+        self._names = names
+        self._steps: list[ShardStep | RunStep | OutputStep] = []
+        self._carried: dict[bytes, Array] = {}
+        self._produced: dict[bytes, tuple[RunStep, int]] = {}
+
+    # ---- the operations
+
+    def put_tensor(self, name: str, data: Array) -> Handle:
+        """As the client's. `data` must not change before `execute()` is over."""
+        key = self._names.written("tensor", name)
+        array = np.asarray(data)
+        handle = self._shard("put_tensor", name, key, lambda core: core.set_tensor(name, key, array), _nothing)
+        self._carried[key] = array
+        self._produced.pop(key, None)
+        return handle
+
+    def get_tensor(self, name: str) -> Handle:
+        """As the client's. An output of a run of this batch comes from its reply, without a round trip."""
+        handle = self._output("get_tensor", name)
+        if handle is not None:
+            return handle
+        key = self._names.read("tensor", name)
+        return self._shard("get_tensor", name, key, lambda core: core.get_tensor(name, key), _same)
+
+    def unpack_tensor(self, name: str, out: Array) -> Handle:
+        """As the client's. `out` is undefined until `execute()` is over."""
+        check_target(out)
+        key = self._names.read("tensor", name)
+        queue = partial(queue_unpack, name=name, key=key, out=out)
+        return self._shard(
+            "unpack_tensor", name, key, queue, lambda value: finish_unpack(value, name, "the store", out)
+        )
+
+    def delete_tensor(self, name: str) -> Handle:
+        """As the client's."""
+        key = self._names.read("tensor", name)
+        self._carried.pop(key, None)
+        return self._shard("delete_tensor", name, key, lambda core: core.command(name, "UNLINK", key), _nothing)
+
+    def tensor_exists(self, name: str) -> Handle:
+        """As the client's."""
+        key = self._names.read("tensor", name)
+        return self._shard("tensor_exists", name, key, lambda core: core.command(name, "EXISTS", key), bool)
+
+    def infer(self, model: str, *inputs: Array) -> Handle:
+        """As the client's."""
+        checked_name("model", model)
+        run = RunStep(0, Handle("infer", model), model, "", [np.asarray(x) for x in inputs], [], [])
+        self._steps.append(run)
+        return run.handle
+
+    def run_model(
+        self, name: str, inputs: str | Sequence[str], outputs: str | Sequence[str], *, keep: bool = True
+    ) -> Handle:
+        """As the client's. `keep=False`: the outputs are not stored, only later steps and gets of this batch see them."""
+        checked_name("model", name)
+        output_names = [outputs] if isinstance(outputs, str) else list(outputs)
+        sources: list[Array | bytes | tuple[RunStep, int]] = []
+        stage = 0
+        for input_name in [inputs] if isinstance(inputs, str) else inputs:
+            written, read = self._names.written("tensor", input_name), self._names.read("tensor", input_name)
+            if written in self._produced:
+                source: Array | bytes | tuple[RunStep, int] = self._produced[written]
+                stage = max(stage, self._produced[written][0].stage + 1)
+            else:
+                source = self._carried.get(written, read)
+            sources.append(source)
+        keys = [self._names.written("tensor", output) for output in output_names]
+        run = RunStep(stage, Handle("run_model", name), name, "", sources, keys if keep else [], output_names)
+        self._steps.append(run)
+        for index, key in enumerate(keys):
+            self._produced[key] = (run, index)
+            self._carried.pop(key, None)
+        return run.handle
+
+    # ---- what the faces execute
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def stages(self) -> Iterator[tuple[list[ShardStep], list[RunStep]]]:
+        """Stage by stage: what goes to the shard, in order, and what goes to workers meanwhile."""
+        last = max((step.stage for step in self._steps if not isinstance(step, OutputStep)), default=-1)
+        for stage in range(last + 1):
+            yield (
+                [step for step in self._steps if isinstance(step, ShardStep) and step.stage == stage],
+                [step for step in self._steps if isinstance(step, RunStep) and step.stage == stage],
+            )
+
+    def outputs_to_give(self) -> list[OutputStep]:
+        """Gets that are answered from replies of runs."""
+        return [step for step in self._steps if isinstance(step, OutputStep)]
+
+    def failures(self) -> list[BaseException]:
+        """The errors of all operations, in their order."""
+        return [step.handle.error for step in self._steps if step.handle.error is not None]
+
+    # ---- inside
+
+    def _output(self, operation: str, name: str) -> Handle | None:
+        produced = self._produced.get(self._names.written("tensor", name))
+        if produced is None:
+            return None
+        handle = Handle(operation, name)
+        self._steps.append(OutputStep(handle, *produced))
+        return handle
+
+    def _shard(
+        self,
+        operation: str,
+        name: str,
+        key: bytes,
+        queue: Callable[[_core.Connection], _core.Command],
+        convert: Callable[[Any], Any],
+    ) -> Handle:
+        # What touches a key that a run of this batch writes must come after that run's outputs are stored.
+        stage = self._produced[key][0].stage + 1 if key in self._produced else 0
+        handle = Handle(operation, name)
+        self._steps.append(ShardStep(stage, handle, queue, convert))
+        return handle
+
+
+# ---- what both faces do around their own waiting
+
+
+def queue_steps(flight: _core.Flight, core: _core.Connection, steps: Sequence[ShardStep]) -> None:
+    """Queue the commands of one stage, in order; what cannot be encoded fails alone."""
+    for step in steps:
+        try:
+            flight.add(step.queue(core))
+        except (ValueError, TypeError) as error:
+            step.handle.set_error(error)
+
+
+def finish_steps(flight: _core.Flight, steps: Sequence[ShardStep]) -> None:
+    """Give each handle of the stage its value or error."""
+    queued = [step for step in steps if step.handle.error is None]
+    for step, command in zip(queued, flight.commands, strict=True):
+        try:
+            step.handle.set_value(step.convert(command.result()))
+        except Exception as error:  # noqa: BLE001 - kept, and raised by execute()
+            step.handle.set_error(error)
+
+
+def take_results(step: RunStep, outputs: tuple[Array, ...]) -> None:
+    """Keep what a run gave. Raises BadInput-like errors for a number of outputs that does not fit the names."""
+    if step.output_names and len(step.output_names) != len(outputs):
+        raise ModelFailed(
+            step.model, "its worker", f"it has {len(outputs)} outputs, {len(step.output_names)} names were given"
+        )
+    step.results = outputs
+
+
+def output_puts(step: RunStep) -> list[ShardStep]:
+    """The puts that store the outputs of a run: by the caller, so that a late worker never overwrites a later step."""
+    puts = []
+    for name, key, array in zip(step.output_names, step.outputs, step.results, strict=False):
+        queue = partial(_queue_put, name=name, key=key, array=array)
+        puts.append(ShardStep(step.stage, Handle("run_model", name), queue, _nothing))
+    return puts
+
+
+def _queue_put(core: _core.Connection, *, name: str, key: bytes, array: Array) -> _core.Command:
+    return core.set_tensor(name, key, array)
+
+
+def finish_runs(steps: Sequence[RunStep]) -> None:
+    """The value of infer is its outputs; run_model has none."""
+    for step in steps:
+        if step.output_names:
+            step.handle.set_value(None)
+        else:
+            step.handle.set_value(step.results[0] if len(step.results) == 1 else step.results)
+
+
+def finish_batch(plan: BatchPlan) -> None:
+    """Answer the gets of outputs; raise what failed."""
+    for step in plan.outputs_to_give():
+        if step.run.handle.error is None and step.run.results:
+            step.handle.set_value(step.run.results[step.index])
+    failures = plan.failures()
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise BaseExceptionGroup(f"{len(failures)} operations of the batch failed", failures)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _nothing(_: Any) -> None:
+    return None

@@ -1,0 +1,186 @@
+"""The asyncio client and the model workers: which there are, a connection to each, who takes the next request."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ssasync.cyclient.async_connection import AsyncConnection
+from ssasync.cyclient.errors import ConnectionFailed, Disconnected, NoWorker, ServerError, StoreError
+from ssasync.cyclient.handshake import worker_handshake
+from ssasync.cyclient.key_names import WORKER_LIST_KEY
+from ssasync.cyclient.options import Options
+from ssasync.cyclient.retry import WORKER_SILENCE_SECONDS, RetryDelay, is_busy
+from ssasync.cyclient.shard_link import ShardLink
+from ssasync.cyclient.worker_list import WorkerEntry, WorkerList
+
+_LONGEST_DELAY = 0.5  # seconds between looks for a worker when there is none
+
+Input = np.ndarray[Any, Any] | bytes
+
+
+class _Worker:
+    """One incarnation of a worker, and the connection to it once somebody needed one."""
+
+    def __init__(self, pool: WorkerPool, entry: WorkerEntry) -> None:
+        self.entry = entry
+        self._pool = pool
+        self._connection: AsyncConnection | None = None
+        self._opened: asyncio.Future[None] | None = None
+
+    @property
+    def unanswered(self) -> int:
+        return self._connection.core.unanswered if self._connection is not None and self._connection.open_ else 0
+
+    async def connection(self) -> AsyncConnection:
+        """An open connection; one opening serves all who wait for it. Raises ConnectionFailed."""
+        if self._connection is not None and self._connection.open_:
+            return self._connection
+        if self._opened is None or self._opened.done():
+            address = self.entry.reachable_addresses()[0]
+            self._connection = AsyncConnection(
+                self._pool.loop, address, silence=WORKER_SILENCE_SECONDS, on_lost=lambda _: self._pool.forget(self)
+            )
+            self._opened = self._connection.open(lambda core: worker_handshake(core, self._pool.options, self.entry))
+        # Shielded: the opening is the worker's; a caller that is cancelled must not end it for the others.
+        await asyncio.shield(self._opened)
+        if self._connection is None:
+            raise Disconnected(str(self.entry.addresses[0]), "lost again at once")
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+class WorkerPool:
+    """Requests go to the worker with the fewest unanswered ones; what a lost worker left unanswered goes to another."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, options: Options, link: ShardLink) -> None:
+        self.loop = loop
+        self.options = options
+        self._link = link
+        self._workers: dict[str, _Worker] = {}
+        self._list = WorkerList()
+        self._list_is_current = False
+        self._changed: asyncio.Future[None] | None = None
+        self._stop_watch: Any = None
+        self._reading: asyncio.Future[bytes | None] | None = None
+        self._retiring: list[_Worker] = []  # no longer listed, but still answering
+        self._ids = itertools.count(1)
+
+    async def run(
+        self, model: str, function: str, inputs: Sequence[Input], timeout: float
+    ) -> tuple[str, tuple[np.ndarray[Any, Any], ...]]:
+        """Run a model; inputs are arrays or keys of tensors in the store. Returns its version and the outputs.
+
+        Sent again, with the attempt counted, when a worker is lost before it answered: models are pure by contract.
+        Raises NoWorker, ModelNotFound, BadModel, BadInput, ModelFailed, OperationTimeout.
+        """
+        deadline = self.loop.time() + timeout
+        story: list[str] = []
+        delay = RetryDelay(longest=_LONGEST_DELAY)
+        attempt = 0
+        while True:
+            if self.loop.time() >= deadline:
+                raise NoWorker(model, timeout, "; ".join(story[-3:]) or "the store lists no worker")
+            worker = await self._pick(deadline)
+            if worker is not None:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        connection = await worker.connection()
+                    attempt += 1
+                    milliseconds = max(1, int(1000 * (deadline - self.loop.time())))
+                    command = connection.core.run(
+                        next(self._ids), attempt, milliseconds, model.encode(), function.encode(), list(inputs)
+                    )
+                    result: tuple[str, tuple[np.ndarray[Any, Any], ...]] = await connection.perform(
+                        command, "run", deadline
+                    )
+                    return result
+                except (Disconnected, ConnectionFailed) as error:
+                    story.append(str(error))
+                    self.forget(worker)
+                except ServerError as error:
+                    if not is_busy(error):
+                        raise
+                    story.append(str(error))
+                except TimeoutError as error:
+                    if isinstance(error, StoreError):
+                        raise
+                    story.append(f"{worker.entry.addresses[0]} did not take a connection")
+            # The first loss is answered at once: another worker may be there. From then on the list decides.
+            if worker is None or attempt > 1:
+                await self._list_changes(min(delay.next(), deadline - self.loop.time()))
+
+    async def _pick(self, deadline: float) -> _Worker | None:
+        """The worker with the fewest unanswered requests; None when the list has none that can be reached."""
+        if not self._list_is_current:
+            await self._read_list(deadline)
+        reachable = [w for w in self._workers.values() if w.entry.reachable_addresses()]
+        return min(reachable, key=lambda worker: worker.unanswered, default=None)
+
+    async def _read_list(self, deadline: float) -> None:
+        """Read the list; one read serves all who wait for it."""
+        if self._stop_watch is None:
+            self._stop_watch = self._link.watch(WORKER_LIST_KEY, self._list_may_have_changed)
+        if self._reading is None:
+            connection = await self._link.connection(deadline)
+            if self._reading is None:
+                # Set before the read: a change that comes while the answer is on its way makes it stale again.
+                self._list_is_current = True
+                command = connection.core.command("list of workers", "GET", WORKER_LIST_KEY)
+                command.waiter = self._reading = self.loop.create_future()
+                self._reading.add_done_callback(self._list_was_read)
+                connection.schedule_send()
+        # Not the read itself: it is the pool's, and outlives a caller that is cancelled or late.
+        await asyncio.wait((self._reading,), timeout=max(0.0, deadline - self.loop.time()))
+
+    def _list_was_read(self, reading: asyncio.Future[bytes | None]) -> None:
+        self._reading = None
+        self._list_is_current = self._list_is_current and reading.exception() is None
+        if reading.exception() is not None or reading.result() is None:
+            return  # a shard restarted empty does not yet know its workers: go on with those we know
+        new = WorkerList.parse(reading.result())
+        if new.version < self._list.version:
+            return
+        self._list = new
+        current = {entry.id for entry in new.entries}
+        self._retiring += [self._workers.pop(id_) for id_ in list(self._workers) if id_ not in current]
+        for entry in new.entries:
+            if entry.id not in self._workers:
+                self._workers[entry.id] = _Worker(self, entry)
+        for worker in [worker for worker in self._retiring if worker.unanswered == 0]:
+            worker.close()
+            self._retiring.remove(worker)
+
+    def _list_may_have_changed(self) -> None:
+        self._list_is_current = False
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
+
+    async def _list_changes(self, seconds: float) -> None:
+        """Wait until the list of workers may have changed, `seconds` at most."""
+        if self._changed is None or self._changed.done():
+            self._changed = self.loop.create_future()
+        await asyncio.wait((self._changed,), timeout=max(0.0, seconds))
+        self._list_is_current = False
+
+    def forget(self, worker: _Worker) -> None:
+        """Its connection is of no use: take it from the list until the list says that it is there."""
+        worker.close()
+        if self._workers.get(worker.entry.id) is worker:
+            del self._workers[worker.entry.id]
+        self._list_is_current = False
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._stop_watch is not None:
+            self._stop_watch()
+        for worker in (*self._workers.values(), *self._retiring):
+            worker.close()
+        self._workers.clear()
