@@ -48,6 +48,9 @@ WORKER_POLICY = RestartPolicy(
 # when they fail, and another round of them would only hide that.
 _NEVER = RestartPolicy(application=Intensity(restarts=0), infrastructure=Intensity(restarts=0))
 
+#: Seconds until a worker is ready: the libraries of a backend are large, and file systems of clusters are slow.
+_LOADING = 300.0
+
 
 class Store:
     """One store: made from a spec, run by handing `child_spec()` to a supervisor, found by `address`.
@@ -155,5 +158,6 @@ class Store:
             name=f"worker:{index}",
             start=lambda: Worker(worker, self._local),
             grace=spec.grace + 1.0 + KILL_MARGIN,
+            start_timeout=_LOADING,
             policy=WORKER_POLICY,
         )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,3 +40,33 @@ def command_lines(*words: object) -> list[str]:
 
 def all_text_under(folder: Path) -> str:
     return "\n".join(path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())
+
+
+def environment_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text()
+
+
+def lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def is_socket(address: str) -> bool:
+    return Path(address.removeprefix("unix://")).is_socket()
+
+
+def pid_of_worker(worker_id: str) -> int:
+    """Of the process itself; its launcher has the id on its command line too."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                if worker_id.encode() in words and b"--" not in words:
+                    return int(entry.name)
+    raise AssertionError(f"no process of worker {worker_id}")
+
+
+async def eventually(condition: Callable[[], Awaitable[object]], *, timeout: float = 10.0) -> None:
+    """Ask until the answer is true: for facts that nobody announces."""
+    async with asyncio.timeout(timeout):
+        while not await condition():  # noqa: ASYNC110 - nothing would set an Event
+            await asyncio.sleep(0.01)
