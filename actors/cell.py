@@ -13,6 +13,7 @@ killed, and cancelled again; if even that does not end it, the system goes on wi
 import asyncio
 import logging
 import traceback
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ class Cell:
     """One incarnation: makes the actor, feeds it messages, ends it, reports to its supervisor."""
 
     __slots__ = (
+        "_coroutine",
         "_ending",
         "_entered",
         "_grace",
@@ -82,6 +84,7 @@ class Cell:
         self.attempt = attempt
         self.actor: Actor | None = None
         self.task: asyncio.Task[Any] | None = None
+        self._coroutine: Coroutine[Any, Any, None] | None = None
         self._scope: anyio.CancelScope | None = None
         self._handling = False  # inside started() or receive(): a stop must interrupt, a wake would not be seen
         self._entered = False  # started() was entered: stopped() is due
@@ -112,6 +115,13 @@ class Cell:
             if self._handling and self._scope is not None:
                 self._scope.cancel()
             self.child.mailbox.wake()
+
+    def bury_unborn(self) -> None:
+        """Report in the stead of a task that was cancelled before its first step, and so will not report anything."""
+        if self.task is None and self._coroutine is not None:
+            self._coroutine.close()
+            self._report_exit(self._stop or ExitReason.shutdown("cancelled before it had begun"))
+            self.child.system._cell_ended(self)
 
     async def stop_recorded(self, reason: ExitReason) -> None:
         """Record the intent, then `stop`. A journal that fails or hangs must not keep anything running."""
@@ -146,10 +156,14 @@ class Cell:
 
     # The task.
 
-    async def run(self) -> None:
+    def begin(self) -> Coroutine[Any, Any, None]:
+        """What the host is to run as a task."""
+        self._coroutine = self._run()
+        return self._coroutine
+
+    async def _run(self) -> None:
         """The whole life of the incarnation; raises nothing."""
         self.task = asyncio.current_task()
-        self.child.system._cells.add(self)
         reason = await self._live()
         reason = await self._end(reason)
         if self._overdue and not reason.failed:
@@ -204,22 +218,22 @@ class Cell:
                 ended = self._look_at_lane()
                 if ended is not None:
                     return ended
-            if mailbox.messages and self._started and turn:
-                turn -= 1
-                message = mailbox.take()
-                self._handling = True
-                if type(message) is Ask:
-                    if not message.dropped:
-                        await self._answer(message)
-                else:
-                    await receive(message)
-                self._handling = False
-            elif turn and not (mailbox.messages and self._started):
+            if not (mailbox.messages and self._started):
                 turn = TURN
                 await self.idle(urgent_only=not self._started)
-            else:
+                continue
+            if not turn:
                 turn = TURN
                 await asyncio.sleep(0)
+                continue
+            turn -= 1
+            message = mailbox.take()
+            self._handling = True
+            if type(message) is not Ask:
+                await receive(message)
+            elif not message.dropped:
+                await self._answer(message)
+            self._handling = False
 
     def _look_at_lane(self) -> ExitReason | None:
         mailbox, actor = self.child.mailbox, self.actor

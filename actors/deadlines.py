@@ -60,7 +60,10 @@ class Deadlines:
 
     def close(self) -> None:
         """Forget everything that is pending."""
+        for _, _, deadline in self._heap:
+            deadline._call = None
         self._heap.clear()
+        self._dead = 0
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._armed = None, math.inf

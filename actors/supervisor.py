@@ -10,7 +10,7 @@ from ssasync.actors.actor import Actor
 from ssasync.actors.cell import Cell, CellExited, CellStarted
 from ssasync.actors.child import Child, Phase
 from ssasync.actors.child_spec import ChildSpec, Strategy
-from ssasync.actors.errors import ActorStopped, InternalError, NameTaken, NotSupervisor, UnknownActor
+from ssasync.actors.errors import ActorStopped, InternalError, NameTaken, NotSupervisor, UnknownActor, WaitTimeout
 from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped, DeadLetter
 from ssasync.actors.exit_reason import ExitReason
 from ssasync.actors.restart_policy import RestartPolicy
@@ -146,11 +146,12 @@ class Supervisor(Actor):
         match message:
             case CellStarted(name, attempt):
                 state = self._children_state.children.get(name)
-                self._feed(Started(name, attempt))
-                if state is not None and state.attempt == attempt and state.phase is Phase.RUNNING:
+                if state is not None and state.attempt == attempt and state.phase is Phase.STARTING:
+                    # Before the machine hears of it, whose answer may be the start of the next one.
                     kid = self._inside.child.kids[name]
                     kid.enter(Phase.RUNNING)
                     self.publish(ChildStarted(path=kid.path, attempt=attempt))
+                self._feed(Started(name, attempt))
             case CellExited(name, attempt, reason):
                 self._feed(Exited(name, attempt, reason))
             case TimeUp() | StopAsked() | RestartAsked():
@@ -216,7 +217,8 @@ class Supervisor(Actor):
             case Note():
                 self._note(kids[instruction.name], instruction)
             case Forget(name):
-                del kids[name]
+                kid = kids.pop(name)
+                kid.end(kid.last_exit or ExitReason.shutdown())
             case Finish(reason):
                 self.exit(reason)
 
@@ -226,7 +228,7 @@ class Supervisor(Actor):
         kid.cell = Cell(kid, attempt)
         kid.enter(Phase.STARTING)
         self.publish(ChildStarting(path=kid.path, attempt=attempt))
-        self.system._spawn(kid.cell.run, kid.path)
+        self.system._spawn_cell(kid.cell)
 
     def _stop(self, kid: Child) -> None:
         kid.enter(Phase.STOPPING)
@@ -274,8 +276,9 @@ class Supervisor(Actor):
                 f"restart in {note.delay:.3g} s" if will_restart else note.detail or note.fate.value,
                 exc_info=reason.exception,
             )
-        if note.fate in _PHASE_AFTER:
+        if note.fate in _PHASE_AFTER and not self._children_state.ending:
             kid.end(reason)
+        # Else it comes back if the supervisor is restarted, and is over when the supervisor is: see Child.end.
 
     def _kid(self, name: str) -> Child:
         mine = self._inside.child
@@ -285,11 +288,16 @@ class Supervisor(Actor):
 
 
 def supervisor_of(ref: "ActorRef") -> Supervisor:
-    """The running supervisor behind a reference. Raises NotSupervisor, or ActorStopped if it does not run."""
+    """The supervisor behind a reference.
+
+    Raises NotSupervisor, ActorStopped if it is over, WaitTimeout if it just does not run (`ready()` waits for it).
+    """
     child = ref._child
     actor = child.cell.actor if child.cell is not None else None
-    if actor is None:
+    if child.phase.over:
         raise child.stopped_error()
+    if actor is None:
+        raise WaitTimeout(child.path, "running", 0.0, child.phase.value)
     if not isinstance(actor, Supervisor):
         raise NotSupervisor(child.path, type(actor).__name__)
     return actor
@@ -305,9 +313,11 @@ async def start_child(supervisor: "ActorRef", spec: ChildSpec) -> "ActorRef":
 
 async def stop_child(supervisor: "ActorRef", name: str) -> ExitReason:
     """Stop a child of `supervisor` for good, within its grace; returns its exit. Raises UnknownActor."""
+    await supervisor.ready()
     return await supervisor_of(supervisor).stop_child(name)
 
 
 async def restart_child(supervisor: "ActorRef", name: str) -> "ActorRef":
     """Stop a child of `supervisor` if it lives, start it (again) and wait until it is ready. Raises UnknownActor."""
+    await supervisor.ready()
     return await supervisor_of(supervisor).restart_child(name)

@@ -130,7 +130,7 @@ class Fate(enum.Enum):
     """What becomes of a child after an exit."""
 
     RESTARTED = "restarted"  # after `delay`
-    TAKEN_DOWN = "taken down"  # with its group or its supervisor, which decides what follows
+    TAKEN_DOWN = "taken down"  # asked for: comes up again unless its supervisor is on its way down
     STOPPED = "stopped"  # by hand: over
     ENDED = "ended"  # by itself: over
     GAVE_UP = "gave up"  # its restarts are used up: over
@@ -208,7 +208,8 @@ class SupervisorState:
     _quiet: bool = False
     _ending: ExitReason | None = None
     _held_by: ChildState | None = None  # a group waits for the backoff of the child that took it down
-    _doomed: list[ChildState] = field(default_factory=list)
+    _doomed: list[ChildState] = field(default_factory=list)  # in start order; those that are down already are skipped
+    _doomed_alive: int = 0
     _waiting: dict[str, ChildState] = field(default_factory=dict)
     _places: int = 0
     _total: RestartCount | None = None
@@ -291,7 +292,7 @@ class SupervisorState:
             self._restart(child, reason, now)
 
     def _taken_down(self, child: ChildState, reason: ExitReason) -> None:
-        child.doomed = False
+        self._spare(child)
         stays_down = self._ending is not None or child.sequel is _Sequel.STAY
         if child.restart is Restart.TEMPORARY or (stays_down and self._ending is None):
             self._over(child, Phase.STOPPED, reason, Fate.STOPPED)
@@ -306,7 +307,7 @@ class SupervisorState:
     def _stopped_by_hand(self, child: ChildState, reason: ExitReason) -> None:
         sequel, child.sequel = child.sequel, None
         if sequel is _Sequel.START:
-            self._out.append(Note(child.name, child.attempt, reason, Fate.RESTARTED))
+            self._out.append(Note(child.name, child.attempt, reason, Fate.TAKEN_DOWN))
             self._line_up(child, in_line=False)
         else:
             self._over(child, Phase.STOPPED, reason, Fate.STOPPED)
@@ -384,6 +385,7 @@ class SupervisorState:
         """Mark children to be taken down. Those without an incarnation are down already."""
         for child in list(group):
             if child.phase.alive:
+                self._doomed_alive += not child.doomed
                 child.doomed = True
             elif self._ending is not None:
                 if not child.phase.over:
@@ -408,17 +410,18 @@ class SupervisorState:
 
     def _take_down(self) -> bool:
         """Stop what is doomed; True while any of it lives."""
-        if self.ordered:
-            while self._doomed and not self._doomed[-1].doomed:
-                self._doomed.pop()
-            if self._doomed:
-                self._stop(self._doomed[-1])
-            return bool(self._doomed)
-        alive = [child for child in self._doomed if child.doomed]
-        self._doomed = alive
-        for child in alive:
-            self._stop(child)
-        return bool(alive)
+        while self._doomed and self._doomed_alive:
+            last = self._doomed[-1]
+            if last.doomed:
+                self._stop(last)
+                if self.ordered:
+                    break
+            self._doomed.pop()
+        return self._doomed_alive > 0
+
+    def _spare(self, child: ChildState) -> None:
+        self._doomed_alive -= child.doomed
+        child.doomed = False
 
     def _start_waiting(self) -> None:
         if not self._waiting:
@@ -444,7 +447,6 @@ class SupervisorState:
 
     def _line_up(self, child: ChildState, *, in_line: bool) -> None:
         child.phase = Phase.WAITING
-        child.doomed = False
         child.in_line = in_line
         self._waiting[child.name] = child
 
@@ -461,7 +463,6 @@ class SupervisorState:
 
     def _over(self, child: ChildState, phase: Phase, reason: ExitReason | None, fate: Fate, detail: str = "") -> None:
         child.phase = phase
-        child.doomed = False
         child.sequel = None
         self._waiting.pop(child.name, None)
         self._out.append(Note(child.name, child.attempt, reason, fate, detail=detail))

@@ -100,7 +100,8 @@ class ActorSystem:
     async def close(self) -> None:
         """Stop everything in reverse start order, each within its grace; may be called from any task of the loop.
 
-        Cancelled meanwhile, it kills all processes, finishes, and raises the cancellation then.
+        Cancelled meanwhile, it kills all processes, finishes, and raises the cancellation then. Called by an actor,
+        which cannot wait for its own end, it only begins.
         """
         if self._state is _State.NEW:
             self._state = _State.CLOSED
@@ -108,6 +109,8 @@ class ActorSystem:
         if host is None or over is None:
             return
         self._begin_close()
+        if any(cell.task is asyncio.current_task() for cell in self._cells):
+            return
         cancelled: asyncio.CancelledError | None = None
         with anyio.CancelScope(shield=True):
             while not (host.done() or (over.done() and self._abandoned)):
@@ -245,8 +248,10 @@ class ActorSystem:
             # asyncio.run() cancels all tasks at its end. Not un-cancelled, so that _swept() can tell.
             if self._state is _State.CLOSING:
                 self.kill_now()
-            elif self._root.cell is not None and isinstance(self._root.cell.actor, Supervisor):
-                self._begin_close()
+            self._begin_close()
+            # In the next turn every task that still was to take its first step has taken it, or never will.
+            for cell in tuple(self._cells):
+                self.loop.call_soon(cell.bury_unborn)
         finally:
             self._host_waiter = None
 
@@ -260,7 +265,7 @@ class ActorSystem:
         self._root.attempt = 1
         self._root.cell = Cell(self._root, 1)
         self._root.enter(Phase.STARTING)
-        self._spawn(self._root.cell.run, self._root.path)
+        self._spawn_cell(self._root.cell)
 
     def _begin_close(self) -> None:
         if self._state is _State.OPEN:
@@ -293,6 +298,13 @@ class ActorSystem:
     def _spawn(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         self._to_spawn.append((run, name))
         self._wake_host()
+
+    def _spawn_cell(self, cell: Cell) -> None:
+        def begin() -> Coroutine[Any, Any, None]:
+            self._cells.add(cell)
+            return cell.begin()
+
+        self._spawn(begin, cell.child.path)
 
     def _report(self, child: Child, report: CellStarted | CellExited) -> None:
         if child.parent is not None:

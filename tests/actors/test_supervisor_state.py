@@ -1,0 +1,519 @@
+"""The machine with plain values: no loop, no clock, no task.
+
+`World` plays the actor around it: it keeps the incarnations that were started and not yet over, answers what the test
+tells it to, and checks the machine's invariants after every step.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from ssasync.actors import Backoff, Blame, ExitReason, Intensity, Phase, Restart, RestartPolicy, Strategy
+from ssasync.actors.supervisor_state import (
+    Added,
+    Begin,
+    Event,
+    Exited,
+    Fate,
+    Finish,
+    Forget,
+    Instruction,
+    Note,
+    Quiesce,
+    RestartAsked,
+    Shutdown,
+    Start,
+    Started,
+    Stop,
+    StopAsked,
+    SupervisorState,
+    TimeUp,
+    Wake,
+)
+
+BUG = ExitReason("exception", Blame.APPLICATION)
+NODE = ExitReason("node_failure", Blame.INFRASTRUCTURE)
+ASKED = ExitReason.shutdown()
+AT_ONCE = RestartPolicy(application=Intensity(1000, 60.0), backoff=Backoff(0.0))
+LATER = RestartPolicy(application=Intensity(1000, 60.0), backoff=Backoff(1.0, jitter=False))
+
+ALL, REST, ONE = Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE, Strategy.ONE_FOR_ONE
+
+
+@dataclass
+class World:
+    strategy: Strategy = ONE
+    ordered: bool = True
+    escalate: bool = True
+    policy: RestartPolicy | None = None
+    luck: float = 1.0
+    now: float = 0.0
+    alive: dict[str, int] = field(default_factory=dict)
+    stopping: list[str] = field(default_factory=list)
+    timers: dict[str, int] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    finished: ExitReason | None = None
+
+    def __post_init__(self) -> None:
+        self.machine = SupervisorState(
+            strategy=self.strategy,
+            ordered=self.ordered,
+            escalate=self.escalate,
+            policy=self.policy,
+            draw=lambda: self.luck,
+        )
+
+    def send(self, event: Event) -> list[str]:
+        """Hand in an event; returns what the machine did, shortly."""
+        assert self.finished is None or not isinstance(event, Exited)
+        before = len(self.log)
+        for instruction in self.machine.handle(event, self.now):
+            self._obey(instruction)
+        self._check()
+        return self.log[before:]
+
+    def _obey(self, instruction: Instruction) -> None:
+        assert self.finished is None, "an instruction after Finish"
+        match instruction:
+            case Start(name, attempt):
+                assert name not in self.alive, f"two incarnations of {name}"
+                assert not any(child.doomed for child in self.machine.children.values())
+                if self.ordered and self.machine.children[name].in_line:
+                    for other in self.machine.children.values():
+                        if other.name == name:
+                            break
+                        assert other.phase is Phase.RUNNING or other.phase.over
+                self.alive[name] = attempt
+                self.log.append(f"start {name}")
+            case Stop(name, attempt):
+                assert self.alive[name] == attempt
+                assert name not in self.stopping, f"{name} asked twice"
+                self.stopping.append(name)
+                self.log.append(f"stop {name}")
+            case Wake(name, attempt, delay):
+                self.timers[name] = attempt
+                self.log.append(f"wake {name} {delay:g}")
+            case Note(name, _, _, fate):
+                self.notes.append(instruction)
+                self.log.append(f"{fate.value} {name}")
+            case Forget(name):
+                self.log.append(f"forget {name}")
+            case Finish(reason):
+                assert not self.alive
+                self.finished = reason
+                self.log.append("finish")
+
+    def _check(self) -> None:
+        children = self.machine.children
+        for child in children.values():
+            assert child.phase.alive == (child.name in self.alive), f"{child.name} is {child.phase}"
+            assert (child.phase is Phase.STOPPING) == (child.name in self.stopping)
+            assert not child.doomed or child.phase.alive
+        doomed = [child for child in children.values() if child.doomed]
+        assert self.machine._doomed_alive == len(doomed)
+        if self.ordered:
+            assert sum(child.phase is Phase.STOPPING for child in doomed) <= max(1, len(self.stopping))
+            if doomed:
+                assert doomed[-1].phase is Phase.STOPPING
+        if self.machine.ending and self.finished is None:
+            assert doomed
+        if self.finished is not None:
+            assert all(child.phase.over for child in children.values())
+
+    def add(self, *names: str, restart: Restart = Restart.PERMANENT, policy: RestartPolicy = AT_ONCE) -> None:
+        for name in names:
+            self.send(Added(name, restart, policy, in_line=self.ordered))
+
+    def up(self, *names: str) -> list[str]:
+        return [did for name in names for did in self.send(Started(name, self.alive[name]))]
+
+    def exit(self, name: str, reason: ExitReason = BUG) -> list[str]:
+        attempt = self.alive.pop(name)
+        if name in self.stopping:
+            self.stopping.remove(name)
+        return self.send(Exited(name, attempt, reason))
+
+    def ring(self, name: str) -> list[str]:
+        return self.send(TimeUp(name, self.timers.pop(name)))
+
+    def running(self, *names: str, restart: Restart = Restart.PERMANENT, policy: RestartPolicy = AT_ONCE) -> "World":
+        self.add(*names, restart=restart, policy=policy)
+        self.send(Begin())
+        self.up(*names)
+        return self
+
+
+def test_children_start_in_order_each_when_the_one_before_is_ready() -> None:
+    world = World()
+    world.add("a", "b", "c")
+    assert world.send(Begin()) == ["start a"]
+    assert not world.machine.ready
+    assert world.up("a") == ["start b"]
+    assert world.up("b") == ["start c"]
+    world.up("c")
+    assert world.machine.ready
+
+
+def test_peers_start_together() -> None:
+    world = World(ordered=False)
+    world.add("a", "b", "c")
+    assert world.send(Begin()) == ["start a", "start b", "start c"]
+
+
+def test_a_crash_is_seen_while_another_child_starts() -> None:
+    world = World()
+    world.add("a", "b")
+    world.send(Begin())
+    world.up("a")
+    assert world.exit("a") == ["restarted a", "start a"]
+    assert world.machine.children["b"].phase is Phase.STARTING
+
+
+def test_a_child_added_later_waits_for_nobody_under_one_for_one() -> None:
+    world = World().running("a")
+    world.send(Added("b", policy=AT_ONCE))
+    assert world.send(Added("c", policy=AT_ONCE)) == ["start c"]
+    assert set(world.alive) == {"a", "b", "c"}
+
+
+def test_a_crash_during_the_start_counts_as_a_crash() -> None:
+    world = World(escalate=False)
+    world.add("a", policy=RestartPolicy(application=Intensity(1, 10.0), backoff=Backoff(0.0)))
+    world.send(Begin())
+    assert world.exit("a") == ["restarted a", "start a"]
+    assert world.exit("a") == ["gave up a"]
+
+
+@pytest.mark.parametrize(
+    ("restart", "reason", "restarted"),
+    [
+        (Restart.PERMANENT, BUG, True),
+        (Restart.PERMANENT, ExitReason.normal(), True),
+        (Restart.TRANSIENT, BUG, True),
+        (Restart.TRANSIENT, ExitReason.normal(), False),
+        (Restart.TRANSIENT, ExitReason.shutdown(), False),
+        (Restart.TRANSIENT, ExitReason("cancelled_job", Blame.REQUESTED), False),
+        (Restart.TEMPORARY, BUG, False),
+        (Restart.TEMPORARY, ExitReason.normal(), False),
+    ],
+)
+def test_restart_types_are_those_of_otp(restart: Restart, reason: ExitReason, restarted: bool) -> None:
+    world = World().running("a", restart=restart)
+    did = world.exit("a", reason)
+    assert ("start a" in did) == restarted
+    assert ("forget a" in did) == (restart is Restart.TEMPORARY)
+
+
+def test_one_for_one_restarts_nobody_else() -> None:
+    assert World().running("a", "b", "c").exit("b") == ["restarted b", "start b"]
+
+
+def test_one_for_all_stops_in_reverse_and_starts_in_order() -> None:
+    world = World(ALL).running("a", "b", "c")
+    assert world.exit("b") == ["restarted b", "stop c"]
+    assert world.exit("c", ASKED) == ["taken down c", "stop a"]
+    assert world.exit("a", ASKED) == ["taken down a", "start a"]
+    assert world.up("a") == ["start b"]
+    assert world.up("b") == ["start c"]
+
+
+def test_rest_for_one_takes_only_the_later_ones_along() -> None:
+    world = World(REST).running("a", "b", "c", "d")
+    assert world.exit("b") == ["restarted b", "stop d"]
+    assert world.exit("d", ASKED) == ["taken down d", "stop c"]
+    assert world.exit("c", ASKED) == ["taken down c", "start b"]
+    assert world.up("b") == ["start c"]
+    assert world.up("c") == ["start d"]
+    assert world.alive["a"] == 1
+
+
+def test_peers_of_a_group_stop_and_start_together() -> None:
+    world = World(ALL, ordered=False).running("a", "b", "c")
+    assert world.exit("a") == ["restarted a", "stop c", "stop b"]
+    world.exit("b", ASKED)
+    assert world.exit("c", ASKED) == ["taken down c", "start a", "start b", "start c"]
+
+
+def test_a_temporary_child_is_not_started_again_with_its_group() -> None:
+    world = World(ALL).running("a")
+    world.add("t", restart=Restart.TEMPORARY)
+    world.up("t")
+    assert world.exit("a") == ["restarted a", "stop t"]
+    assert world.exit("t", ASKED) == ["stopped t", "forget t", "start a"]
+
+
+def test_a_child_that_had_ended_comes_up_again_with_its_group() -> None:
+    world = World(ALL).running("a", "b", restart=Restart.TRANSIENT)
+    assert world.exit("b", ExitReason.normal()) == ["ended b"]
+    assert world.exit("a") == ["restarted a", "start a"]
+    assert world.up("a") == ["start b"]
+
+
+def test_a_crash_further_up_while_a_group_is_taken_down_widens_it() -> None:
+    world = World(REST).running("a", "b", "c", "d")
+    world.exit("c")
+    assert world.stopping == ["d"]
+    assert world.exit("b") == ["restarted b"]
+    assert world.exit("d", ASKED) == ["taken down d", "start b"]
+    assert world.up("b") == ["start c"]
+
+
+def test_a_member_of_the_group_that_crashes_before_it_is_asked_counts_once() -> None:
+    world = World(ALL).running("a", "b", "c")
+    world.exit("b")
+    assert world.exit("a") == ["taken down a"]
+    assert world.exit("c", ASKED) == ["taken down c", "start a"]
+    assert world.machine.children["a"].restarts == 0
+
+
+def test_a_crash_while_the_group_comes_up_takes_it_down_again() -> None:
+    world = World(ALL).running("a", "b", "c")
+    for name in ("b", "c", "a"):
+        world.exit(name, BUG if name == "b" else ASKED)
+    world.up("a")
+    assert world.exit("b") == ["restarted b", "stop a"]
+    assert world.exit("a", ASKED) == ["taken down a", "start a"]
+
+
+def test_restart_waits_for_the_backoff() -> None:
+    world = World().running("a", policy=LATER)
+    assert world.exit("a") == ["restarted a", "wake a 1"]
+    assert world.ring("a") == ["start a"]
+    assert world.exit("a") == ["restarted a", "wake a 2"]
+
+
+def test_the_whole_group_waits_for_the_backoff_of_its_origin() -> None:
+    world = World(ALL).running("a", "b", policy=LATER)
+    assert world.exit("b") == ["restarted b", "wake b 1", "stop a"]
+    assert world.exit("a", ASKED) == ["taken down a"]
+    assert world.ring("b") == ["start a"]
+    assert world.up("a") == ["start b"]
+
+
+def test_a_stale_timer_starts_nothing() -> None:
+    world = World().running("a", policy=LATER)
+    world.exit("a")
+    world.send(RestartAsked("a"))
+    assert world.alive == {"a": 2}
+    assert world.ring("a") == []
+
+
+def test_a_stale_report_is_ignored() -> None:
+    world = World().running("a")
+    world.exit("a")
+    assert world.send(Exited("a", 1, BUG)) == []
+    assert world.send(Started("a", 1)) == []
+    assert world.machine.children["a"].phase is Phase.STARTING
+
+
+def test_used_up_restarts_fail_the_supervisor_which_takes_all_down() -> None:
+    once = RestartPolicy(application=Intensity(1, 10.0), backoff=Backoff(0.0))
+    world = World().running("a", "b", policy=once)
+    world.exit("a")
+    world.up("a")
+    assert world.exit("a") == ["gave up a", "stop b"]
+    assert world.exit("b", ASKED) == ["taken down b", "finish"]
+    assert world.finished is not None
+    assert world.finished.kind == "gave_up"
+    assert "'a' used up 1 restarts in 10 s" in world.finished.detail
+
+
+def test_without_escalation_the_siblings_go_on() -> None:
+    once = RestartPolicy(application=Intensity(1, 10.0), backoff=Backoff(0.0))
+    world = World(escalate=False).running("a", "b", policy=once)
+    world.exit("a")
+    assert world.exit("a") == ["gave up a"]
+    assert world.machine.children["a"].phase is Phase.FAILED
+    assert world.alive == {"b": 1}
+
+
+def test_restarts_are_counted_within_the_window_only() -> None:
+    once = RestartPolicy(application=Intensity(1, 10.0), backoff=Backoff(0.0))
+    world = World().running("a", policy=once)
+    for world.now in (0.0, 10.0, 20.0):
+        assert "start a" in world.exit("a")
+
+
+def test_infrastructure_has_its_own_budget_and_escalates_as_such() -> None:
+    policy = RestartPolicy(Intensity(1, 10.0), Intensity(2, 10.0), Backoff(0.0))
+    world = World().running("a", policy=policy)
+    for reason in (NODE, BUG, NODE):
+        assert "start a" in world.exit("a", reason)
+    world.exit("a", NODE)
+    assert world.finished is not None
+    assert world.finished.blame is Blame.INFRASTRUCTURE
+
+
+def test_a_supervisors_own_intensity_counts_all_children_together() -> None:
+    world = World(policy=RestartPolicy(application=Intensity(2, 10.0))).running("a", "b", "c")
+    world.exit("a")
+    world.exit("b")
+    assert world.exit("c")[0] == "gave up c"
+    assert world.machine.ending
+
+
+def test_shutdown_stops_one_after_the_other_in_reverse() -> None:
+    world = World().running("a", "b", "c")
+    assert world.send(Shutdown(ASKED)) == ["stop c"]
+    assert world.exit("c", ASKED) == ["taken down c", "stop b"]
+    assert world.exit("b", ASKED) == ["taken down b", "stop a"]
+    assert world.exit("a", ASKED) == ["taken down a", "finish"]
+    assert world.finished == ASKED
+
+
+def test_peers_shut_down_together() -> None:
+    world = World(ordered=False).running("a", "b", "c")
+    assert world.send(Shutdown(ASKED)) == ["stop c", "stop b", "stop a"]
+
+
+def test_shutdown_of_nothing_finishes_at_once() -> None:
+    assert World().send(Shutdown(ASKED)) == ["finish"]
+
+
+def test_shutdown_before_all_were_started() -> None:
+    world = World()
+    world.add("a", "b")
+    world.send(Begin())
+    assert world.send(Shutdown(ASKED)) == ["taken down b", "stop a"]
+    assert world.exit("a", ASKED) == ["taken down a", "finish"]
+
+
+def test_stop_by_hand_restarts_nobody_and_stays_known() -> None:
+    world = World(ALL).running("a", "b")
+    assert world.send(StopAsked("a")) == ["stop a"]
+    assert world.exit("a", ASKED) == ["stopped a"]
+    assert world.machine.children["a"].phase is Phase.STOPPED
+    assert world.send(RestartAsked("a")) == ["start a"]
+
+
+def test_restart_by_hand_counts_as_none() -> None:
+    world = World().running("a")
+    assert world.send(RestartAsked("a")) == ["stop a"]
+    assert world.exit("a", ASKED) == ["taken down a", "start a"]
+    assert world.machine.children["a"].restarts == 0
+
+
+def test_stop_by_hand_during_the_backoff() -> None:
+    world = World(ALL).running("a", "b", policy=LATER)
+    world.exit("b")
+    world.exit("a", ASKED)
+    assert world.send(StopAsked("b")) == ["stopped b", "start a"]
+    assert world.ring("b") == []
+
+
+def test_stop_by_hand_of_one_that_goes_down_with_its_group_keeps_it_down() -> None:
+    world = World(ALL).running("a", "b", "c")
+    world.exit("a")
+    world.send(StopAsked("c"))
+    assert world.exit("c", ASKED) == ["stopped c", "stop b"]
+    assert world.exit("b", ASKED) == ["taken down b", "start a"]
+
+
+def test_an_unknown_name_by_hand_is_no_matter() -> None:
+    assert World().running("a").send(StopAsked("gone")) == []
+
+
+def test_quiesce_starts_nothing_any_more() -> None:
+    world = World().running("a")
+    world.send(Quiesce())
+    assert world.exit("a") == ["restarted a"]
+    assert world.send(Shutdown(ASKED)) == ["taken down a", "finish"]
+
+
+def test_a_name_may_be_used_again_once_its_child_is_over() -> None:
+    world = World().running("a", "b", restart=Restart.TRANSIENT)
+    world.exit("a", ExitReason.normal())
+    assert world.send(Added("a", attempts=1)) == ["start a"]
+    assert world.alive["a"] == 2
+    assert list(world.machine.children) == ["b", "a"]
+
+
+def test_every_exit_is_noted_once() -> None:
+    world = World(ALL).running("a", "b")
+    world.exit("a")
+    world.exit("b", ASKED)
+    assert [(note.name, note.attempt, note.fate) for note in world.notes] == [
+        ("a", 1, Fate.RESTARTED),
+        ("b", 1, Fate.TAKEN_DOWN),
+    ]
+
+
+POLICIES: Sequence[RestartPolicy] = (
+    AT_ONCE,
+    LATER,
+    RestartPolicy(Intensity(2, 5.0), Intensity(3, 5.0), Backoff(0.0)),
+    RestartPolicy(Intensity(1, 5.0), Intensity(0, 5.0), Backoff(0.5)),
+)
+
+
+@pytest.mark.parametrize("decade", range(30))
+def test_invariants_hold_on_random_walks(decade: int) -> None:
+    for seed in range(10 * decade, 10 * decade + 10):
+        walk(random.Random(seed))
+
+
+def walk(chance: random.Random) -> None:
+    world = World(
+        strategy=chance.choice(list(Strategy)),
+        ordered=chance.random() < 0.7,
+        escalate=chance.random() < 0.5,
+        policy=chance.choice([None, None, *POLICIES]),
+        luck=chance.random(),
+    )
+    for number in range(chance.randrange(6)):
+        world.add(f"c{number}", restart=chance.choice(list(Restart)), policy=chance.choice(POLICIES))
+    world.send(Begin())
+    for step in range(200):
+        world.now += chance.random()
+        if world.finished is not None:
+            break
+        random_step(world, chance, step)
+    settle(world)
+    if world.finished is None and not world.machine.ending:
+        world.send(Shutdown(ASKED))
+    while world.finished is None:
+        assert world.stopping, "going down, but nobody was asked"
+        world.exit(chance.choice(world.stopping), ASKED)
+    assert not world.alive
+
+
+def settle(world: World) -> None:
+    """Let everything that is under way succeed: then nothing may be left waiting."""
+    while True:
+        starting = [name for name in world.alive if world.machine.children[name].phase is Phase.STARTING]
+        if starting:
+            world.up(starting[0])
+        elif world.stopping:
+            world.exit(world.stopping[0], ASKED)
+        elif world.timers:
+            world.ring(next(iter(world.timers)))
+        else:
+            break
+    phases = {child.phase for child in world.machine.children.values()}
+    assert phases <= {Phase.RUNNING, Phase.STOPPED, Phase.ENDED, Phase.FAILED}
+
+
+def random_step(world: World, chance: random.Random, step: int) -> None:
+    """One thing that may happen to a supervisor."""
+    reason = chance.choice([BUG, BUG, NODE, ExitReason.normal(), ASKED])
+    starting = [name for name in world.alive if world.machine.children[name].phase is Phase.STARTING]
+    known = list(world.machine.children)
+    match chance.randrange(10):
+        case 0 | 1 | 2 if starting:
+            world.up(chance.choice(starting))
+        case 3 | 4 if world.alive:
+            world.exit(chance.choice(list(world.alive)), reason)
+        case 5 if world.stopping:
+            world.exit(chance.choice(world.stopping), ASKED)
+        case 6 if world.timers:
+            world.ring(chance.choice(list(world.timers)))
+        case 7 if known:
+            world.send(chance.choice([StopAsked, RestartAsked])(chance.choice(known)))
+        case 8 if len(known) < 12:
+            restart = chance.choice(list(Restart))
+            world.send(Added(f"n{step}", restart, chance.choice(POLICIES), in_line=chance.random() < 0.5))
+        case 9 if chance.random() < 0.03:
+            world.send(Shutdown(ASKED))
