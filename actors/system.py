@@ -108,7 +108,7 @@ class ActorSystem:
         host, over = self._host_task, self._over
         if host is None or over is None:
             return
-        self._begin_close()
+        self.begin_close()
         if any(cell.task is asyncio.current_task() for cell in self._cells):
             return
         cancelled: asyncio.CancelledError | None = None
@@ -135,7 +135,15 @@ class ActorSystem:
             if cell is not None:
                 cell.kill()
         if self._loop is not None and self._loop.is_running():
-            self._begin_close()
+            self.begin_close()
+
+    def begin_close(self) -> None:
+        """Begin the shutdown that `close()` waits for; for those who cannot wait, such as a signal handler."""
+        if self._state is _State.OPEN:
+            self._state = _State.CLOSING
+            if self._root.cell is not None:
+                self._root.enter(Phase.STOPPING)
+                self._root.cell.stop(ExitReason.shutdown("the system is being closed"))
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -248,7 +256,7 @@ class ActorSystem:
             # asyncio.run() cancels all tasks at its end. Not un-cancelled, so that _swept() can tell.
             if self._state is _State.CLOSING:
                 self.kill_now()
-            self._begin_close()
+            self.begin_close()
             # In the next turn every task that still was to take its first step has taken it, or never will.
             for cell in tuple(self._cells):
                 self.loop.call_soon(cell.bury_unborn)
@@ -266,13 +274,6 @@ class ActorSystem:
         self._root.cell = Cell(self._root, 1)
         self._root.enter(Phase.STARTING)
         self._spawn_cell(self._root.cell)
-
-    def _begin_close(self) -> None:
-        if self._state is _State.OPEN:
-            self._state = _State.CLOSING
-            if self._root.cell is not None:
-                self._root.enter(Phase.STOPPING)
-                self._root.cell.stop(ExitReason.shutdown("the system is being closed"))
 
     def _close_books(self) -> None:
         """All is over, but for what was abandoned."""
