@@ -86,7 +86,8 @@ class Front:
 
     def next_errand(self) -> tuple[int, str, int, int] | None:
         """What the owner must do next: (ERRAND_LOAD, model, 0, 0), (ERRAND_FETCH, key, request, input) or
-        (ERRAND_IDLE, "", 0, 0); None: nothing."""
+        (ERRAND_IDLE, "", 0, 0); None: nothing.
+        """
 
     def model_ready(
         self,
