@@ -27,12 +27,8 @@ class Role:
 _CONNECTION = frozenset(
     {"hello", "auth", "ping", "client|id", "client|setinfo", "client|setname", "client|tracking", "client|caching"}
 )
-_READING = frozenset(
-    {"get", "mget", "getrange", "exists", "strlen", "type", "pttl", "hget", "hmget", "hgetall", "info"}
-)
-_WRITING = frozenset(
-    {"set", "del", "unlink", "incr", "hset", "copy", "rename", "pexpire", "persist", "multi", "exec", "discard"}
-)
+_READING = frozenset({"get", "mget", "exists", "strlen", "type", "pttl", "hgetall", "info"})
+_WRITING = frozenset({"set", "del", "unlink", "incr", "hset", "copy", "rename", "pexpire", "multi", "exec", "discard"})
 
 #: Applications, workers and the training consumer: tensors and models. No flush, no scripts, no configuration.
 WORKLOAD = Role("workload", _CONNECTION | _READING | _WRITING)

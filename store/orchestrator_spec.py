@@ -15,7 +15,7 @@ __all__ = ["CheckedOrchestrator", "OrchestratorSpec", "check_orchestrator"]
 
 #: Names become suffixes of environment variables.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_DEVICE = re.compile(r"CPU|GPU(:\d+)?")
+_DEVICES = ("CPU",)
 _DURABILITIES = ("none",)
 
 
@@ -79,15 +79,13 @@ def check_orchestrator(spec: OrchestratorSpec) -> CheckedOrchestrator:
         mistakes.append(f"maxmemory={error}")
     devices = ("CPU",) * spec.workers if isinstance(spec.workers, int) else tuple(spec.workers)
     mistakes += [
-        f"workers: {device!r} is no device; write CPU, GPU or GPU:<n>" for device in devices if not _is_device(device)
+        f"workers: {device!r}: this version runs models on the CPU only; write 'CPU'"
+        for device in devices
+        if device not in _DEVICES
     ]
     if mistakes or engine is None or host is None:
         raise InvalidOrchestrator(spec.name, mistakes)
     return CheckedOrchestrator(spec, engine, host, maxmemory, devices)
-
-
-def _is_device(device: object) -> bool:
-    return isinstance(device, str) and _DEVICE.fullmatch(device) is not None
 
 
 def _maxmemory(spec: OrchestratorSpec) -> int:

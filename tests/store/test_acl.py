@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -9,18 +10,19 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NotLetIn
 from redis.exceptions import NoPermissionError
 
+from ssasync.cyclient import Client
 from ssasync.store.acl import ADMIN, READ_ONLY, ROLES, WORKLOAD
 from ssasync.store.credentials import Credentials, Secret
 from ssasync.store.engine_configuration import EngineOptions
 from ssasync.wlm.runtime_directory import RuntimeDirectory
 from tests.store.engines import connection, options_for, running_engine
 
-#: What the roles are for, in the words of the wire. The client core sends nothing else to a shard.
+#: What the roles are for, in the words of the wire.
 WRITES = """
-SET k v|GET k|MGET k l|GETRANGE k 0 1|STRLEN k|TYPE k|EXISTS k|PTTL k|PEXPIRE k 100000|PERSIST k|INCR n
-HSET h a 1|HGET h a|HMGET h a b|HGETALL h|COPY k l|RENAME l m|MULTI|SET k w|EXEC|MULTI|DISCARD|DEL m|UNLINK n|INFO|PING
+SET k v|GET k|MGET k l|STRLEN k|TYPE k|EXISTS k|PTTL k|PEXPIRE k 100000|INCR n
+HSET h a 1|HGETALL h|COPY k l|RENAME l m|MULTI|SET k w|EXEC|MULTI|DISCARD|DEL m|UNLINK n|INFO|PING
 """
-READS = "GET k|MGET k l|GETRANGE k 0 1|STRLEN k|TYPE k|EXISTS k|PTTL k|HGET h a|HMGET h a b|HGETALL h|INFO|PING"
+READS = "GET k|MGET k l|STRLEN k|TYPE k|EXISTS k|PTTL k|HGETALL h|INFO|PING"
 CONNECTION = (
     "CLIENT ID|CLIENT SETNAME me|CLIENT SETINFO LIB-NAME x|CLIENT TRACKING ON OPTIN|CLIENT CACHING YES|EXISTS k"
 )
@@ -28,7 +30,7 @@ FORBIDDEN = """
 FLUSHDB|FLUSHALL|CONFIG GET *|CONFIG SET maxmemory 1|SAVE|BGSAVE|SHUTDOWN|KEYS *|SCAN 0|EVAL return 0
 FUNCTION LIST|SCRIPT FLUSH|MODULE LIST|CLIENT LIST|CLIENT KILL ID 1|CLIENT PAUSE 1|ACL LIST|ACL WHOAMI
 REPLICAOF no one|MONITOR|SUBSCRIBE c|PSUBSCRIBE *|PUBLISH c m|CLUSTER NODES|MIGRATE h 1 k 0 1|SWAPDB 0 1
-SORT k|EVALSHA 0 0|RESTORE k 0 x|FAILOVER
+SORT k|GETRANGE k 0 1|EVALSHA 0 0|RESTORE k 0 x|FAILOVER
 """
 
 
@@ -53,6 +55,42 @@ async def test_a_workload_may_send_what_the_client_core_sends(engine: EngineOpti
     async with connection(engine, WORKLOAD.name, engine.credentials.workload) as workload:
         assert await run(workload, WRITES) is True
         assert await run(workload, CONNECTION) == 1
+
+
+async def test_a_workload_may_send_all_that_the_client_sends_and_the_client_sends_nothing_else(
+    engine: EngineOptions,
+) -> None:
+    assert WORKLOAD.commands is not None
+    async with connection(engine, ADMIN.name, engine.credentials.admin) as admin:
+        await admin.config_resetstat()
+        await use_all_operations(engine)
+        statistics = await admin.info("commandstats")
+        refused = await admin.execute_command("ACL", "LOG")
+    sent = {name.removeprefix("cmdstat_") for name, counts in statistics.items() if counts["calls"]}
+    assert {"set", "get", "exists", "unlink", "incr", "hset", "hgetall", "multi", "exec", "hello"} <= sent
+    assert sent - {"config|resetstat"} <= WORKLOAD.commands
+    assert refused == []
+
+
+async def use_all_operations(engine: EngineOptions) -> None:
+    secret = engine.credentials.workload.reveal()
+    async with await Client.connect(f"unix://{engine.socket}", user=WORKLOAD.name, password=secret) as client:
+        field = np.arange(6.0)
+        await client.put_tensor("u", field)
+        await client.wait_for_tensor("u", timeout=10)
+        await client.get_tensor("u")
+        await client.unpack_tensor("u", np.empty(6))
+        assert await client.tensor_exists("u")
+        for _ in range(3):  # the third version removes the first
+            await client.set_model("m", b"PK\x03\x04 no further", "TORCH", "CPU")
+        assert await client.model_exists("m")
+        await client.get_model_blob("m", await client.get_model_version("m"))
+        batch = client.batch()
+        batch.put_tensor("v", field)
+        batch.get_tensor("u")
+        batch.delete_tensor("v")
+        await batch.execute()
+        await client.delete_tensor("u")
 
 
 async def test_a_reader_may_read_and_nothing_else(engine: EngineOptions) -> None:

@@ -1,19 +1,26 @@
 """A whole store: the tree, its restarts, its address, and what it leaves behind."""
 
+import contextlib
+import io
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from redis.asyncio import Redis
 
 from ssasync.actors import ActorSystem, ChildExited, ChildGaveUp, ChildStarting, Subscription, TreeNode
+from ssasync.cyclient import Client
 from ssasync.store import orchestrator
 from ssasync.store import worker as worker_module
-from ssasync.store.errors import AddressUnknown, InvalidOrchestrator
+from ssasync.store.errors import AddressUnknown, InterfaceUnknown, InvalidOrchestrator
 from ssasync.store.events import ShardReady, WorkerListed
+from ssasync.store.network_interface import address_of_interface
 from ssasync.store.orchestrator import Store
 from ssasync.store.orchestrator_spec import OrchestratorSpec
 from ssasync.store.worker_list import WORKER_LIST_KEY, WorkerList
@@ -137,6 +144,24 @@ async def test_two_stores_of_one_experiment_do_not_meet(setting: Setting) -> Non
     assert "SSDB" in second.address.environment(suffix=False)
 
 
+async def test_a_store_serves_on_the_interface_it_was_given_and_on_no_other(setting: Setting) -> None:
+    addresses = {}
+    for _, interface in socket.if_nameindex():
+        with contextlib.suppress(InterfaceUnknown):
+            addresses[interface] = address_of_interface(interface)
+    for index, (interface, host) in enumerate(addresses.items()):
+        store = setting.store(workers=0, interface=interface, name=f"on_{index}")
+        await setting.system.start_child(store.child_spec())
+        (address,) = store.address.tcp
+        port = int(address.removeprefix(f"{host}:"))
+        secret = store.credentials.workload.reveal()
+        async with Redis(host=host, port=port, username="workload", password=secret) as client:
+            assert await client.ping()
+        for other in set(addresses.values()) - {host}:
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection((other, port), timeout=5)
+
+
 async def test_a_killed_shard_restarts_nothing_else_and_gets_its_list_back(
     setting: Setting, stand_in: Callable[[str], None]
 ) -> None:
@@ -198,6 +223,33 @@ async def test_passwords_show_nowhere(setting: Setting, stand_in: Callable[[str]
     for secret in (store.credentials.workload, store.credentials.read_only, store.credentials.admin):
         assert secret.reveal() not in shown
         assert not command_lines(secret.reveal())
+
+
+async def test_models_run_and_outlive_the_death_of_their_worker(setting: Setting) -> None:
+    store = setting.store()
+    await setting.system.start_child(store.child_spec())
+    listed = await next_event(setting.events, WorkerListed)
+    secret = store.credentials.workload.reveal()
+    async with await Client.connect(store.address.unix[0], user="workload", password=secret, timeout=60) as client:
+        await client.set_model("double", doubling_model(), "TORCH", "CPU")
+        x = np.arange(6, dtype=np.float32).reshape(2, 3)
+        np.testing.assert_array_equal(await client.infer("double", x), 2 * x)
+        os.kill(pid_of_worker(listed.worker_id), signal.SIGKILL)
+        np.testing.assert_array_equal(await client.infer("double", x + 1), 2 * x + 2)
+    again = await next_event(setting.events, WorkerListed)
+    assert again.attempt == 2
+    assert not command_lines(secret)
+    assert secret not in all_text_under(setting.logs)
+
+
+def doubling_model() -> bytes:
+    class Double(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * x
+
+    archive = io.BytesIO()
+    torch.jit.save(torch.jit.trace(Double(), torch.zeros(1, 3)), archive)
+    return archive.getvalue()
 
 
 def test_nothing_starts_when_a_setting_is_wrong(tmp_path: Path) -> None:
