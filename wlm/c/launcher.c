@@ -129,6 +129,35 @@ static void climb(launcher *self) {
     }
 }
 
+/* ---- what the driver says ---- */
+
+static void obey(launcher *self, const unsigned char *frame) {
+    uint32_t grace = frame[4] | (uint32_t)frame[5] << 8 | (uint32_t)frame[6] << 16 | (uint32_t)frame[7] << 24;
+    if (frame[0] == OP_STOP) {
+        stop(self, frame[1], grace / 1000.0, SSA_CAUSE_DRIVER);
+    } else if (frame[0] == OP_KILL) {
+        if (self->record.rung == SSA_RUNG_NONE) self->record.cause = SSA_CAUSE_DRIVER;
+        climb_to_kill(self);
+    } else if (frame[0] == OP_SIGNAL) {
+        signal_group(self, frame[1]);
+    }
+}
+
+static void listen_to_driver(launcher *self) {
+    for (;;) {
+        ssize_t got = read(SSA_CHANNEL_FD, self->frame + self->frame_filled, FRAME_SIZE - self->frame_filled);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+        if (got <= 0) break;
+        self->frame_filled += (size_t)got;
+        if (self->frame_filled < FRAME_SIZE) continue;
+        self->frame_filled = 0;
+        obey(self, self->frame);
+    }
+    self->driver_gone = true;
+    if (self->options.orphan_timeout >= 0) self->next_look = now();
+}
+
 /* ---- what the workload does ---- */
 
 static void take_start_report(launcher *self) {
@@ -145,6 +174,9 @@ static void workload_ended(launcher *self, int status, const struct rusage *usag
     ssa_record *record = &self->record;
     if (self->report_fd >= 0) take_start_report(self);
     self->workload_over = true;
+    /* A kill comes as a frame and, at the same moment, as a signal: the frame says who is to be named as its cause
+     * (test_launcher_that_hangs_does_not_hold_up_a_stop). */
+    if (!self->driver_gone) listen_to_driver(self);
     record->ended_ns = ssa_wall_clock_ns();
     if (WIFEXITED(status)) record->exit_code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) {
@@ -201,34 +233,7 @@ static void reap(launcher *self) {
     if (self->workload_over) look_for_leftovers(self, pid < 0 && errno == ECHILD);
 }
 
-/* ---- what the driver says, and what its silence means ---- */
-
-static void obey(launcher *self, const unsigned char *frame) {
-    uint32_t grace = frame[4] | (uint32_t)frame[5] << 8 | (uint32_t)frame[6] << 16 | (uint32_t)frame[7] << 24;
-    if (frame[0] == OP_STOP) {
-        stop(self, frame[1], grace / 1000.0, SSA_CAUSE_DRIVER);
-    } else if (frame[0] == OP_KILL) {
-        if (self->record.rung == SSA_RUNG_NONE) self->record.cause = SSA_CAUSE_DRIVER;
-        climb_to_kill(self);
-    } else if (frame[0] == OP_SIGNAL) {
-        signal_group(self, frame[1]);
-    }
-}
-
-static void listen_to_driver(launcher *self) {
-    for (;;) {
-        ssize_t got = read(SSA_CHANNEL_FD, self->frame + self->frame_filled, FRAME_SIZE - self->frame_filled);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-        if (got <= 0) break;
-        self->frame_filled += (size_t)got;
-        if (self->frame_filled < FRAME_SIZE) continue;
-        self->frame_filled = 0;
-        obey(self, self->frame);
-    }
-    self->driver_gone = true;
-    if (self->options.orphan_timeout >= 0) self->next_look = now();
-}
+/* ---- a driver that is gone ---- */
 
 static void look_for_driver(launcher *self) {
     double timeout = self->options.orphan_timeout, interval = timeout / 4;
