@@ -82,7 +82,10 @@ class ActorSystem:
     # Opening and closing.
 
     async def open(self) -> None:
-        """Start the host task and the root supervisor in the running loop. Raises SystemClosed if it ever was open."""
+        """Start the host task and the root supervisor in the running loop.
+
+        Raises SystemClosed if it ever was open, FailedToStart if the journal refused it.
+        """
         if self._state is not _State.NEW:
             raise SystemClosed(self.name, self._state.value)
         self._state = _State.OPEN
@@ -96,6 +99,9 @@ class ActorSystem:
         except asyncio.CancelledError:
             await self.close()
             raise
+        if self._root.outcome is not None:
+            await self.close()
+            raise self._root.stopped_error()
 
     async def close(self) -> None:
         """Stop everything in reverse start order, each within its grace; may be called from any task of the loop.

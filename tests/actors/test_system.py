@@ -177,6 +177,28 @@ def test_a_loop_that_ends_with_an_open_system_shuts_it_down_in_order(run: Any) -
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_an_interrupt_that_strikes_inside_an_actor_reaches_the_program(run: Any) -> None:
+    log: list[str] = []
+
+    class Struck(Noted):
+        async def receive(self, message: Any) -> Any:
+            raise KeyboardInterrupt
+
+    async def main() -> None:
+        async with ActorSystem("test") as system:
+            await fill(system, log)
+            ref = await system.start_child(ChildSpec("e", lambda: Struck(log, "e"), restart=Restart.TEMPORARY))
+            await ref.tell("go")
+            await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(main())
+    # Its stopped() may have been cut off by asyncio.run(), which cancels all tasks: then it is killed.
+    assert log[:2] in (["+e", "-e"], ["+e", "xe"])
+    assert log[2:] == REVERSED
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_a_loop_that_ends_while_children_have_not_begun(run: Any) -> None:
     log: list[str] = []
 
@@ -285,6 +307,16 @@ async def test_what_cannot_be_recorded_is_not_started() -> None:
     async with ActorSystem("test", journal=Ledger()) as system:
         with pytest.raises(FailedToStart, match="disk full"):
             await system.start_child(ChildSpec("bad", Actor, restart=Restart.TEMPORARY))
+
+
+async def test_a_system_whose_beginning_cannot_be_recorded_does_not_open() -> None:
+    class Full:
+        async def record(self, intent: Intent) -> None:
+            raise OSError("disk full")
+
+    with pytest.raises(FailedToStart, match=r"/test failed to start: .*disk full"):
+        await ActorSystem("test", journal=Full()).open()
+    assert no_other_task()
 
 
 async def test_what_cannot_be_recorded_is_stopped_all_the_same() -> None:
