@@ -17,7 +17,7 @@ class ClosureNetwork(nn.Module):
     is made or lost. A new network answers zero.
     """
 
-    def __init__(self, channels: int = 24) -> None:
+    def __init__(self, channels: int = 16) -> None:
         super().__init__()
         self.left = nn.Conv2d(6, channels, 5, padding=2, padding_mode="circular")
         self.right = nn.Conv2d(6, channels, 5, padding=2, padding_mode="circular")

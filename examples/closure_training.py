@@ -21,8 +21,8 @@ from examples.subgrid_forcing import CoarseView, TrainingPair
 class TrainingSettings:
     """How the closure is learned."""
 
-    learning_rate: float = 3e-3
-    rows: int = 16  #: fields in one gradient step
+    learning_rate: float = 2e-3
+    rows: int = 8  #: fields in one gradient step
     replay: int = 256  #: newest pairs kept to learn from, of all members together
     held_out: int = 32  #: newest pairs kept to judge by; the network never learns from them
     hold_out_every: int = 8  #: each so many fields one is held out

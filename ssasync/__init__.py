@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ssasync.actors import Backoff, Intensity, RestartPolicy, render_tree
+    from ssasync.actors import Backoff, Intensity, RestartPolicy, Subscription, render_tree
     from ssasync.cyclient import Batch, Client
     from ssasync.ensemble import Ensemble
     from ssasync.errors import ExperimentClosed, ExperimentError, InvalidExperiment, NotStarted
@@ -36,12 +36,13 @@ __all__ = [
     "Orchestrator",
     "RestartPolicy",
     "RunSettings",
+    "Subscription",
     "render_tree",
     "run",
 ]
 
 _HOME = {
-    "ssasync.actors": ("Backoff", "Intensity", "RestartPolicy", "render_tree"),
+    "ssasync.actors": ("Backoff", "Intensity", "RestartPolicy", "Subscription", "render_tree"),
     "ssasync.cyclient": ("Batch", "Client"),
     "ssasync.ensemble": ("Ensemble",),
     "ssasync.errors": ("ExperimentClosed", "ExperimentError", "InvalidExperiment", "NotStarted"),
