@@ -12,7 +12,7 @@ from ssasync.actors.child import Child, Phase
 from ssasync.actors.child_spec import ChildSpec, Strategy
 from ssasync.actors.errors import ActorStopped, InternalError, NameTaken, NotSupervisor, UnknownActor, WaitTimeout
 from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped, DeadLetter
-from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.exit_reason import EXCEPTION, ExitReason
 from ssasync.actors.restart_policy import RestartPolicy
 from ssasync.actors.supervisor_state import (
     Added,
@@ -274,7 +274,8 @@ class Supervisor(Actor):
                 note.attempt,
                 reason,
                 f"restart in {note.delay:.3g} s" if will_restart else note.detail or note.fate.value,
-                exc_info=reason.exception,
+                # Where our own code raised, the traceback says where; of a program that ended badly the text says all.
+                exc_info=reason.exception if reason.kind == EXCEPTION else None,
             )
         if note.fate in _PHASE_AFTER and not self._children_state.ending:
             kid.end(reason)

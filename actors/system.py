@@ -259,8 +259,9 @@ class ActorSystem:
         try:
             await self._host_waiter
         except asyncio.CancelledError:
-            # asyncio.run() cancels all tasks at its end. Not un-cancelled, so that _swept() can tell.
-            if self._state is _State.CLOSING:
+            # asyncio.run() cancels all tasks at its end. Not un-cancelled, so that _swept() can tell. A second time means
+            # haste; being closed already does not: one sweep reaches both us and the task that then calls close().
+            if self._host_task is not None and self._host_task.cancelling() > 1:
                 self.kill_now()
             self.begin_close()
             # In the next turn every task that still was to take its first step has taken it, or never will.

@@ -213,6 +213,33 @@ def test_a_loop_that_ends_while_children_have_not_begun(run: Any) -> None:
     assert all(f"-{line[1:]}" in log for line in log if line.startswith("+"))
 
 
+async def test_a_second_cancellation_of_the_host_kills() -> None:
+    log: list[str] = []
+    gate = asyncio.Event()
+
+    class Slow(Noted):
+        async def stopped(self, reason: ExitReason) -> None:
+            host.cancel()
+            await gate.wait()
+
+        def kill(self) -> None:
+            super().kill()
+            gate.set()
+
+    system = ActorSystem("test")
+    before = asyncio.all_tasks()
+    await system.open()
+    (host,) = (task for task in asyncio.all_tasks() - before if task.get_name() == "actor system test")
+    await fill(system, log)
+    ref = await system.start_child(ChildSpec("slow", lambda: Slow(log, "slow")))
+    log.clear()
+    host.cancel()
+    await ref.terminated(5)
+    await system.close()
+    assert log == ["xslow", "xd", "xc", "xb", "xa", *REVERSED]
+    assert no_other_task()
+
+
 async def test_kill_now_kills_all_and_restarts_none() -> None:
     log: list[str] = []
     async with ActorSystem("test") as system:
