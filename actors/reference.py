@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssasync.actors.errors import AskSelf, AskTimeout, MailboxFull
 from ssasync.actors.exit_reason import ExitReason
-from ssasync.actors.mailbox import Ask
+from ssasync.actors.mailbox import Ask, MailboxStatistics
 
 if TYPE_CHECKING:
     from ssasync.actors.child import Child, Transition
@@ -86,6 +86,10 @@ class ActorRef:
     def story(self) -> "tuple[Transition, ...]":
         """The last transitions of the child, oldest first."""
         return tuple(self._child.story)
+
+    def statistics(self) -> MailboxStatistics:
+        """What is in the child's mailbox and what went through it."""
+        return self._child.mailbox.statistics()
 
     def __repr__(self) -> str:
         return f"ActorRef({self.path})"

@@ -91,6 +91,8 @@ async def test_tell_waits_while_the_mailbox_is_full(system: ActorSystem, recorde
         recorder.last.gate.set()
     await ref.ask("last")
     assert recorder.last.seen == ["hold", 1, 2, "last"]
+    statistics = ref.statistics()
+    assert (statistics.taken, statistics.depth, statistics.limit, statistics.waiting) == (4, 0, 1, 0)
 
 
 async def test_an_ask_waits_in_line_behind_tells(system: ActorSystem, recorder: Shared) -> None:
