@@ -21,14 +21,17 @@ class TorchModel:
 
     def __init__(self, module: torch.jit.ScriptModule) -> None:
         self._module = module
+        # Not all that getattr finds may be called by a client: only what the archive itself defines.
+        self._functions = frozenset(module._c._method_names())
 
     def run(self, function: str, inputs: Sequence[Array]) -> Sequence[Array]:
         """See LoadedModel. function: name of an exported method; empty: forward."""
         call: Callable[..., Any] = self._module
         if function:
-            if function not in self._module._method_names():
-                known = ", ".join(sorted(self._module._method_names()))
-                raise InputRefused(f"the model has no function '{function}'; it has {known}")
+            if function not in self._functions:
+                raise InputRefused(
+                    f"the model has no function '{function}'; it has {', '.join(sorted(self._functions))}"
+                )
             call = getattr(self._module, function)
         with torch.inference_mode():
             tensors = [_to_torch(index, array) for index, array in enumerate(inputs)]

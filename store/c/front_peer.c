@@ -261,6 +261,13 @@ static void refuse(ssa_request *request, const char *code, const char *text) {
     snprintf(request->refusal_text, sizeof request->refusal_text, "%s", text);
 }
 
+static void refuse_input(const ssa_peer *peer, uint64_t bytes) {
+    char text[160];
+    snprintf(text, sizeof text, "input %zu is not a tensor of version %d (%llu bytes)", peer->input, SSA_TENSOR_VERSION,
+             (unsigned long long)bytes);
+    refuse(peer->request, "BADINPUT", text);
+}
+
 static int parse_number(const char *text, size_t bytes, uint64_t most, uint64_t *number) {
     uint64_t value = 0;
     if (!bytes)
@@ -382,9 +389,7 @@ static void read_head(ssa_peer *peer, const unsigned char *body, size_t buffered
         return;
     char text[160];
     if (status != SSA_OK) {
-        snprintf(text, sizeof text, "input %zu is not a tensor of version %d (%llu bytes)", peer->input, SSA_TENSOR_VERSION,
-                 (unsigned long long)value_bytes);
-        refuse(request, "BADINPUT", text);
+        refuse_input(peer, value_bytes);
     } else if (!request->refusal && !peer->rules->reserve(peer->rules->context, header.data_bytes)) {
         snprintf(text, sizeof text, "no room for the %llu bytes of input %zu now", (unsigned long long)header.data_bytes,
                  peer->input);
@@ -434,7 +439,7 @@ static ssa_status begin_string(ssa_peer *peer, uint64_t bytes, uint64_t now) {
     peer->into = NULL;
     peer->head_bytes = 0;
     if (peer->request && (peer->argument - 6) % 2 == 1 && !peer->input_is_key && !bytes) {
-        refuse(peer->request, "BADINPUT", "an input is empty: not a tensor");
+        refuse_input(peer, 0);
         peer->discard = 1;
     }
     return SSA_OK;
