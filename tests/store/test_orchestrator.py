@@ -194,6 +194,9 @@ async def test_workers_that_give_up_leave_the_shards_alone(setting: Setting, sta
     gave_up = await next_event(setting.events, ChildGaveUp)
     assert gave_up.path == "/demo/orchestrator/workers/worker:0"
     assert "no module named torch" in gave_up.reason.detail
+    async with client_of(store) as client:  # round trips, in which an escalation would have had its time
+        for _ in range(100):
+            await client.ping()
     (node,) = setting.system.tree().children
     assert outline(node)[1:3] == ["  shards running", "    shard:0 running"]
     assert outline(node)[-1] == "    worker:0 failed"

@@ -171,11 +171,14 @@ async def test_a_worker_that_ends_takes_itself_from_the_list_first(setting: Sett
     assert lives(pid)
 
 
-async def test_a_worker_that_ignores_its_end_is_killed_after_the_grace(setting: Setting) -> None:
+async def test_a_worker_that_ignores_its_end_is_unlisted_at_once_and_killed_after_the_grace(setting: Setting) -> None:
     await setting.start("ignores")
     listed = await next_event(setting.events, WorkerListed)
     assert not (await setting.system.stop_child("worker:0")).failed
     assert not command_lines(listed.worker_id)
+    unlisted = await next_event(setting.events, WorkerUnlisted)
+    stopped = await next_event(setting.events, ChildStopped)
+    assert stopped.at - unlisted.at > setting.spec.grace
     assert (await setting.listed()).workers == ()
 
 
