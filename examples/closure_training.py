@@ -21,12 +21,12 @@ from examples.subgrid_forcing import CoarseView, TrainingPair
 class TrainingSettings:
     """How the closure is learned."""
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     rows: int = 8  #: fields in one gradient step
     replay: int = 256  #: newest pairs kept to learn from, of all members together
     held_out: int = 32  #: newest pairs kept to judge by; the network never learns from them
     hold_out_every: int = 8  #: each so many fields one is held out
-    judge_every: int = 50  #: gradient steps between two looks at the held-out pairs
+    judge_every: int = 25  #: gradient steps between two looks at the held-out pairs
     improvement: float = 0.97  #: a network is better if its loss is below this share of the one in use
     seed: int = 0
 

@@ -36,7 +36,7 @@ CHECKPOINT, FINAL_STATE, LATENCIES = Path("checkpoint.npz"), Path("final.npz"), 
 class MemberPlan:
     """How long a member runs and how often it does what, in steps."""
 
-    steps: int = 8000
+    steps: int = 6000
     closure_interval: int = 5
     snapshot_interval: int = 25
     checkpoint_interval: int = 500

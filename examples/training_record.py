@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PublishedNetwork:
-    """One version of the network, as the store got it."""
+    """One version of the network, as the store got it.
+
+    Each is better than the one before it on the same fields. From version to version the loss may yet rise, because the
+    oceans go on and get harder to guess.
+    """
 
     seconds: float  #: since the start of the training
     version: int
