@@ -2,7 +2,7 @@
 
 import asyncio
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 class Blame(enum.Enum):
@@ -33,12 +33,14 @@ class ExitReason:
     kind: one word; `normal` and `shutdown` are no failures, everything else is.
     detail: text for people: the message of an exception, the last lines of stderr.
     exception: what was raised, if anything was; an ExceptionGroup where there were several. Not compared.
+    hopeless: another attempt would end the same way (no such program): its supervisor gives up at once.
     """
 
     kind: str
     blame: Blame
     detail: str = ""
     exception: BaseException | None = field(default=None, compare=False)
+    hopeless: bool = False
 
     @property
     def failed(self) -> bool:
@@ -57,7 +59,13 @@ class ExitReason:
 
     @classmethod
     def from_exception(cls, error: BaseException) -> "ExitReason":
-        """A crash. A cancellation that nobody asked the actor for is one too, of its own kind."""
+        """A crash. A cancellation that nobody asked the actor for is one too, of its own kind.
+
+        An exception that has an `exit_reason` says itself what its end means.
+        """
+        own = getattr(error, "exit_reason", None)
+        if isinstance(own, cls):
+            return replace(own, exception=error)
         if isinstance(error, asyncio.CancelledError):
             detail = "a future or task the actor awaited was cancelled by somebody else than its supervisor"
             return cls(CANCELLED, Blame.APPLICATION, detail, error)

@@ -314,6 +314,9 @@ class SupervisorState:
 
     def _restart(self, child: ChildState, reason: ExitReason, now: float) -> None:
         """OTP's restart: within the budgets by the strategy, else the child, or the supervisor, gives up."""
+        if reason.hopeless:
+            self._give_up(child, reason, "was not restarted: another attempt would end the same way")
+            return
         for count in (child.count, self._total):
             if count is not None and not count.allows(reason, now):
                 self._give_up(child, reason, f"used up {count.policy.budget(reason)}")

@@ -1,6 +1,6 @@
 """The whole idea in one run: four oceans learn one closure while they run; one of them is killed and carries on.
 
-    python -m examples.demo [--out out/demo] [--steps 2000]
+    python -m examples.demo [--out out/demo] [--steps 4000]
 
 Under one supervision tree: a store with a model worker, and an ensemble of ocean simulations that ask the network in the
 store for their closure. The driver trains that network on their fields as they arrive and puts better versions back. Half
@@ -38,6 +38,7 @@ from ssasync.wlm import WorkloadRunning
 SHEARS = (0.06, 0.07, 0.08, 0.09)  # m/s, one for each member
 VICTIM = "ocean_1"
 CHECK_STEPS = 600
+CHECKPOINT_INTERVAL = 100  # steps
 
 #: Members are plain numpy: one core each is all they use.
 ONE_THREAD = {"OMP_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1, "MKL_NUM_THREADS": 1}
@@ -127,14 +128,14 @@ async def note_starts(events: ssasync.Subscription, observed: Observed) -> None:
 async def follow_member(
     client: ssasync.Client, name: str, steps: int, observed: Observed, progress: Progress, bar: TaskID
 ) -> None:
-    """Show a member's progress, and kill it half way if it is the victim."""
+    """Show a member's progress, and kill it half way, between two checkpoints, if it is the victim."""
     history = observed.progress.setdefault(name, [])
     async with steps_of(client, name) as changes:
         async for step in changes:
             history.append((observed.record.now(), step))
             attempt = observed.attempts.get(name, 1)
             progress.update(bar, completed=step, note=f"step {step}" + (f", attempt {attempt}" if attempt > 1 else ""))
-            if name == VICTIM and observed.killed is None and step >= steps // 2:
+            if name == VICTIM and observed.killed is None and step >= steps // 2 + CHECKPOINT_INTERVAL // 2:
                 os.kill(observed.pids[name], signal.SIGKILL)
                 observed.killed = observed.record.now()
             await anyio.sleep(0.1)  # the eye needs no more; changes meanwhile are seen at the next look
@@ -151,7 +152,7 @@ async def follow_training(record: TrainingRecord, progress: Progress, bar: TaskI
 
 def member_settings(steps: int) -> ssasync.RunSettings:
     """How a member is run: this Python, one thread, checkpoints often enough to lose little."""
-    arguments = f"-m examples.ocean_member --steps {steps} --checkpoint-interval 100"
+    arguments = f"-m examples.ocean_member --steps {steps} --checkpoint-interval {CHECKPOINT_INTERVAL}"
     root = str(Path(__file__).resolve().parent.parent)
     return ssasync.RunSettings(sys.executable, arguments, env_vars={"PYTHONPATH": root, **ONE_THREAD})
 
@@ -185,7 +186,7 @@ def tell(directory: Path, observed: Observed, check: RestartCheck) -> DemoStory:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Four oceans learn one closure while they run.")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where the results go; emptied first")
-    parser.add_argument("--steps", type=int, default=2000, help="of each member")
+    parser.add_argument("--steps", type=int, default=4000, help="of each member")
     given = parser.parse_args()
     if not ssasync.run(main(given.out.absolute(), given.steps, Console())).bitwise_equal:
         sys.exit("the interrupted member did not end where the uninterrupted one did")

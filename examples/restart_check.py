@@ -37,7 +37,7 @@ async def check_restart(
     """Run both to the end and compare. Raises what the experiment raises if one of them fails."""
     twins = exp.create_ensemble("twin", settings, replicas=2)
     calm, killed = twins.members
-    killed_at = steps // 2
+    killed_at = steps // 2 + 50  # not at a checkpoint, so that steps are repeated
     attempts = 0
     async with exp.events() as events, anyio.create_task_group() as group:
 

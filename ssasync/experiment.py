@@ -13,11 +13,12 @@ from typing import Any, Self
 
 from ssasync.actors import (
     ActorRef,
+    ActorStopped,
     ActorSystem,
     ChildSpec,
     ExitReason,
+    FailedToStart,
     Restart,
-    RestartPolicy,
     Subscription,
     Supervisor,
     TreeNode,
@@ -307,7 +308,7 @@ class Experiment:
             spec = self._workload(entity, directory, f"model {entity.name!r}")
             self._entities.append(entity)
             self._references[entity.name] = reference = system.start_child_nowait(spec)
-            await reference.ready()
+            await _until_it_ran(reference)
             return
         children = [
             self._workload(
@@ -322,15 +323,13 @@ class Experiment:
             name=entity.name,
             start=lambda: Supervisor(children, ordered=False, escalate=False),
             restart=Restart.TRANSIENT,
-            policy=RestartPolicy(),
-            grace=float("inf"),
         )
         self._entities.append(entity)
         await system.start_child(spec)
         for member in entity:
             self._references[member.name] = system.lookup(f"/{self.name}/{entity.name}/{member.name}")
         for member in entity:
-            await self._references[member.name].ready()
+            await _until_it_ran(self._references[member.name])
 
     def _workload(self, model: Model, directory: Path, label: str) -> ChildSpec:
         directory.mkdir(parents=True, exist_ok=True)
@@ -360,6 +359,16 @@ class Experiment:
         if self._local is None:
             raise ExperimentClosed(self.name)
         return self._local
+
+
+async def _until_it_ran(reference: ActorRef) -> None:
+    """Until the program runs, or was so quick that it is over: how it ended is what `wait` tells. Raises FailedToStart."""
+    try:
+        await reference.ready()
+    except FailedToStart:
+        raise
+    except ActorStopped:
+        return
 
 
 def _models(entity: object) -> list[Model]:

@@ -6,12 +6,12 @@ WorkloadError
 │   ├── ExecutableRefused      it is there but may not or cannot be executed
 │   ├── WorkingDirectoryError  the working directory is missing or closed
 │   ├── OutputFileError        the file for stdout or stderr cannot be opened
-│   └── LauncherBroken         the launcher itself did not do its part
+│   ├── LauncherBroken         the launcher itself did not do its part
+│   └── PlacementError         a host that this scheduler cannot place on
 ├── JobFailed                it ran and ended badly
 ├── ProcessStuck             it is still there after SIGKILL
 ├── BadStatusRecord          the file is not what a launcher writes
 ├── RuntimeDirectoryError    no place for locks and sockets, or another driver holds it
-├── PlacementError           a host that this scheduler cannot place on
 ├── SettingsError            launch settings that contradict each other or their launcher
 └── UnknownJob               the scheduler has no job with this id
 """
@@ -22,13 +22,20 @@ import signal as signals
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ssasync.actors import Blame, ExitReason
+
 
 class WorkloadError(Exception):
     """Root of the errors of this folder."""
 
 
 class LaunchError(WorkloadError):
-    """A program that could not be started. Nothing of it runs."""
+    """A program that could not be started. Nothing of it runs, and nothing would if it were tried again."""
+
+    @property
+    def exit_reason(self) -> ExitReason:
+        """What it means for a supervisor (Reason.LAUNCH_FAILED)."""
+        return ExitReason("launch_failed", Blame.APPLICATION, str(self), hopeless=True)
 
 
 class ExecutableNotFound(LaunchError):
@@ -82,6 +89,11 @@ class OutputFileError(LaunchError):
 
 class LauncherBroken(LaunchError):
     """The launcher program is missing, ended before its time, or said something that it never says."""
+
+    @property
+    def exit_reason(self) -> ExitReason:
+        """Another attempt may succeed: a machine out of processes or memory breaks launchers too."""
+        return ExitReason("launch_failed", Blame.INFRASTRUCTURE, str(self))
 
     def __init__(self, name: str, what: str) -> None:
         super().__init__(f"{name!r} cannot start: {what}.")
@@ -149,7 +161,7 @@ class RuntimeDirectoryError(WorkloadError):
     """No host-local place for locks, status records and sockets."""
 
 
-class PlacementError(WorkloadError):
+class PlacementError(LaunchError):
     """A host on which this scheduler cannot place anything."""
 
     def __init__(self, unknown: Sequence[str], known: Sequence[str], scheduler: str) -> None:

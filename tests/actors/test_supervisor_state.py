@@ -330,6 +330,13 @@ def test_without_escalation_the_siblings_go_on() -> None:
     assert world.alive == {"b": 1}
 
 
+def test_after_a_hopeless_exit_nothing_is_tried_again() -> None:
+    world = World(escalate=False).running("a", "b", policy=AT_ONCE)
+    assert world.exit("a", ExitReason("no_such_program", Blame.APPLICATION, hopeless=True)) == ["gave up a"]
+    assert world.machine.children["a"].phase is Phase.FAILED
+    assert world.alive == {"b": 1}
+
+
 def test_restarts_are_counted_within_the_window_only() -> None:
     once = RestartPolicy(application=Intensity(1, 10.0), backoff=Backoff(0.0))
     world = World().running("a", policy=once)
