@@ -20,7 +20,7 @@ from ssasync.store.errors import (
     WorkerMisreported,
 )
 from ssasync.store.events import DataLost, ShardHealth, ShardReady, WorkerListed, WorkerUnlisted
-from ssasync.store.orchestrator import Store
+from ssasync.store.orchestrator import Store, StoreStatistics
 from ssasync.store.orchestrator_spec import OrchestratorSpec
 from ssasync.store.store_address import StoreAddress
 from ssasync.store.worker_list import WORKER_LIST_KEY, WorkerEntry, WorkerList
@@ -47,6 +47,7 @@ __all__ = [
     "Store",
     "StoreAddress",
     "StoreError",
+    "StoreStatistics",
     "WorkerEntry",
     "WorkerList",
     "WorkerListed",

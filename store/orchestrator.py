@@ -11,21 +11,23 @@
 A cluster's actor will stand between shards and registry.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ssasync.actors import Backoff, ChildSpec, Intensity, Restart, RestartPolicy, Strategy, Supervisor
 from ssasync.store.credentials import Credentials
 from ssasync.store.engine_configuration import EngineOptions, largest_maxclients, listen_backlog
 from ssasync.store.errors import AddressUnknown
+from ssasync.store.events import ShardHealth
 from ssasync.store.orchestrator_spec import CheckedOrchestrator, OrchestratorSpec, check_orchestrator
 from ssasync.store.shard import Shard, ShardPlace, ShardSpec
 from ssasync.store.store_address import StoreAddress
 from ssasync.store.worker import Worker, WorkerSpec
+from ssasync.store.worker_list import WorkerList
 from ssasync.store.worker_registry import Publish, RegistryPlace, WorkerRegistry
 from ssasync.wlm import Local
 from ssasync.wlm.workload import KILL_MARGIN
 
-__all__ = ["SHARD_POLICY", "WORKER_POLICY", "Store"]
+__all__ = ["SHARD_POLICY", "WORKER_POLICY", "Store", "StoreStatistics"]
 
 # What ServerProcess charges to the application is a program that cannot start: soon given up.
 _CANNOT_START = Intensity(restarts=2, seconds=600.0)
@@ -50,6 +52,15 @@ _NEVER = RestartPolicy(application=Intensity(restarts=0), infrastructure=Intensi
 
 #: Seconds until a worker is ready: the libraries of a backend are large, and file systems of clusters are slow.
 _LOADING = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatistics:
+    """What is known of a store without asking anybody."""
+
+    shard_incarnations: int  #: how many became ready; each after the first began empty
+    health: ShardHealth | None  #: the latest of the shard
+    workers: WorkerList  #: that clients are told of
 
 
 class Store:
@@ -96,6 +107,10 @@ class Store:
             sockets=options.runtime,
             credentials=self.credentials,
         )
+
+    def statistics(self) -> StoreStatistics:
+        """How the store stands."""
+        return StoreStatistics(self._shard.incarnations, self._shard.health, self._registry.list)
 
     def child_spec(self) -> ChildSpec:
         """The supervisor of the store, as a child. Ready when shards and workers are."""

@@ -66,6 +66,7 @@ class ShardPlace:
 
     port: int = 0  #: 0: none has been ready yet
     incarnations: int = 0  #: that became ready
+    health: ShardHealth | None = None  #: the latest
     on_ready: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -208,16 +209,15 @@ class Shard(ServerProcess):
             return
         health = self._handle(Answered(loop.time()))
         if health is not None:
-            self.publish(
-                ShardHealth(
-                    path=self.ref.path,
-                    attempt=self.attempt,
-                    seconds=health.seconds,
-                    used=memory["used_memory"],
-                    resident=memory["used_memory_rss"],
-                    maxmemory=memory["maxmemory"],
-                )
+            self._place.health = ShardHealth(
+                path=self.ref.path,
+                attempt=self.attempt,
+                seconds=health.seconds,
+                used=memory["used_memory"],
+                resident=memory["used_memory_rss"],
+                maxmemory=memory["maxmemory"],
             )
+            self.publish(self._place.health)
 
     def _end_silent(self, seconds: float) -> None:
         self.kill()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -50,7 +50,7 @@ class Publish:
 class RegistryPlace:
     """What lasts of the registry through its restarts, and how others find it."""
 
-    version: int = 0  #: of the list: it only grows
+    list: WorkerList = field(default_factory=WorkerList)  #: as it is to stand in the store; its version only grows
     ref: ActorRef | None = None  #: once the registry was started
 
     async def list_worker(self, message: ListWorker) -> None:
@@ -73,14 +73,13 @@ class WorkerRegistry(Actor):
         self._place = place
         self._socket = socket
         self._password = password
-        self._list = WorkerList(version=place.version)
         self._admin: Redis | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     async def started(self) -> None:
         """Write an empty list: workers of an earlier incarnation list themselves again, or are gone."""
         self._admin = administrator(self._socket, self._password, timeout=_TIMEOUT)
-        self._list = WorkerList(version=self._place.version + 1)
+        self._place.list = WorkerList(version=self._place.list.version + 1)
         await self._write()
         self._place.ref = self.ref
 
@@ -88,7 +87,7 @@ class WorkerRegistry(Actor):
         """Take ListWorker, UnlistWorker and Publish."""
         match message:
             case ListWorker(entry, path):
-                self._list = self._list.with_worker(entry)
+                self._place.list = self._place.list.with_worker(entry)
                 await self._write()
                 self.publish(
                     WorkerListed(
@@ -100,7 +99,7 @@ class WorkerRegistry(Actor):
                     )
                 )
             case UnlistWorker(worker_id, device, incarnation, path):
-                self._list = self._list.without_worker(worker_id)
+                self._place.list = self._place.list.without_worker(worker_id)
                 await self._write()
                 self.publish(WorkerUnlisted(path=path, attempt=incarnation, worker_id=worker_id, device=device))
             case Publish():
@@ -117,14 +116,13 @@ class WorkerRegistry(Actor):
                 await self._admin.aclose()
 
     async def _write(self) -> None:
-        self._place.version = self._list.version
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._admin is None:
             return
         try:
-            await self._admin.set(WORKER_LIST_KEY, self._list.encode())
+            await self._admin.set(WORKER_LIST_KEY, self._place.list.encode())
         except (RedisError, OSError):
             # The shard is down or silent. It will be restarted, and then asks for the list; if it was only a moment's
             # trouble, this does.

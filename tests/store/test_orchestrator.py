@@ -19,9 +19,9 @@ from ssasync.cyclient import Client
 from ssasync.store import orchestrator
 from ssasync.store import worker as worker_module
 from ssasync.store.errors import AddressUnknown, InterfaceUnknown, InvalidOrchestrator
-from ssasync.store.events import ShardReady, WorkerListed
+from ssasync.store.events import ShardHealth, ShardReady, WorkerListed
 from ssasync.store.network_interface import address_of_interface
-from ssasync.store.orchestrator import Store
+from ssasync.store.orchestrator import Store, StoreStatistics
 from ssasync.store.orchestrator_spec import OrchestratorSpec
 from ssasync.store.worker_list import WORKER_LIST_KEY, WorkerList
 from ssasync.wlm import Local, RuntimeDirectory
@@ -183,7 +183,9 @@ async def test_a_killed_shard_restarts_nothing_else_and_gets_its_list_back(
 
     await eventually(restored)
     assert await listed(store) == before
-    assert again.at - ready.at < 10
+    assert again.attempt == 2
+    health = await next_event(setting.events, ShardHealth, lambda health: health.attempt == 2)
+    assert store.statistics() == StoreStatistics(2, health, before)
     assert pid_of_worker(before.workers[0].worker_id)
 
 
