@@ -17,7 +17,8 @@ check: build
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p ssasync
-	$(BIN)/mypy examples tests/import_table.py
+	$(BIN)/mypy examples tests/import_table.py tests/run_tests.py
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml ssasync.cyclient._core ssasync.store._worker_front
 
 bench: build
 	$(BIN)/python -m tests.bench

@@ -269,11 +269,11 @@ class Supervisor(Actor):
         if reason.failed:
             log.log(
                 logging.WARNING if will_restart else logging.ERROR,
-                "%s (attempt %d) ended: %s; %s",
+                "%s (attempt %d) ended, %s: %s",
                 kid.path,
                 note.attempt,
-                reason,
-                f"restart in {note.delay:.3g} s" if will_restart else note.detail or note.fate.value,
+                f"restarted in {note.delay:.2f} s" if will_restart else note.detail or note.fate.value,
+                reason.detail or reason.kind,
                 # Where our own code raised, the traceback says where; of a program that ended badly the text says all.
                 exc_info=reason.exception if reason.kind == EXCEPTION else None,
             )
