@@ -84,6 +84,7 @@ cdef extern from "command.h":
         ssa_tensor_header into_header
     ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation) nogil
     void ssa_command_free(ssa_command *command) nogil
+    ssa_status ssa_command_next(ssa_command *command, uint64_t arguments) nogil
     ssa_status ssa_command_argument(ssa_command *command, const void *data, size_t bytes) nogil
     ssa_status ssa_command_number(ssa_command *command, uint64_t number) nogil
     ssa_status ssa_command_bytes(ssa_command *command, const void *data, size_t bytes) nogil
@@ -147,6 +148,7 @@ cdef class Connection:
     cdef readonly str address
     cdef Command _new(self, uint64_t arguments, ssa_expectation expectation, str subject)
     cdef Command _queue(self, Command command)
+    cdef int _add_arguments(self, Command command, list lent, object arguments) except -1
     cdef object _release_owners(self)
     cdef void _collect(self)
     cdef object _broken(self, ssa_status status)

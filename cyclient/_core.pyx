@@ -3,7 +3,7 @@
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.errno cimport EINTR, errno
+from libc.errno cimport errno
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, strerror
 
@@ -204,7 +204,10 @@ cdef object _node_value(ssa_reply *reply, size_t *at):
         return _node_value(reply, at)
     elements = [_node_value(reply, at) for i in range(node.number)]
     if node.kind == SSA_TOKEN_MAP:
-        return dict(zip(elements[::2], elements[1::2], strict=True))
+        try:
+            return dict(zip(elements[::2], elements[1::2], strict=True))
+        except TypeError:  # keys that are aggregates: as RESP2 would have sent it
+            return elements
     return elements
 
 
@@ -286,6 +289,14 @@ cdef void _finish(Connection connection, Command command):
                 waiter.set_result(command.value)
 
 
+# A signal that comes just before poll, or to another thread, does not end it: look this often (nanoseconds).
+cdef int64_t _SIGNAL_CHECK = 200_000_000
+
+
+cdef int64_t _deadline_after(double timeout):
+    return ssa_now() + <int64_t>(min(timeout, 3e8) * 1e9)
+
+
 cdef class Connection:
     def __cinit__(self, int descriptor, str address not None):
         self.c = ssa_connection_new(descriptor, _limits)
@@ -328,18 +339,38 @@ cdef class Connection:
         command.c.owner = <void *>command
         Py_INCREF(command)
         ssa_connection_queue(self.c, command.c)
+        if command.c.complete:  # the connection had failed before
+            self._collect()
         return command
 
     def command(self, str subject not None, *arguments):
         """Any command: arguments are bytes, str or int. Its value is the reply."""
         cdef Command command = self._new(len(arguments), SSA_EXPECT_REPLY, subject)
+        lent = []
+        self._add_arguments(command, lent, arguments)
+        command.lent = lent
+        return self._queue(command)
+
+    def transaction(self, str subject not None, *commands):
+        """MULTI, these commands (each a sequence of arguments), EXEC: sent as a whole or, abandoned in time, not at all.
+
+        Its value is the list of replies; its error the first that a command met.
+        """
+        cdef Command command = self._new(1, SSA_EXPECT_REPLY, subject)
+        lent = []
+        self._add_arguments(command, lent, ("MULTI",))
+        for arguments in (*commands, ("EXEC",)):
+            if ssa_command_next(command.c, len(arguments)) != SSA_OK:
+                raise MemoryError
+            self._add_arguments(command, lent, arguments)
+        command.lent = lent
+        return self._queue(command)
+
+    cdef int _add_arguments(self, Command command, list lent, object arguments) except -1:
         cdef bytes data
-        lent = None
         for argument in arguments:
             if isinstance(argument, bytes):
                 data = argument
-                if lent is None:
-                    lent = []
                 lent.append(data)
             else:
                 data = str(argument).encode()
@@ -347,8 +378,7 @@ cdef class Connection:
                     raise errors.InvalidArgument("argument", f"{len(data)} characters", "pass long arguments as bytes")
             if ssa_command_bytes(command.c, <char *>data, len(data)) != SSA_OK:
                 raise MemoryError
-        command.lent = lent
-        return self._queue(command)
+        return 0
 
     def set_tensor(self, str subject not None, bytes key not None, object data):
         """SET of a tensor. Row- and column-major arrays are borrowed until the command is done or abandoned."""
@@ -434,31 +464,28 @@ cdef class Connection:
 
     def wait(self, Command command not None, double timeout):
         """Block until this command is done: True; False after `timeout` seconds. Signals are handled meanwhile."""
-        cdef ssa_status status
-        cdef int64_t deadline = ssa_now() + <int64_t>(min(timeout, 3e8) * 1e9)
+        cdef int64_t deadline = _deadline_after(timeout)
         while not command.done:
             with nogil:
-                status = ssa_connection_wait(self.c, command.c, deadline)
+                ssa_connection_wait(self.c, command.c, min(deadline, ssa_now() + _SIGNAL_CHECK))
             self._collect()
-            if status == SSA_MORE:
-                return False
-            if status == SSA_ESYSTEM:
-                PyErr_CheckSignals()
-        return True
+            PyErr_CheckSignals()
+            if ssa_now() >= deadline:
+                break
+        return command.done
 
     def wait_for_bytes(self, double timeout):
         """Block until something came: True; False after `timeout` seconds. Raises Disconnected."""
         cdef ssa_status status
-        cdef int64_t deadline = ssa_now() + <int64_t>(min(timeout, 3e8) * 1e9)
+        cdef int64_t deadline = _deadline_after(timeout)
         while True:
             with nogil:
-                status = ssa_connection_wait(self.c, NULL, deadline)
-            self._collect()
-            if status == SSA_ESYSTEM and errno == EINTR:
-                PyErr_CheckSignals()
-            elif status < 0:
+                status = ssa_connection_wait(self.c, NULL, min(deadline, ssa_now() + _SIGNAL_CHECK))
+            if status < 0:
                 raise self._broken(status)
-            else:
+            self._collect()
+            PyErr_CheckSignals()
+            if status == SSA_OK or ssa_now() >= deadline:
                 return status == SSA_OK
 
     cdef void _collect(self):
@@ -474,7 +501,7 @@ cdef class Connection:
     cdef object _broken(self, ssa_status status):
         text = ssa_connection_error(self.c).decode("utf-8", "replace")
         if not text:
-            text = strerror(errno).decode("utf-8", "replace") if errno else "the connection is closed"
+            text = "no memory for a reply" if status == SSA_ENOMEM else strerror(errno).decode("utf-8", "replace")
         self.fail(text)
         return errors.Disconnected(self.address, text)
 
@@ -527,33 +554,39 @@ cdef class Connection:
         return ssa_connection_statistics_now(self.c)
 
 
-# ---- failing the n-th allocation, for the tests of every allocation's failure
+# ---- counting allocations and failing the n-th, for the tests
 
 cdef int64_t _allocations_left = -1
+cdef uint64_t _allocated_bytes = 0
+
+cdef bint _may_allocate(size_t bytes) noexcept nogil:
+    global _allocations_left, _allocated_bytes
+    if _allocations_left == 0:
+        return False
+    if _allocations_left > 0:
+        _allocations_left -= 1
+    _allocated_bytes += bytes
+    return True
 
 cdef void *_counted_malloc(size_t bytes) noexcept nogil:
-    global _allocations_left
-    if _allocations_left == 0:
-        return NULL
-    if _allocations_left > 0:
-        _allocations_left -= 1
-    return malloc(bytes)
+    return malloc(bytes) if _may_allocate(bytes) else NULL
 
 cdef void *_counted_realloc(void *memory, size_t bytes) noexcept nogil:
-    global _allocations_left
-    if _allocations_left == 0:
-        return NULL
-    if _allocations_left > 0:
-        _allocations_left -= 1
-    return realloc(memory, bytes)
+    return realloc(memory, bytes) if _may_allocate(bytes) else NULL
 
 
 def fail_allocation(int64_t after):
-    """From now on let `after` allocations of the core pass and refuse all later ones; -1: refuse none. For tests."""
-    global _allocations_left
+    """Count from now on: let `after` allocations of the core pass and refuse all later ones; -1: refuse none. For tests."""
+    global _allocations_left, _allocated_bytes
     cdef ssa_allocator table
     table.allocate = _counted_malloc
     table.reallocate = _counted_realloc
     table.release = free
     _allocations_left = after
-    ssa_allocator_set(&table if after >= 0 else NULL)
+    _allocated_bytes = 0
+    ssa_allocator_set(&table)
+
+
+def allocated_bytes():
+    """Bytes that the core asked for since the last `fail_allocation`, and got. For tests."""
+    return _allocated_bytes

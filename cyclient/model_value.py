@@ -90,20 +90,19 @@ class ModelValue:
         }
         return [part.encode() for item in fields.items() for part in (item[0], str(item[1]))]
 
-    def storing_commands(self, core: _core.Connection, name: str, keys: ModelKeys, version: int) -> list[_core.Command]:
+    def storing_command(self, core: _core.Connection, name: str, keys: ModelKeys, version: int) -> _core.Command:
         """Queue one transaction: blob, metadata and, last, `current`; the version before the last one goes.
 
-        The blob is borrowed until the commands are done or abandoned.
+        The blob is borrowed until the command is done or abandoned.
         """
         new, old = str(version), str(version - 2)
-        return [
-            core.command(name, "MULTI"),
-            core.command(name, "SET", keys.blob(new), self.blob),
-            core.command(name, "HSET", keys.metadata(new), *self.metadata()),
-            core.command(name, "SET", keys.current, new),
-            core.command(name, "UNLINK", keys.blob(old), keys.metadata(old)),
-            core.command(name, "EXEC"),
-        ]
+        return core.transaction(
+            name,
+            ("SET", keys.blob(new), self.blob),
+            ("HSET", keys.metadata(new), *self.metadata()),
+            ("SET", keys.current, new),
+            ("UNLINK", keys.blob(old), keys.metadata(old)),
+        )
 
 
 def metadata_from_reply(reply: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -15,7 +15,7 @@ int64_t ssa_now(void) {
 static ssa_status give_up(ssa_connection *connection, ssa_status status) {
     char text[200];
     const char *known = ssa_connection_error(connection);
-    snprintf(text, sizeof text, "%s", *known ? known : strerror(errno));
+    snprintf(text, sizeof text, "%s", *known ? known : status == SSA_ENOMEM ? "no memory for a reply" : strerror(errno));
     ssa_connection_fail(connection, status, text);
     return status;
 }
@@ -38,7 +38,7 @@ ssa_status ssa_connection_wait(ssa_connection *connection, const ssa_command *co
         int ready = poll(&socket, 1, milliseconds > 86400000 ? 86400000 : (int)milliseconds);
         if (ready < 0) {
             if (errno == EINTR)
-                return SSA_ESYSTEM;
+                return SSA_MORE;
             return give_up(connection, SSA_ECLOSED);
         }
         if (socket.revents & ~POLLOUT) {

@@ -10,8 +10,8 @@
 int64_t ssa_now(void);
 
 /* Send and receive until `command` is complete; NULL: until something was received.
- * SSA_OK; SSA_MORE: the deadline passed; SSA_ESYSTEM with errno EINTR: a signal came, call again;
- * any other: the connection is broken and has been failed, so that the command is complete too. */
+ * SSA_OK; SSA_MORE: the deadline passed or a signal came; any other: the connection is broken and has been failed, so
+ * that the command is complete too. */
 ssa_status ssa_connection_wait(ssa_connection *connection, const ssa_command *command, int64_t deadline);
 
 #endif

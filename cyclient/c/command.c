@@ -10,12 +10,20 @@ ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation) {
         return NULL;
     memset(command, 0, sizeof *command);
     command->expectation = expectation;
-    if (ssa_write_array(&command->encoded, arguments)) {
+    if (ssa_command_next(command, arguments)) {
         ssa_command_free(command);
         return NULL;
     }
-    command->total = command->encoded.bytes;
     return command;
+}
+
+ssa_status ssa_command_next(ssa_command *command, uint64_t arguments) {
+    size_t before = command->encoded.bytes;
+    if (ssa_write_array(&command->encoded, arguments))
+        return SSA_ENOMEM;
+    command->total += command->encoded.bytes - before;
+    command->replies++;
+    return SSA_OK;
 }
 
 void ssa_command_free(ssa_command *command) {

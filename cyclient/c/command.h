@@ -41,10 +41,11 @@ typedef struct ssa_command {
 
     ssa_expectation expectation;
     uint64_t id;                         /* for a worker */
+    unsigned replies;                    /* still to come: more than one for a transaction, the last one counts */
     int abandoned;                       /* nobody waits: its reply is discarded */
     int complete;                        /* status and result are there */
     ssa_status status;
-    ssa_buffer error;                    /* text of SSA_ESERVER and of SSA_EPROTOCOL */
+    ssa_buffer error;                    /* text of SSA_ESERVER, and of a connection that broke */
     ssa_reply reply;                     /* SSA_EXPECT_REPLY; SSA_EXPECT_RESULTS: one node, the version */
     ssa_tensor *tensors;                 /* what came: 0 or 1, or a worker's results */
     size_t tensor_count;
@@ -55,6 +56,10 @@ typedef struct ssa_command {
 /* A command of this many arguments; NULL: no memory. */
 ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation);
 void ssa_command_free(ssa_command *command);
+
+/* What is added from now on is a further command of the same unit, for MULTI ... EXEC: the unit is sent in full or not
+ * at all, whoever stops waiting; its result is the last reply, its error the first. SSA_EXPECT_REPLY only. */
+ssa_status ssa_command_next(ssa_command *command, uint64_t arguments);
 
 ssa_status ssa_command_argument(ssa_command *command, const void *data, size_t bytes); /* copied */
 ssa_status ssa_command_number(ssa_command *command, uint64_t number);                  /* as decimal text */

@@ -262,28 +262,32 @@ static ssa_status keep_push(ssa_connection *connection) {
     return SSA_OK;
 }
 
-/* A tree is whole: it belongs to a push, to the current command, or (an abandoned worker request) to nobody. */
+/* The first error of a unit of several commands says why; what the last reply says follows from it. */
+static ssa_status keep_first_error(ssa_command *command, const ssa_node *root, const ssa_buffer *text) {
+    return command->error.bytes ? SSA_OK : set_error(command, (char *)text->data + root->text_at, root->text_bytes);
+}
+
+/* A tree is whole: it belongs to a push or to the current command. */
 static ssa_status finish_tree(ssa_connection *connection) {
     if (connection->tree_is_push)
         return keep_push(connection);
     ssa_command *command = connection->current;
-    if (!command) {
-        ssa_reply_free(&connection->tree);
-        connection->stage = BETWEEN;
-        return SSA_OK;
-    }
-    ssa_status status = SSA_OK;
-    ssa_node *root = connection->tree.nodes;
+    const ssa_node *root = connection->tree.nodes;
     while (root->kind == SSA_TOKEN_ATTRIBUTE) { /* skip the attribute and its elements */
         int64_t left = root->number;
         for (root++; left; root++)
-            left += (root->kind >= SSA_TOKEN_ARRAY ? root->number : 0) - 1;
+            left += ssa_node_elements(root) - 1;
     }
-    if (root->kind == SSA_TOKEN_ERROR || root->kind == SSA_TOKEN_BULK_ERROR) {
-        status = SSA_ESERVER;
-        if (set_error(command, (char *)connection->tree.text.data + root->text_at, root->text_bytes))
-            return SSA_ENOMEM;
+    int is_error = root->kind == SSA_TOKEN_ERROR || root->kind == SSA_TOKEN_BULK_ERROR;
+    if (is_error && keep_first_error(command, root, &connection->tree.text))
+        return SSA_ENOMEM;
+    if (--command->replies) {
+        ssa_reply_free(&connection->tree);
+        connection->current = NULL;
+        connection->stage = BETWEEN;
+        return SSA_OK;
     }
+    ssa_status status = is_error ? SSA_ESERVER : SSA_OK;
     if (command->expectation == SSA_EXPECT_REPLY) {
         command->reply = connection->tree;
         memset(&connection->tree, 0, sizeof connection->tree);
@@ -352,7 +356,7 @@ static ssa_status begin_reply(ssa_connection *connection, const ssa_token *token
     connection->current = connection->waiting.first;
     if (!connection->current)
         return broken(connection, SSA_EPROTOCOL, "a reply to no command");
-    if (connection->current->sent < connection->current->total)
+    if (connection->current->sent < connection->current->total && connection->current->replies == 1)
         return answered_early(connection, token);
     ssa_expectation expectation = connection->current->expectation;
     if ((expectation == SSA_EXPECT_TENSOR || expectation == SSA_EXPECT_INTO) && token->kind == SSA_TOKEN_BULK) {

@@ -4,8 +4,10 @@
 
 #include "allocator.h"
 
-static int is_aggregate(ssa_token_kind kind) {
-    return kind >= SSA_TOKEN_ARRAY;
+int64_t ssa_node_elements(const ssa_node *node) {
+    if (node->kind < SSA_TOKEN_ARRAY)
+        return 0;
+    return node->kind == SSA_TOKEN_ATTRIBUTE ? node->number + 1 : node->number;
 }
 
 static int has_text(ssa_token_kind kind) {
@@ -35,17 +37,17 @@ ssa_status ssa_reply_add(ssa_reply *reply, const ssa_token *token) {
         node->text_bytes = token->text_bytes;
     }
     reply->count++;
-    if (reply->depth && token->kind != SSA_TOKEN_ATTRIBUTE)
+    if (reply->depth)
         reply->left[reply->depth - 1]--;
-    if (is_aggregate(token->kind) && token->number) {
+    int64_t follow = ssa_node_elements(node);
+    if (follow) {
         if (reply->depth == SSA_REPLY_MAX_DEPTH)
             return SSA_ELIMIT;
-        reply->left[reply->depth++] = token->number;
+        reply->left[reply->depth++] = follow;
     }
     while (reply->depth && reply->left[reply->depth - 1] == 0)
         reply->depth--;
-    /* An attribute precedes what it belongs to: it never ends a reply. */
-    return reply->depth || token->kind == SSA_TOKEN_ATTRIBUTE ? SSA_MORE : SSA_OK;
+    return reply->depth ? SSA_MORE : SSA_OK;
 }
 
 void *ssa_reply_body_space(ssa_reply *reply, size_t bytes) {

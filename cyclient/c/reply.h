@@ -23,6 +23,9 @@ typedef struct ssa_reply {
     unsigned depth;
 } ssa_reply;
 
+/* How many elements follow this node as its own. An attribute has one more than it says: what it belongs to. */
+int64_t ssa_node_elements(const ssa_node *node);
+
 /* Take one token of the reply. SSA_OK: the reply is whole; SSA_MORE: it is not. A string's body comes next, through
  * ssa_reply_body. SSA_ELIMIT: nested too deeply or too many elements. */
 ssa_status ssa_reply_add(ssa_reply *reply, const ssa_token *token);

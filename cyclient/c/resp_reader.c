@@ -108,6 +108,16 @@ static int parse_integer(const unsigned char *text, size_t bytes, int64_t *numbe
     return 1;
 }
 
+/* Decimal digits with an optional sign, of any length below what other languages take in one piece. */
+static int is_decimal(const unsigned char *text, size_t bytes) {
+    size_t i = bytes && (text[0] == '-' || text[0] == '+') ? 1 : 0;
+    if (i == bytes || bytes > 4000)
+        return 0;
+    while (i < bytes && text[i] >= '0' && text[i] <= '9')
+        i++;
+    return i == bytes;
+}
+
 static int parse_real(const unsigned char *text, size_t bytes, double *real) {
     char copy[64];
     if (!bytes || bytes >= sizeof copy)
@@ -148,7 +158,9 @@ static ssa_status parse_line(ssa_reader *reader, ssa_token *token, const unsigne
     switch (line[0]) {
     case '+': token->kind = SSA_TOKEN_SIMPLE; return SSA_OK;
     case '-': token->kind = SSA_TOKEN_ERROR; return SSA_OK;
-    case '(': token->kind = SSA_TOKEN_BIG_NUMBER; return SSA_OK;
+    case '(':
+        token->kind = SSA_TOKEN_BIG_NUMBER;
+        return is_decimal(text, text_bytes) ? SSA_OK : fail(reader, SSA_EPROTOCOL, "not a number", line, bytes);
     case ':':
         token->kind = SSA_TOKEN_INTEGER;
         return parse_integer(text, text_bytes, &token->number) ? SSA_OK : fail(reader, SSA_EPROTOCOL, "not an integer", line, bytes);
