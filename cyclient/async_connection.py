@@ -46,7 +46,7 @@ class AsyncConnection:
         self._on_lost = on_lost
         self._silence = silence
         self._silence_timer: asyncio.TimerHandle | None = None
-        self._bytes_seen = 0
+        self._seen = (0, 0, False)  # bytes received, bytes sent, whether more was to be sent: when last looked
         self._socket: socket.socket | None = None
         self._opened: asyncio.Future[None] | None = None
         self._handshake: HandshakeSteps | None = None
@@ -67,6 +67,8 @@ class AsyncConnection:
         except OSError as error:
             self._opening_failed(ConnectionFailed(str(self.address), error.strerror or str(error), _CONNECT_REMEDY))
             return self._opened
+        if self._silence is not None:
+            self._silence_timer = self._loop.call_later(self._silence, self._check_silence)
         if code == errno.EINPROGRESS:
             self._loop.add_writer(self._socket.fileno(), self._connected, handshake)
         else:
@@ -108,9 +110,7 @@ class AsyncConnection:
         except StoreError as error:
             self._opening_failed(error)
         else:
-            command.waiter = self._loop.create_future()
-            command.waiter.add_done_callback(self._step)
-            self.schedule_send()
+            self.start(command).add_done_callback(self._step)
 
     def _opening_failed(self, error: StoreError) -> None:
         self._handshake = None
@@ -121,14 +121,25 @@ class AsyncConnection:
 
     # ---- commands
 
+    def start(self, command: _core.Command) -> asyncio.Future[Any]:
+        """Let the command just queued leave at the end of this turn of the loop; what its reply says, later."""
+        waiter: asyncio.Future[Any] = self._loop.create_future()
+        if not command.done:
+            command.waiter = waiter
+            self.schedule_send()
+        elif command.error is not None:  # queued on a connection that had been lost
+            waiter.set_exception(command.error)
+        else:
+            waiter.set_result(command.value)
+        return waiter
+
     async def perform(self, command: _core.Command, operation: str, deadline: float) -> Any:
         """The command's value. `deadline`: in the loop's time.
 
         Raises OperationTimeout, Disconnected, and what the reply says. Cancelled or late, the caller's memory is given back
         before this raises: nothing is awaited after a cancellation.
         """
-        waiter = command.waiter = self._loop.create_future()
-        self.schedule_send()
+        waiter = self.start(command)
         started = self._loop.time()
         timer = self._loop.call_at(deadline, self._late, waiter, operation, command.subject, deadline - started)
         try:
@@ -181,43 +192,53 @@ class AsyncConnection:
                 self._loop.add_writer(self._socket.fileno(), self._send)
             else:
                 self._loop.remove_writer(self._socket.fileno())
-        if self._silence is not None and self._silence_timer is None and self.open_:
-            self._bytes_seen = self._bytes_moved()
+        if self._silence is not None and self._silence_timer is None:
+            self._seen = self._look()
             self._silence_timer = self._loop.call_later(self._silence, self._check_silence)
 
-    def _on_readable(self) -> None:
+    def _on_readable(self) -> bool:
+        """Take what came. Returns whether the connection still stands."""
         try:
             self.core.receive()
         except Disconnected as error:
             self._deliver_pushes()
             self._lost(error)
-            return
+            return False
         self._deliver_pushes()
+        return True
 
     def _deliver_pushes(self) -> None:
         for push in self.core.pushes():
             if self._on_push is not None:
                 self._on_push(push)
 
-    def _bytes_moved(self) -> int:
+    def _look(self) -> tuple[int, int, bool]:
         statistics = self.core.statistics()
-        return int(statistics["bytes_received"]) + int(statistics["bytes_sent"])
+        return statistics["bytes_received"], statistics["bytes_sent"], self.core.wants_write
 
     def _check_silence(self) -> None:
         self._silence_timer = None
-        if self._socket is None or not self.core.unanswered:
+        if self._silence is None or self._socket is None:
+            return
+        if not self.open_:
+            self._opening_failed(
+                ConnectionFailed(str(self.address), f"silent for {self._silence:g} s", _CONNECT_REMEDY)
+            )
+            return
+        if not self.core.unanswered:
             return
         # A loop that was held up sees its own silence: look into the socket before judging the other side.
-        self._on_readable()
-        if not self.open_ or self._silence is None:
+        if not self._on_readable():
             return
-        moved = self._bytes_moved()
-        if moved == self._bytes_seen:
+        received, sent, sending = self._look()
+        received_before, sent_before, sending_before = self._seen
+        # What it takes of a long request counts as a sign of life; that small ones fit in the socket does not.
+        if received == received_before and (sent == sent_before or not (sending or sending_before)):
             text = f"silent for {self._silence:g} s with a request unanswered"
             self.core.fail(text)
             self._lost(Disconnected(str(self.address), text))
             return
-        self._bytes_seen = moved
+        self._seen = received, sent, sending
         self._silence_timer = self._loop.call_later(self._silence, self._check_silence)
 
     # ---- ending

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ssasync.cyclient import _core
-from ssasync.cyclient.errors import InvalidArgument, ModelFailed
+from ssasync.cyclient.errors import InvalidArgument, ModelFailed, StoreError
 from ssasync.cyclient.key_names import KeyNames, checked_name
 from ssasync.cyclient.unpack import check_target, finish_unpack, queue_unpack
 
@@ -39,7 +39,9 @@ class Handle:
             raise self._error
         if self._value is _NOT_YET:
             raise InvalidArgument(
-                f"value of {self.operation} {self.subject!r}", "not there yet", "call execute() first"
+                f"value of {self.operation} {self.subject!r}",
+                "taken: it was not carried out",
+                "call execute() first; after a failure it carries out no later stage",
             )
         return self._value
 
@@ -92,6 +94,7 @@ class OutputStep:
     handle: Handle
     run: RunStep
     index: int
+    convert: Callable[[Any], Any]
 
 
 class BatchPlan:
@@ -100,8 +103,11 @@ class BatchPlan:
     def __init__(self, names: KeyNames) -> None:
         self._names = names
         self._steps: list[ShardStep | RunStep | OutputStep] = []
-        self._carried: dict[bytes, Array] = {}
-        self._produced: dict[bytes, tuple[RunStep, int]] = {}
+        self._carried: dict[bytes, Array] = {}  # what the batch puts under a key, up to here
+        self._produced: dict[bytes, tuple[RunStep, int]] = {}  # what a run leaves under a key, up to here
+        # The first stage in which a command on the key keeps the order of the batch: after the runs that write or fetch it.
+        self._earliest: dict[bytes, int] = {}
+        self._deleted: dict[bytes, int] = {}  # the first stage in which a worker finds that the key is gone
 
     # ---- the operations
 
@@ -116,25 +122,26 @@ class BatchPlan:
 
     def get_tensor(self, name: str) -> Handle:
         """As the client's. An output of a run of this batch comes from its reply, without a round trip."""
-        handle = self._output("get_tensor", name)
-        if handle is not None:
-            return handle
         key = self._names.read("tensor", name)
+        if key in self._produced:
+            return self._output("get_tensor", name, key, _same)
         return self._shard("get_tensor", name, key, lambda core: core.get_tensor(name, key), _same)
 
     def unpack_tensor(self, name: str, out: Array) -> Handle:
         """As the client's. `out` is undefined until `execute()` is over."""
         check_target(out)
         key = self._names.read("tensor", name)
-        queue = partial(queue_unpack, name=name, key=key, out=out)
-        return self._shard(
-            "unpack_tensor", name, key, queue, lambda value: finish_unpack(value, name, "the store", out)
-        )
+        convert = partial(finish_unpack, name=name, address="the store", out=out)
+        if key in self._produced:
+            return self._output("unpack_tensor", name, key, convert)
+        return self._shard("unpack_tensor", name, key, partial(queue_unpack, name=name, key=key, out=out), convert)
 
     def delete_tensor(self, name: str) -> Handle:
         """As the client's."""
         key = self._names.read("tensor", name)
         self._carried.pop(key, None)
+        self._produced.pop(key, None)
+        self._deleted[key] = self._earliest.get(key, 0) + 1
         return self._shard("delete_tensor", name, key, lambda core: core.command(name, "UNLINK", key), _nothing)
 
     def tensor_exists(self, name: str) -> Handle:
@@ -156,20 +163,27 @@ class BatchPlan:
         checked_name("model", name)
         output_names = [outputs] if isinstance(outputs, str) else list(outputs)
         sources: list[Array | bytes | tuple[RunStep, int]] = []
-        stage = 0
-        for input_name in [inputs] if isinstance(inputs, str) else inputs:
-            written, read = self._names.written("tensor", input_name), self._names.read("tensor", input_name)
-            if written in self._produced:
-                source: Array | bytes | tuple[RunStep, int] = self._produced[written]
-                stage = max(stage, self._produced[written][0].stage + 1)
-            else:
-                source = self._carried.get(written, read)
-            sources.append(source)
+        fetched: list[bytes] = []
         keys = [self._names.written("tensor", output) for output in output_names]
+        stage = max((self._earliest.get(key, 0) for key in keys), default=0)
+        for input_name in [inputs] if isinstance(inputs, str) else inputs:
+            key = self._names.read("tensor", input_name)
+            if key in self._produced:
+                sources.append(self._produced[key])
+                stage = max(stage, self._produced[key][0].stage + 1)
+            elif key in self._carried:
+                sources.append(self._carried[key])
+            else:
+                sources.append(key)
+                fetched.append(key)
+                stage = max(stage, self._deleted.get(key, 0))
+        for key in fetched:
+            self._earliest[key] = max(stage + 1, self._earliest.get(key, 0))
         run = RunStep(stage, Handle("run_model", name), name, "", sources, keys if keep else [], output_names)
         self._steps.append(run)
         for index, key in enumerate(keys):
             self._produced[key] = (run, index)
+            self._earliest[key] = max(run.stage + 1, self._earliest.get(key, 0))
             self._carried.pop(key, None)
         return run.handle
 
@@ -197,12 +211,9 @@ class BatchPlan:
 
     # ---- inside
 
-    def _output(self, operation: str, name: str) -> Handle | None:
-        produced = self._produced.get(self._names.written("tensor", name))
-        if produced is None:
-            return None
+    def _output(self, operation: str, name: str, key: bytes, convert: Callable[[Any], Any]) -> Handle:
         handle = Handle(operation, name)
-        self._steps.append(OutputStep(handle, *produced))
+        self._steps.append(OutputStep(handle, *self._produced[key], convert))
         return handle
 
     def _shard(
@@ -213,10 +224,8 @@ class BatchPlan:
         queue: Callable[[_core.Connection], _core.Command],
         convert: Callable[[Any], Any],
     ) -> Handle:
-        # What touches a key that a run of this batch writes must come after that run's outputs are stored.
-        stage = self._produced[key][0].stage + 1 if key in self._produced else 0
         handle = Handle(operation, name)
-        self._steps.append(ShardStep(stage, handle, queue, convert))
+        self._steps.append(ShardStep(self._earliest.get(key, 0), handle, queue, convert))
         return handle
 
 
@@ -277,7 +286,10 @@ def finish_batch(plan: BatchPlan) -> None:
     """Answer the gets of outputs; raise what failed."""
     for step in plan.outputs_to_give():
         if step.run.handle.error is None and step.run.results:
-            step.handle.set_value(step.run.results[step.index])
+            try:
+                step.handle.set_value(step.convert(step.run.results[step.index]))
+            except StoreError as error:
+                step.handle.set_error(error)
     failures = plan.failures()
     if len(failures) == 1:
         raise failures[0]

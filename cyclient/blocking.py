@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -37,6 +38,7 @@ from ssasync.cyclient.errors import (
     WaitTimeout,
 )
 from ssasync.cyclient.handshake import shard_handshake, worker_handshake
+from ssasync.cyclient.invalidation import invalidated_keys
 from ssasync.cyclient.key_names import WORKER_LIST_KEY, KeyNames, ModelKeys, checked_name
 from ssasync.cyclient.model_value import ModelValue, read_model_file
 from ssasync.cyclient.options import options_from
@@ -77,6 +79,8 @@ class Client:
         self._closed = False
         self._shard: BlockingConnection | None = None
         self._worker: BlockingConnection | None = None
+        self._worker_id = ""  # of the worker last connected to
+        self._avoided_id = ""  # of the one that was lost or busy: others come first
         self._ids = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -154,9 +158,8 @@ class Client:
         end = time.monotonic() + seconds
         shard = self._shard
         while shard is not None and shard.open_ and (left := end - time.monotonic()) > 0:
-            for push in shard.core.pushes():
-                if push[0] in ("invalidate", b"invalidate") and (push[1] is None or key in push[1]):
-                    return
+            if any(key in invalidated_keys(push, {key}) for push in shard.core.pushes()):
+                return
             try:
                 shard.core.wait_for_bytes(left)
             except Disconnected:
@@ -186,10 +189,7 @@ class Client:
                 "set_model", lambda core: core.command(name, "INCR", keys.counter), timeout, retry=False
             )
             shard = self._shard_connection(deadline)
-            commands = value.storing_commands(shard.core, name, keys, int(count))
-            shard.perform(commands[-1], "set_model", deadline)
-            for command in commands:
-                command.result()
+            shard.perform(value.storing_command(shard.core, name, keys, int(count)), "set_model", deadline)
         return str(count)
 
     def set_model_from_file(
@@ -236,12 +236,15 @@ class Client:
                         _, outputs = worker.perform(command, "run", deadline)
                         return tuple(outputs)
                 except (Disconnected, ConnectionFailed) as error:
+                    if self._closed:
+                        raise
                     story.append(str(error))
-                    self._forget_worker()
+                    self._leave_worker()
                 except ServerError as error:
                     if not is_busy(error):
                         raise
                     story.append(str(error))
+                    self._leave_worker()
                 if attempt != 1:  # the first loss is answered at once: another worker may be there
                     time.sleep(min(delay.next(), max(0.0, deadline - time.monotonic())))
         raise NoWorker(model, seconds, "; ".join(story[-3:]) or "the store lists no worker")
@@ -257,8 +260,10 @@ class Client:
         )
         entries = [entry for entry in WorkerList.parse(reply).entries if entry.reachable_addresses()]
         random.shuffle(entries)
+        entries.sort(key=lambda entry: entry.id == self._avoided_id)
         failure: ConnectionFailed | None = None
         for entry in entries:
+            self._worker_id = entry.id
             try:
                 self._worker = self._connect_worker(entry, deadline)
             except ConnectionFailed as error:
@@ -277,7 +282,9 @@ class Client:
             silence=WORKER_SILENCE_SECONDS,
         )
 
-    def _forget_worker(self) -> None:
+    def _leave_worker(self) -> None:
+        """Ask another one next time, if there is one."""
+        self._avoided_id = self._worker_id
         if self._worker is not None:
             self._worker.close()
         self._worker = None
@@ -330,6 +337,7 @@ class Client:
     ) -> Any:
         """One command to the shard. `retry`: repeat it when the connection is known dead; for what may run twice."""
         deadline = self._deadline(timeout)
+        delay = RetryDelay(first=0.0, longest=0.2)
         with self._lock:
             while True:
                 shard = self._shard_connection(deadline)
@@ -341,7 +349,8 @@ class Client:
                 except ServerError as error:
                     if not was_not_executed(error):
                         raise
-                    time.sleep(min(0.05, max(0.0, deadline - time.monotonic())))
+                # It is starting, or closes what it just accepted. There is nothing to wait for but time.
+                time.sleep(min(delay.next(), max(0.0, deadline - time.monotonic())))
 
 
 class Batch(BatchPlan):
@@ -374,18 +383,16 @@ class Batch(BatchPlan):
         shard: BlockingConnection | None = None
         if shard_steps:
             shard = self._client._shard_connection(deadline)
-            queue_steps(flight, shard.core, shard_steps)
-            if run_steps:
-                shard.core.send()  # on its way while the worker computes
         try:
+            if shard is not None:
+                queue_steps(flight, shard.core, shard_steps)
+                if run_steps:
+                    with contextlib.suppress(Disconnected):  # the commands have that error too
+                        shard.core.send()  # on its way while the worker computes
             for step in run_steps:
                 self._run(step, deadline)
-            if shard is not None and flight.commands:
-                shard.perform(flight.commands[-1], "execute", deadline)
-        except StoreError:
-            if not (flight.commands and flight.commands[-1].done):
-                raise
-            # The last command's own error: it is in its handle, like those of the others.
+            if shard is not None:
+                shard.perform_all(flight.commands, "execute", "batch", deadline)
         finally:
             if shard is not None:  # interrupted: take the caller's memory back
                 for command in flight.commands:
@@ -397,5 +404,5 @@ class Batch(BatchPlan):
             take_results(
                 step, self._client._run(step.model, step.resolved_inputs(), max(0.0, deadline - time.monotonic()))
             )
-        except StoreError as error:
+        except (StoreError, ValueError, TypeError) as error:
             step.handle.set_error(error)

@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ssasync.cyclient import _core
@@ -40,6 +40,8 @@ class BlockingConnection:
             self.close()
             if isinstance(error, Disconnected):
                 raise ConnectionFailed(str(address), error.reason, _CONNECT_REMEDY) from None
+            if isinstance(error, OperationTimeout):
+                raise ConnectionFailed(str(address), "it accepts, but does not answer", _CONNECT_REMEDY) from None
             raise
 
     @property
@@ -52,21 +54,25 @@ class BlockingConnection:
 
         Whatever it raises, KeyboardInterrupt included: the caller's memory has been given back.
         """
+        self.perform_all([command], operation, command.subject, deadline)
+        return command.result()
+
+    def perform_all(self, commands: Sequence[_core.Command], operation: str, subject: str, deadline: float) -> None:
+        """Wait until all are done; each has its own value or error. Raises OperationTimeout."""
         seconds = deadline - time.monotonic()
         try:
-            while not command.done:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise OperationTimeout(operation, command.subject, str(self.address), max(seconds, 0.0))
-                self._wait(command, left)
+            for command in commands:
+                while not command.done:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        raise OperationTimeout(operation, subject, str(self.address), max(seconds, 0.0))
+                    self._wait(command, left)
         finally:
-            if not command.done:
-                self.core.abandon(command)
-        try:
-            return command.result()
-        except Disconnected:
+            for command in commands:
+                if not command.done:
+                    self.core.abandon(command)
+        if any(isinstance(command.error, Disconnected) for command in commands):
             self.close()
-            raise
 
     def _wait(self, command: _core.Command, left: float) -> None:
         """Wait for the command, or until the other side has been silent for too long."""

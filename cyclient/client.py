@@ -27,7 +27,7 @@ from ssasync.cyclient.errors import Disconnected, ForkedClient, ModelNotFound, S
 from ssasync.cyclient.key_names import KeyNames, ModelKeys, checked_name
 from ssasync.cyclient.model_value import ModelValue, metadata_from_reply, read_model_file
 from ssasync.cyclient.options import options_from
-from ssasync.cyclient.retry import was_not_executed
+from ssasync.cyclient.retry import RetryDelay, was_not_executed
 from ssasync.cyclient.shard_link import ShardLink
 from ssasync.cyclient.unpack import check_target, finish_unpack, queue_unpack
 from ssasync.cyclient.worker_pool import WorkerPool
@@ -70,12 +70,14 @@ class Client:
     @classmethod
     async def connect(cls, address: str | None = None, **options: Any) -> Self:
         """A client that has already reached its store. Raises ConnectionFailed."""
-        client = cls(address, **options)
-        await client._link.connection(client._deadline(None))
-        return client
+        return await cls(address, **options).__aenter__()
 
     async def __aenter__(self) -> Self:
-        await self._link.connection(self._deadline(None))
+        try:
+            await self._link.connection(self._deadline(None))
+        except BaseException:
+            self.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -169,12 +171,8 @@ class Client:
             "set_model", lambda core: core.command(name, "INCR", keys.counter), timeout, retry=False
         )
         connection = await self._link.connection(deadline)
-        flight = _core.Flight()
-        for command in value.storing_commands(connection.core, name, keys, int(count)):
-            flight.add(command)
-        await connection.perform_all(flight, "set_model", name, deadline)
-        for command in flight.commands:
-            command.result()
+        command = value.storing_command(connection.core, name, keys, int(count))
+        await connection.perform(command, "set_model", deadline)
         return str(count)
 
     async def set_model_from_file(
@@ -296,6 +294,7 @@ class Client:
     ) -> Any:
         """One command to the shard. `retry`: repeat it when the connection is known dead; for what may run twice."""
         deadline = self._deadline(timeout)
+        delay = RetryDelay(first=0.0, longest=0.2)
         while True:
             connection = await self._link.connection(deadline)
             try:
@@ -306,8 +305,8 @@ class Client:
             except ServerError as error:
                 if not was_not_executed(error):
                     raise
-                # Not executed, says the server; it is starting. There is nothing to wait for but time.
-                await asyncio.sleep(min(0.05, max(0.0, deadline - asyncio.get_running_loop().time())))
+            # It is starting, or closes what it just accepted. There is nothing to wait for but time.
+            await asyncio.sleep(min(delay.next(), max(0.0, deadline - asyncio.get_running_loop().time())))
 
 
 class Batch(BatchPlan):
@@ -341,9 +340,10 @@ class Batch(BatchPlan):
         connection: AsyncConnection | None = None
         if shard_steps:
             connection = await self._client._link.connection(deadline)
-            queue_steps(flight, connection.core, shard_steps)
-            connection.schedule_send()
         try:
+            if connection is not None:
+                queue_steps(flight, connection.core, shard_steps)
+                connection.schedule_send()
             if len(run_steps) == 1:
                 await self._run(run_steps[0], deadline)
             elif run_steps:
@@ -363,5 +363,5 @@ class Batch(BatchPlan):
         try:
             _, outputs = await self._client._run(step.model, step.resolved_inputs(), max(0.0, deadline - loop.time()))
             take_results(step, outputs)
-        except StoreError as error:
+        except (StoreError, ValueError, TypeError) as error:
             step.handle.set_error(error)

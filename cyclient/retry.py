@@ -30,7 +30,7 @@ def is_busy(error: ServerError) -> bool:
 
 
 class RetryDelay:
-    """Doubling delays in seconds, from `first` to `longest`."""
+    """Doubling delays in seconds, from `first` (which may be 0: at once) to `longest`."""
 
     def __init__(self, first: float = 0.01, longest: float = 1.0) -> None:
         self._first = first
@@ -39,7 +39,7 @@ class RetryDelay:
 
     def next(self) -> float:
         """The delay before the next try."""
-        delay, self._next = self._next, min(2 * self._next, self._longest)
+        delay, self._next = self._next, min(max(2 * self._next, 0.01), self._longest)
         return delay
 
     def reset(self) -> None:

@@ -10,6 +10,7 @@ from ssasync.cyclient.address import Address
 from ssasync.cyclient.async_connection import AsyncConnection
 from ssasync.cyclient.errors import ConnectionFailed, Disconnected, InternalError, WaitTimeout
 from ssasync.cyclient.handshake import shard_handshake
+from ssasync.cyclient.invalidation import invalidated_keys
 from ssasync.cyclient.options import Options
 from ssasync.cyclient.retry import RECHECK_SECONDS, RetryDelay, is_unwanted
 
@@ -172,13 +173,7 @@ class ShardLink:
             changed()
 
     def _on_push(self, push: list[Any]) -> None:
-        if push[0] not in ("invalidate", b"invalidate"):
-            return
-        if push[1] is None:  # the server forgot all keys it tracked (FLUSHALL)
-            keys: list[bytes] = [*self._key_waiters, *self._watches]
-        else:
-            keys = push[1]
-        for key in keys:
+        for key in invalidated_keys(push, {*self._key_waiters, *self._watches}):
             _wake(self._key_waiters.pop(key, []))
             if key in self._watches:
                 self._rearm(key)
@@ -197,6 +192,8 @@ class ShardLink:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_exception(Disconnected(self._describe(), "the client was closed"))
+        for waiters in self._key_waiters.values():
+            _wake(waiters)  # they look again, and find the client closed
 
 
 def _wake(waiters: list[asyncio.Future[None]]) -> None:

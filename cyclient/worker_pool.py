@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ssasync.cyclient.async_connection import AsyncConnection
-from ssasync.cyclient.errors import ConnectionFailed, Disconnected, NoWorker, ServerError, StoreError
+from ssasync.cyclient.errors import ConnectionFailed, Disconnected, InternalError, NoWorker, ServerError, StoreError
 from ssasync.cyclient.handshake import worker_handshake
 from ssasync.cyclient.key_names import WORKER_LIST_KEY
 from ssasync.cyclient.options import Options
@@ -67,9 +67,11 @@ class WorkerPool:
         self._workers: dict[str, _Worker] = {}
         self._list = WorkerList()
         self._list_is_current = False
+        self._list_error: InternalError | None = None
         self._changed: asyncio.Future[None] | None = None
         self._stop_watch: Any = None
         self._reading: asyncio.Future[bytes | None] | None = None
+        self._suspects: set[str] = set()  # ids of workers that were lost and have not answered since
         self._retiring: list[_Worker] = []  # no longer listed, but still answering
         self._ids = itertools.count(1)
 
@@ -85,10 +87,11 @@ class WorkerPool:
         story: list[str] = []
         delay = RetryDelay(longest=_LONGEST_DELAY)
         attempt = 0
+        busy = ""
         while True:
             if self.loop.time() >= deadline:
                 raise NoWorker(model, timeout, "; ".join(story[-3:]) or "the store lists no worker")
-            worker = await self._pick(deadline)
+            worker = await self._pick(deadline, busy)
             if worker is not None:
                 try:
                     async with asyncio.timeout_at(deadline):
@@ -101,6 +104,7 @@ class WorkerPool:
                     result: tuple[str, tuple[np.ndarray[Any, Any], ...]] = await connection.perform(
                         command, "run", deadline
                     )
+                    self._suspects.discard(worker.entry.id)
                     return result
                 except (Disconnected, ConnectionFailed) as error:
                     story.append(str(error))
@@ -108,6 +112,7 @@ class WorkerPool:
                 except ServerError as error:
                     if not is_busy(error):
                         raise
+                    busy = worker.entry.id
                     story.append(str(error))
                 except TimeoutError as error:
                     if isinstance(error, StoreError):
@@ -117,12 +122,19 @@ class WorkerPool:
             if worker is None or attempt > 1:
                 await self._list_changes(min(delay.next(), deadline - self.loop.time()))
 
-    async def _pick(self, deadline: float) -> _Worker | None:
-        """The worker with the fewest unanswered requests; None when the list has none that can be reached."""
+    async def _pick(self, deadline: float, busy: str) -> _Worker | None:
+        """The worker with the fewest unanswered requests; None when the list has none that can be reached.
+
+        One that said it is busy, and one that was lost and has not answered since, only when there is no other.
+        """
         if not self._list_is_current:
             await self._read_list(deadline)
         reachable = [w for w in self._workers.values() if w.entry.reachable_addresses()]
-        return min(reachable, key=lambda worker: worker.unanswered, default=None)
+        return min(
+            reachable,
+            key=lambda worker: (worker.entry.id == busy, worker.entry.id in self._suspects, worker.unanswered),
+            default=None,
+        )
 
     async def _read_list(self, deadline: float) -> None:
         """Read the list; one read serves all who wait for it."""
@@ -133,23 +145,31 @@ class WorkerPool:
             if self._reading is None:
                 # Set before the read: a change that comes while the answer is on its way makes it stale again.
                 self._list_is_current = True
-                command = connection.core.command("list of workers", "GET", WORKER_LIST_KEY)
-                command.waiter = self._reading = self.loop.create_future()
+                self._reading = connection.start(connection.core.command("list of workers", "GET", WORKER_LIST_KEY))
                 self._reading.add_done_callback(self._list_was_read)
-                connection.schedule_send()
         # Not the read itself: it is the pool's, and outlives a caller that is cancelled or late.
-        await asyncio.wait((self._reading,), timeout=max(0.0, deadline - self.loop.time()))
+        reading = self._reading
+        await asyncio.wait((reading,), timeout=max(0.0, deadline - self.loop.time()))
+        if self._list_error is not None:
+            raise self._list_error
 
     def _list_was_read(self, reading: asyncio.Future[bytes | None]) -> None:
         self._reading = None
         self._list_is_current = self._list_is_current and reading.exception() is None
         if reading.exception() is not None or reading.result() is None:
             return  # a shard restarted empty does not yet know its workers: go on with those we know
-        new = WorkerList.parse(reading.result())
+        self._list_error = None
+        try:
+            new = WorkerList.parse(reading.result())
+        except InternalError as error:
+            self._list_error = error
+            self._list_is_current = False
+            return
         if new.version < self._list.version:
             return
         self._list = new
         current = {entry.id for entry in new.entries}
+        self._suspects &= current
         self._retiring += [self._workers.pop(id_) for id_ in list(self._workers) if id_ not in current]
         for entry in new.entries:
             if entry.id not in self._workers:
@@ -175,6 +195,7 @@ class WorkerPool:
         worker.close()
         if self._workers.get(worker.entry.id) is worker:
             del self._workers[worker.entry.id]
+            self._suspects.add(worker.entry.id)
         self._list_is_current = False
 
     def close(self) -> None:
