@@ -16,8 +16,9 @@ def without_times(text: str) -> str:
 def test_the_first_program_prints_what_the_readme_says(tmp_path):
     program, output = re.findall(r"```python\n(.*?)```.*?```\n(.*?)```", README, re.DOTALL)[0]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, "-c", program]
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, env=environment, check=False
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=environment, check=False
     )
     assert done.returncode == 0, done.stderr
     assert without_times(done.stdout) == without_times(output)
