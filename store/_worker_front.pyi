@@ -53,11 +53,14 @@ class Front:
     """The server of one worker process.
 
     worker_id and secret: what clients must know (WIRE.md, "Workers"). most_requests, most_bytes: unanswered requests
-    and bytes of their inputs; above them a request is answered by BUSY. All methods may be called from any thread.
+    and bytes of their inputs; above them a request is answered by BUSY. spin: microseconds (a second at most) that an idle
+    compute thread looks for the next request before it sleeps. All methods may be called from any thread.
     Raises OSError when the system gives no descriptors or threads.
     """
 
-    def __new__(cls, *, worker_id: str, secret: bytes, most_requests: int = ..., most_bytes: int = ...) -> Front: ...
+    def __new__(
+        cls, *, worker_id: str, secret: bytes, most_requests: int = 65536, most_bytes: int = ..., spin: int = 0
+    ) -> Front: ...
     def listen(self, listener: socket.socket) -> None:
         """Accept clients on a listening socket, which the front takes over. Raises OSError."""
 

@@ -88,6 +88,7 @@ cdef extern from "worker_front.h":
         size_t id_bytes
         uint64_t most_requests
         uint64_t most_bytes
+        uint64_t spin_ns
 
     ctypedef enum ssa_errand_kind:
         SSA_ERRAND_LOAD
@@ -241,7 +242,8 @@ cdef class Front:
     cdef dict _models
     cdef uint64_t _last_serial
 
-    def __cinit__(self, *, str worker_id, bytes secret, uint64_t most_requests=65536, uint64_t most_bytes=8 << 30):
+    def __cinit__(self, *, str worker_id, bytes secret, uint64_t most_requests=65536, uint64_t most_bytes=8 << 30,
+                  uint64_t spin=0):
         cdef ssa_front_options options
         identity = worker_id.encode()
         options.size = sizeof(ssa_front_options)
@@ -251,6 +253,7 @@ cdef class Front:
         options.id_bytes = len(identity)
         options.most_requests = most_requests
         options.most_bytes = most_bytes
+        options.spin_ns = min(spin, <uint64_t> 1_000_000) * 1000
         self._models = {}
         self._front = ssa_front_new(&options)
         if self._front is NULL:

@@ -23,6 +23,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -151,11 +152,25 @@ static int milliseconds_until(uint64_t until, uint64_t now) {
     return wait > 3600000 ? 3600000 : (int)wait;
 }
 
+/* Sleeping between two requests costs more than the wake-up: on a core that idled, torch took 50 us for what it does in
+ * 21 when its caches are warm. So a worker that may use its core asks for a while before it sleeps, and yields each time,
+ * because the client may be waiting for the same core. Measured across two cores: 158 us a request became 96. */
+static int wait_for_events(ssa_front *front, struct epoll_event *events, int timeout) {
+    uint64_t until = timeout && front->spin_ns ? ssa_front_clock() + front->spin_ns : 0;
+    while (until && ssa_front_clock() < until) {
+        int count = epoll_wait(front->epoll, events, EVENTS_AT_ONCE, 0);
+        if (count)
+            return count;
+        sched_yield();
+    }
+    return epoll_wait(front->epoll, events, EVENTS_AT_ONCE, timeout);
+}
+
 /* Lock held, and let go meanwhile. timeout as for epoll_wait. */
 static void pass(ssa_front *front, int timeout) {
     struct epoll_event events[EVENTS_AT_ONCE];
     pthread_mutex_unlock(&front->lock);
-    int count = epoll_wait(front->epoll, events, EVENTS_AT_ONCE, timeout);
+    int count = wait_for_events(front, events, timeout);
     front->now = ssa_front_clock();
     for (int i = 0; i < count; i++)
         serve(front, &events[i]);

@@ -17,7 +17,7 @@ struct ssa_front {
     ssa_peer_rules rules;
     unsigned char *secret;
     char *worker_id;
-    uint64_t most_requests, most_bytes;
+    uint64_t most_requests, most_bytes, spin_ns;
     int epoll, wake, kick, alarm, errand; /* event descriptors: front_lead.c says what each is for */
     pthread_t io_thread;
     int io_started;

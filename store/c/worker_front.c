@@ -47,6 +47,7 @@ ssa_front *ssa_front_new(const ssa_front_options *options) {
     front->next_due = UINT64_MAX;
     front->most_requests = options->most_requests;
     front->most_bytes = options->most_bytes;
+    front->spin_ns = options->spin_ns;
     front->secret = duplicate(options->secret, options->secret_bytes);
     front->worker_id = duplicate(options->worker_id, options->id_bytes);
     front->rules = (ssa_peer_rules){.secret = front->secret,

@@ -19,6 +19,7 @@ typedef struct ssa_front_options {
     size_t id_bytes;
     uint64_t most_requests; /* unanswered ones; more are answered by BUSY */
     uint64_t most_bytes;    /* held by their inputs */
+    uint64_t spin_ns;       /* an idle compute thread asks again and again so long before it sleeps: see front_lead.c */
 } ssa_front_options;
 
 /* Allocates the front (options are copied) and starts its I/O thread. NULL: errno says why. */

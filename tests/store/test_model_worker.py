@@ -413,6 +413,7 @@ def names_in(directory: Path) -> set[str]:
         (["--worker-id", "7"], {"SSDB_PASSWORD": "x"}, "--worker-id is '7'; give 32 hexadecimal digits"),
         (["--device", "GPU"], {"SSDB_PASSWORD": "x"}, "--device is 'GPU'; this version runs models on the CPU only"),
         (["--bind", "0.0.0.0"], {"SSDB_PASSWORD": "x"}, "--bind is 0.0.0.0; name one interface"),  # noqa: S104
+        (["--spin", "-1"], {"SSDB_PASSWORD": "x"}, "--spin is -1; give microseconds, a second at most"),
         (["--threads", "0"], {"SSDB_PASSWORD": "x"}, "--threads is 0; give a positive number"),
     ],
 )

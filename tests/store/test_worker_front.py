@@ -606,6 +606,22 @@ def test_64_clients_at_once_get_their_own_answers(server: Server, client: WireCl
             done.result(timeout=60)
 
 
+def test_a_spinning_worker_answers_and_sleeps_again(tmp_path: Path) -> None:
+    serving = Server(tmp_path, threads=2, spin=200)
+    serving.model("double", lambda x: 2 * x)
+    try:
+        with serving.client() as connected:
+            for n in range(200):
+                assert connected.run("double", np.array([n]), id_=n)[0] == 2 * n
+            before = time.process_time()
+            with pytest.raises(TimeoutError):
+                connected.socket.settimeout(0.3)
+                connected.socket.recv(1)
+            assert time.process_time() - before < 0.15
+    finally:
+        serving.close()
+
+
 def test_neither_descriptors_nor_memory_grow_with_the_requests(server: Server, client: WireClient) -> None:
     process = psutil.Process()
     x = np.ones((4, 1000))
