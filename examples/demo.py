@@ -76,7 +76,7 @@ async def main(out: Path, steps: int, console: Console) -> RestartCheck:
         )
         await run_and_learn(exp, client, oceans, steps, observed, console)
         console.print(exp.render_tree(), highlight=False)
-        console.print("Two more members, one of which is killed, show that a restart changes nothing ...")
+        console.print("Two more members, one of them killed, show that a restart changes nothing:")
         check = await check_restart(exp, client, member_settings(CHECK_STEPS), CHECK_STEPS)
     story = tell(out / "ocean", observed, check)
     draw_demo(story, out / "demo.png")
@@ -188,5 +188,9 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where the results go; emptied first")
     parser.add_argument("--steps", type=int, default=4000, help="of each member")
     given = parser.parse_args()
-    if not ssasync.run(main(given.out.absolute(), given.steps, Console())).bitwise_equal:
+    try:
+        check = ssasync.run(main(given.out.absolute(), given.steps, Console()))
+    except KeyboardInterrupt:
+        sys.exit("interrupted: everything was stopped, logs and checkpoints are in " + os.path.relpath(given.out))
+    if not check.bitwise_equal:
         sys.exit("the interrupted member did not end where the uninterrupted one did")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -15,22 +16,22 @@ from examples.restart_check import RestartCheck
 
 def print_summary(console: Console, story: DemoStory, check: RestartCheck, seconds: float, out: Path) -> None:
     """Print both tables and where the results are."""
-    members = Table(title="members")
-    for heading in ("member", "parameters", "attempts", "steps", "inferences", "p50 µs", "p95 µs", "p99 µs"):
-        members.add_column(heading, justify="left" if heading in ("member", "parameters") else "right")
+    members = Table(title="members", box=SIMPLE_HEAD)
+    for heading in ("member", "run", "attempts", "steps", "inferences", "latency: p50, p95, p99 (ms)"):
+        members.add_column(heading, justify="left" if heading in ("member", "run") else "right")
     for member in story.members:
-        percentiles = np.percentile(member.latencies, [50, 95, 99]) if len(member.latencies) else [np.nan] * 3
+        percentiles = np.percentile(member.latencies, [50, 95, 99]) / 1000 if len(member.latencies) else [np.nan] * 3
         members.add_row(
             member.name,
             member.description,
             str(member.attempts),
             str(member.progress[-1][1]) if member.progress else "0",
             str(len(member.latencies)),
-            *(f"{value:.0f}" for value in percentiles),
+            "".join(f"{value:8.1f}" for value in percentiles),
         )
     console.print(members)
 
-    rest = Table(title="the rest", show_header=False)
+    rest = Table(title="what happened", show_header=False, box=SIMPLE_HEAD)
     training = story.training
     if training.published:
         first, last = training.published[0], training.published[-1]
