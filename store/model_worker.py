@@ -199,7 +199,8 @@ async def _run(options: WorkerOptions) -> bool:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Client() as store:
+    # It connects when the first request comes: a shard that is just being restarted does not delay readiness or SIGTERM.
+    with contextlib.closing(Client()) as store:
         return await serve(options, store, stop)
 
 

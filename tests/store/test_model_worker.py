@@ -399,6 +399,19 @@ async def test_a_killed_process_leaves_nothing_that_hinders_the_next(
         assert names_in(tmp_path) == {"notify", "store", "worker.log", "worker.sock"}
 
 
+async def test_a_worker_whose_store_is_away_tells_so_and_ends_when_asked(tmp_path: Path) -> None:
+    away = {"SSDB": f"unix://{tmp_path}/away.sock", "SSA_TIMEOUT": "0.2"}
+    with started(tmp_path, away) as process:
+        await in_thread(process.ready)
+        with (
+            process.client() as client,
+            pytest.raises(ReplyError, match="BUSY model 'm' cannot be read from the store now"),
+        ):
+            await in_thread(client.run, "m", np.ones(1))
+        process.process.terminate()
+        assert await in_thread(process.wait) == 0
+
+
 def names_in(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()}
 
