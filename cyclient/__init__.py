@@ -4,6 +4,7 @@ from ssasync.cyclient.client import Batch, Client
 from ssasync.cyclient.errors import (
     BadInput,
     BadModel,
+    BadWorkerList,
     ConnectionFailed,
     Disconnected,
     ForkedClient,
@@ -31,6 +32,7 @@ from ssasync.cyclient.options import Options
 __all__ = [
     "BadInput",
     "BadModel",
+    "BadWorkerList",
     "Batch",
     "Client",
     "ConnectionFailed",

@@ -121,12 +121,18 @@ class AsyncConnection:
 
     # ---- commands
 
-    def start(self, command: _core.Command) -> asyncio.Future[Any]:
-        """Let the command just queued leave at the end of this turn of the loop; what its reply says, later."""
+    def start(self, command: _core.Command, *, at_once: bool = False) -> asyncio.Future[Any]:
+        """Let the command just queued leave at the end of this turn of the loop; what its reply says, later.
+
+        at_once: now, if the connection is idle. It costs a turn of the loop less; commands that follow leave together.
+        """
         waiter: asyncio.Future[Any] = self._loop.create_future()
         if not command.done:
             command.waiter = waiter
-            self.schedule_send()
+            if at_once and self.core.unanswered == 1 and not self._sending:
+                self._send()
+            else:
+                self.schedule_send()
         elif command.error is not None:  # queued on a connection that had been lost
             waiter.set_exception(command.error)
         else:
@@ -139,7 +145,7 @@ class AsyncConnection:
         Raises OperationTimeout, Disconnected, and what the reply says. Cancelled or late, the caller's memory is given back
         before this raises: nothing is awaited after a cancellation.
         """
-        waiter = self.start(command)
+        waiter = self.start(command, at_once=True)
         started = self._loop.time()
         timer = self._loop.call_at(deadline, self._late, waiter, operation, command.subject, deadline - started)
         try:

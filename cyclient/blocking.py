@@ -258,12 +258,12 @@ class Client:
             lambda core: core.command("list of workers", "GET", WORKER_LIST_KEY),
             max(0.0, deadline - time.monotonic()),
         )
-        entries = [entry for entry in WorkerList.parse(reply).entries if entry.reachable_addresses()]
+        entries = [entry for entry in WorkerList.decode(reply).workers if entry.reachable_addresses()]
         random.shuffle(entries)
-        entries.sort(key=lambda entry: entry.id == self._avoided_id)
+        entries.sort(key=lambda entry: entry.worker_id == self._avoided_id)
         failure: ConnectionFailed | None = None
         for entry in entries:
-            self._worker_id = entry.id
+            self._worker_id = entry.worker_id
             try:
                 self._worker = self._connect_worker(entry, deadline)
             except ConnectionFailed as error:

@@ -18,6 +18,7 @@ StoreError
 │   ├── BadInput           the model refused the inputs
 │   └── ModelFailed        the model raised an error
 ├── NoWorker               no model worker answers
+├── BadWorkerList          the list of workers in the store is not as WIRE.md says
 ├── WrongLoop              the client belongs to another event loop
 ├── ForkedClient           the client was opened before a fork
 └── InternalError          our fault: please report it
@@ -180,6 +181,13 @@ class NoWorker(StoreError):
             f"model {model!r}: no worker answered within {seconds:g} s ({story}). "
             "Give Orchestrator(workers=...) at least one, or see its log."
         )
+
+
+class BadWorkerList(StoreError):
+    """Text or values that WIRE.md does not allow in the list of workers."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"not a list of workers: {what}. Only the supervisor of the workers writes it.")
 
 
 class WrongLoop(StoreError):

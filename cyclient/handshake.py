@@ -43,10 +43,10 @@ def shard_handshake(connection: _core.Connection, options: Options) -> Handshake
 
 def worker_handshake(connection: _core.Connection, options: Options, entry: WorkerEntry) -> HandshakeSteps:
     """Both sides prove that they know the secret (WIRE.md, "Proof"). Raises ConnectionFailed, WrongWorker."""
-    secret, worker_id = (options.password or "").encode(), entry.id.encode()
+    secret, worker_id = (options.password or "").encode(), entry.worker_id.encode()
     client_nonce = secrets.token_bytes(32)
     try:
-        challenge = yield connection.command("SSA.HELLO", "SSA.HELLO", "1", entry.id, client_nonce)
+        challenge = yield connection.command("SSA.HELLO", "SSA.HELLO", "1", entry.worker_id, client_nonce)
     except ServerError as error:
         raise WrongWorker(connection.address, error.text, "The list of workers is read again.") from None
     match challenge:

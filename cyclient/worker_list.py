@@ -1,55 +1,95 @@
-"""The list of workers as clients read it (WIRE.md, "List of workers")."""
-
-from __future__ import annotations
+"""The list of workers in the store (WIRE.md, "List of workers"): supervisors write it, clients read it."""
 
 import re
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ssasync.cyclient.address import Address
-from ssasync.cyclient.errors import InternalError, InvalidArgument
+from ssasync.cyclient.errors import BadWorkerList, InvalidArgument
 
-_ID = re.compile(r"[0-9a-f]{32}")
+_FORMAT = "1"
+_WORKER_ID = re.compile(r"[0-9a-f]{32}")
+_DEVICE = re.compile(r"(CPU|GPU)(:\d+)?")
+
+
+def new_worker_id() -> str:
+    """A random id for one incarnation of a worker: 32 hexadecimal digits."""
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerEntry:
-    """One incarnation of a worker."""
+    """One worker that clients can reach now."""
 
-    id: str
-    incarnation: int
-    device: str
-    addresses: tuple[Address, ...]
+    worker_id: str  #: new for every incarnation
+    incarnation: int  #: how often this worker was started, from 1
+    device: str  #: CPU, GPU or GPU:<n>
+    addresses: tuple[str, ...]  #: `unix:///path` or `host:port`, the best one first
+
+    def __post_init__(self) -> None:
+        if not _WORKER_ID.fullmatch(self.worker_id):
+            raise BadWorkerList(f"worker id {self.worker_id!r} is not 32 hexadecimal digits")
+        if self.incarnation < 1:
+            raise BadWorkerList(f"incarnation {self.incarnation} of worker {self.worker_id} is less than 1")
+        if not _DEVICE.fullmatch(self.device):
+            raise BadWorkerList(f"device {self.device!r} of worker {self.worker_id} is none of CPU, GPU, GPU:<n>")
+        if not self.addresses:
+            raise BadWorkerList(f"worker {self.worker_id} has no address")
+        for address in self.addresses:
+            try:
+                Address.parse(address)
+            except InvalidArgument:
+                raise BadWorkerList(
+                    f"address {address!r} of worker {self.worker_id} is no unix:///path and no host:port"
+                ) from None
 
     def reachable_addresses(self) -> tuple[Address, ...]:
         """Unix sockets are of use where their file is; on another host only the others are."""
-        return tuple(a for a in self.addresses if not a.path or Path(a.path).exists())
+        addresses = map(Address.parse, self.addresses)
+        return tuple(address for address in addresses if not address.path or Path(address.path).exists())
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerList:
-    """One version of the list."""
+    """All workers of a store. `version` grows with every change, so that a reader tells new from old."""
 
     version: int = 0
-    entries: tuple[WorkerEntry, ...] = ()
+    workers: tuple[WorkerEntry, ...] = ()
+
+    def with_worker(self, entry: WorkerEntry) -> "WorkerList":
+        """With one more; an entry of the same id is replaced."""
+        others = tuple(worker for worker in self.workers if worker.worker_id != entry.worker_id)
+        return replace(self, version=self.version + 1, workers=(*others, entry))
+
+    def without_worker(self, worker_id: str) -> "WorkerList":
+        """With one fewer; the same list if it is not there."""
+        others = tuple(worker for worker in self.workers if worker.worker_id != worker_id)
+        return self if len(others) == len(self.workers) else replace(self, version=self.version + 1, workers=others)
+
+    def encode(self) -> bytes:
+        """The text that is stored."""
+        lines = [f"{_FORMAT} {self.version}"]
+        lines += [f"{w.worker_id} {w.incarnation} {w.device} {','.join(w.addresses)}" for w in self.workers]
+        return ("\n".join(lines) + "\n").encode()
 
     @classmethod
-    def parse(cls, value: bytes | None) -> WorkerList:
-        """Read the stored value; None (no such key): an empty list of version 0. Raises InternalError."""
-        if value is None:
+    def decode(cls, data: bytes | None) -> "WorkerList":
+        """The list from its text; None (no such key): an empty one of version 0. Raises BadWorkerList with the line."""
+        if data is None:
             return cls()
         try:
-            head, *lines = value.decode("ascii").splitlines()
-            form, version = head.split(" ")
-            if form != "1":
-                raise InternalError(f"the list of workers has the unknown format {form!r}")
-            return cls(int(version), tuple(_entry(line) for line in lines))
-        except (ValueError, InvalidArgument) as error:
-            raise InternalError(f"the list of workers cannot be read ({error}): {value[:200]!r}") from None
+            head, *lines = data.decode().splitlines() or [""]
+        except UnicodeDecodeError as error:
+            raise BadWorkerList(f"it is not text: {error}") from error
+        match head.split(" "):
+            case [version_of_format, version] if version_of_format == _FORMAT and version.isdecimal():
+                return cls(int(version), tuple(map(_entry, lines)))
+        raise BadWorkerList(f"its first line is {head!r}, not '{_FORMAT} <version>'")
 
 
 def _entry(line: str) -> WorkerEntry:
-    identifier, incarnation, device, addresses = line.split(" ")
-    if not _ID.fullmatch(identifier):
-        raise ValueError(f"{identifier!r} is no worker id")
-    return WorkerEntry(identifier, int(incarnation), device, Address.parse_list(addresses))
+    fields = line.split(" ")
+    if len(fields) != 4 or not fields[1].isdecimal():
+        raise BadWorkerList(f"the line {line!r} is not '<worker id> <incarnation> <device> <addresses>'")
+    return WorkerEntry(fields[0], int(fields[1]), fields[2], tuple(fields[3].split(",")))

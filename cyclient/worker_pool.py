@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ssasync.cyclient.async_connection import AsyncConnection
-from ssasync.cyclient.errors import ConnectionFailed, Disconnected, InternalError, NoWorker, ServerError, StoreError
+from ssasync.cyclient.errors import BadWorkerList, ConnectionFailed, Disconnected, NoWorker, ServerError, StoreError
 from ssasync.cyclient.handshake import worker_handshake
 from ssasync.cyclient.key_names import WORKER_LIST_KEY
 from ssasync.cyclient.options import Options
@@ -33,13 +33,23 @@ class _Worker:
         self._opened: asyncio.Future[None] | None = None
 
     @property
+    def open_connection(self) -> AsyncConnection | None:
+        return self._connection if self._connection is not None and self._connection.open_ else None
+
+    @property
+    def reachable(self) -> bool:
+        """An open connection says so; without one, the file of its socket has to be looked for."""
+        return self.open_connection is not None or bool(self.entry.reachable_addresses())
+
+    @property
     def unanswered(self) -> int:
-        return self._connection.core.unanswered if self._connection is not None and self._connection.open_ else 0
+        connection = self.open_connection
+        return 0 if connection is None else connection.core.unanswered
 
     async def connection(self) -> AsyncConnection:
         """An open connection; one opening serves all who wait for it. Raises ConnectionFailed."""
-        if self._connection is not None and self._connection.open_:
-            return self._connection
+        if self.open_connection is not None:
+            return self.open_connection
         if self._opened is None or self._opened.done():
             address = self.entry.reachable_addresses()[0]
             self._connection = AsyncConnection(
@@ -67,7 +77,7 @@ class WorkerPool:
         self._workers: dict[str, _Worker] = {}
         self._list = WorkerList()
         self._list_is_current = False
-        self._list_error: InternalError | None = None
+        self._list_error: BadWorkerList | None = None
         self._changed: asyncio.Future[None] | None = None
         self._stop_watch: Any = None
         self._reading: asyncio.Future[bytes | None] | None = None
@@ -94,8 +104,10 @@ class WorkerPool:
             worker = await self._pick(deadline, busy)
             if worker is not None:
                 try:
-                    async with asyncio.timeout_at(deadline):
-                        connection = await worker.connection()
+                    connection = worker.open_connection
+                    if connection is None:
+                        async with asyncio.timeout_at(deadline):
+                            connection = await worker.connection()
                     attempt += 1
                     milliseconds = max(1, int(1000 * (deadline - self.loop.time())))
                     command = connection.core.run(
@@ -104,7 +116,7 @@ class WorkerPool:
                     result: tuple[str, tuple[np.ndarray[Any, Any], ...]] = await connection.perform(
                         command, "run", deadline
                     )
-                    self._suspects.discard(worker.entry.id)
+                    self._suspects.discard(worker.entry.worker_id)
                     return result
                 except (Disconnected, ConnectionFailed) as error:
                     story.append(str(error))
@@ -112,7 +124,7 @@ class WorkerPool:
                 except ServerError as error:
                     if not is_busy(error):
                         raise
-                    busy = worker.entry.id
+                    busy = worker.entry.worker_id
                     story.append(str(error))
                 except TimeoutError as error:
                     if isinstance(error, StoreError):
@@ -129,10 +141,14 @@ class WorkerPool:
         """
         if not self._list_is_current:
             await self._read_list(deadline)
-        reachable = [w for w in self._workers.values() if w.entry.reachable_addresses()]
+        reachable = [worker for worker in self._workers.values() if worker.reachable]
         return min(
             reachable,
-            key=lambda worker: (worker.entry.id == busy, worker.entry.id in self._suspects, worker.unanswered),
+            key=lambda worker: (
+                worker.entry.worker_id == busy,
+                worker.entry.worker_id in self._suspects,
+                worker.unanswered,
+            ),
             default=None,
         )
 
@@ -160,20 +176,20 @@ class WorkerPool:
             return  # a shard restarted empty does not yet know its workers: go on with those we know
         self._list_error = None
         try:
-            new = WorkerList.parse(reading.result())
-        except InternalError as error:
+            new = WorkerList.decode(reading.result())
+        except BadWorkerList as error:
             self._list_error = error
             self._list_is_current = False
             return
         if new.version < self._list.version:
             return
         self._list = new
-        current = {entry.id for entry in new.entries}
+        current = {entry.worker_id for entry in new.workers}
         self._suspects &= current
         self._retiring += [self._workers.pop(id_) for id_ in list(self._workers) if id_ not in current]
-        for entry in new.entries:
-            if entry.id not in self._workers:
-                self._workers[entry.id] = _Worker(self, entry)
+        for entry in new.workers:
+            if entry.worker_id not in self._workers:
+                self._workers[entry.worker_id] = _Worker(self, entry)
         for worker in [worker for worker in self._retiring if worker.unanswered == 0]:
             worker.close()
             self._retiring.remove(worker)
@@ -193,9 +209,9 @@ class WorkerPool:
     def forget(self, worker: _Worker) -> None:
         """Its connection is of no use: take it from the list until the list says that it is there."""
         worker.close()
-        if self._workers.get(worker.entry.id) is worker:
-            del self._workers[worker.entry.id]
-            self._suspects.add(worker.entry.id)
+        if self._workers.get(worker.entry.worker_id) is worker:
+            del self._workers[worker.entry.worker_id]
+            self._suspects.add(worker.entry.worker_id)
         self._list_is_current = False
 
     def close(self) -> None:

@@ -7,28 +7,24 @@ from ssasync.store.credentials import Credentials, Secret
 from ssasync.store.engine import Engine, find_engine
 from ssasync.store.errors import (
     AddressUnknown,
-    BadWorkerList,
     EngineNotFound,
     EngineUnusable,
     InterfaceUnknown,
     InvalidOrchestrator,
     NoFreePort,
+    OrchestratorError,
     PortTaken,
     ShardSilent,
     SocketPathTooLong,
-    StoreError,
     WorkerMisreported,
 )
 from ssasync.store.events import DataLost, ShardHealth, ShardReady, WorkerListed, WorkerUnlisted
 from ssasync.store.orchestrator import Store, StoreStatistics
 from ssasync.store.orchestrator_spec import OrchestratorSpec
 from ssasync.store.store_address import StoreAddress
-from ssasync.store.worker_list import WORKER_LIST_KEY, WorkerEntry, WorkerList
 
 __all__ = [
-    "WORKER_LIST_KEY",
     "AddressUnknown",
-    "BadWorkerList",
     "Credentials",
     "DataLost",
     "Engine",
@@ -37,6 +33,7 @@ __all__ = [
     "InterfaceUnknown",
     "InvalidOrchestrator",
     "NoFreePort",
+    "OrchestratorError",
     "OrchestratorSpec",
     "PortTaken",
     "Secret",
@@ -46,10 +43,7 @@ __all__ = [
     "SocketPathTooLong",
     "Store",
     "StoreAddress",
-    "StoreError",
     "StoreStatistics",
-    "WorkerEntry",
-    "WorkerList",
     "WorkerListed",
     "WorkerMisreported",
     "WorkerUnlisted",

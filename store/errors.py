@@ -1,6 +1,6 @@
 """Errors of the store's server side.
 
-StoreError
+OrchestratorError
 ├── InvalidOrchestrator    the caller: the settings of an orchestrator, all mistakes at once
 ├── EngineNotFound         the caller or the installation: no program to serve a shard
 ├── EngineUnusable         the other side: the program does not answer --version, or is too old
@@ -10,7 +10,6 @@ StoreError
 ├── PortTaken              the caller: another process has the port of a shard
 ├── ShardSilent            the other side: the engine did not answer, and was killed
 ├── WorkerMisreported      the other side: a worker process said something that cannot be used
-├── BadWorkerList          the other side: the list of workers in the store is not as WIRE.md says
 └── AddressUnknown         the caller: asked for an address before the store was ready
 
 A shard or worker that ended by itself is a JobFailed of `ssasync.wlm`, with the end of its log.
@@ -21,25 +20,24 @@ from pathlib import Path
 
 __all__ = [
     "AddressUnknown",
-    "BadWorkerList",
     "EngineNotFound",
     "EngineUnusable",
     "InterfaceUnknown",
     "InvalidOrchestrator",
     "NoFreePort",
+    "OrchestratorError",
     "PortTaken",
     "ShardSilent",
     "SocketPathTooLong",
-    "StoreError",
     "WorkerMisreported",
 ]
 
 
-class StoreError(Exception):
+class OrchestratorError(Exception):
     """Base of everything that the server side of the store raises."""
 
 
-class InvalidOrchestrator(StoreError):
+class InvalidOrchestrator(OrchestratorError):
     """The settings of an orchestrator cannot work; `mistakes` has one text for each."""
 
     def __init__(self, name: str, mistakes: Sequence[str]) -> None:
@@ -48,7 +46,7 @@ class InvalidOrchestrator(StoreError):
         super().__init__(f"orchestrator {name!r} cannot be started:" + "".join(f"\n  - {text}" for text in mistakes))
 
 
-class EngineNotFound(StoreError):
+class EngineNotFound(OrchestratorError):
     """There is no program that could serve a shard; `looked_for` names the places."""
 
     def __init__(self, looked_for: Sequence[str]) -> None:
@@ -59,7 +57,7 @@ class EngineNotFound(StoreError):
         )
 
 
-class EngineUnusable(StoreError):
+class EngineUnusable(OrchestratorError):
     """The program is there but cannot serve a shard."""
 
     def __init__(self, path: Path, why: str) -> None:
@@ -70,7 +68,7 @@ class EngineUnusable(StoreError):
         )
 
 
-class InterfaceUnknown(StoreError):
+class InterfaceUnknown(OrchestratorError):
     """No network interface of that name with an IPv4 address."""
 
     def __init__(self, name: str, known: Mapping[str, str]) -> None:
@@ -82,7 +80,7 @@ class InterfaceUnknown(StoreError):
         )
 
 
-class SocketPathTooLong(StoreError):
+class SocketPathTooLong(OrchestratorError):
     """The runtime directory lies too deep for a unix socket."""
 
     def __init__(self, path: Path, length: int, longest: int) -> None:
@@ -93,7 +91,7 @@ class SocketPathTooLong(StoreError):
         )
 
 
-class NoFreePort(StoreError):
+class NoFreePort(OrchestratorError):
     """All ports that were tried are taken."""
 
     def __init__(self, host: str, lowest: int, highest: int, tries: int) -> None:
@@ -103,7 +101,7 @@ class NoFreePort(StoreError):
         )
 
 
-class PortTaken(StoreError):
+class PortTaken(OrchestratorError):
     """Another process listens on the port of a shard."""
 
     def __init__(self, host: str, port: int, *, chosen_by_caller: bool) -> None:
@@ -119,7 +117,7 @@ class PortTaken(StoreError):
         )
 
 
-class ShardSilent(StoreError):
+class ShardSilent(OrchestratorError):
     """The engine of a shard runs but does not answer; it was killed."""
 
     def __init__(self, shard: str, seconds: float, log: Path | None, log_tail: Sequence[str]) -> None:
@@ -131,7 +129,7 @@ class ShardSilent(StoreError):
         super().__init__(text)
 
 
-class WorkerMisreported(StoreError):
+class WorkerMisreported(OrchestratorError):
     """A worker process said that it was ready, but not where, or in words that nobody knows."""
 
     def __init__(self, worker: str, report: str) -> None:
@@ -141,14 +139,7 @@ class WorkerMisreported(StoreError):
         )
 
 
-class BadWorkerList(StoreError):
-    """Text or values that WIRE.md does not allow in the list of workers."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"not a list of workers: {what}. Only the supervisor of the workers writes it.")
-
-
-class AddressUnknown(StoreError):
+class AddressUnknown(OrchestratorError):
     """The store has no address yet: its shard is not ready."""
 
     def __init__(self, name: str) -> None:

@@ -17,8 +17,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from ssasync.cyclient.errors import InvalidArgument, ModelNotFound, NotATensor, TensorNotFound
-from ssasync.cyclient.errors import StoreError as ClientError
+from ssasync.cyclient.errors import InvalidArgument, ModelNotFound, NotATensor, StoreError, TensorNotFound
 from ssasync.cyclient.key_names import ModelKeys
 from ssasync.store._worker_front import ERRAND_FETCH, ERRAND_IDLE, ERRAND_LOAD, Front
 from ssasync.store.model_runtime import Array, LoadedModel, Runtime, runtime_for
@@ -161,7 +160,7 @@ class ModelCache:
             raise NoSuchModel(name) from None
         except InvalidArgument:  # a name that no model can have
             raise NoSuchModel(name) from None
-        except (ClientError, OSError) as error:
+        except (StoreError, OSError) as error:
             raise StoreUnreachable(f"model '{name}'", error) from error
         backend = metadata.get("backend", "")
         if hashlib.sha256(blob).hexdigest() != metadata.get("sha256"):
@@ -202,7 +201,7 @@ class ModelCache:
                 raise InputMissing(key) from None
             except NotATensor as error:
                 raise InputRefused(str(error)) from error
-            except (ClientError, OSError) as error:
+            except (StoreError, OSError) as error:
                 raise StoreUnreachable(f"input '{key}'", error) from error
             self._front.input_fetched(request, index, array)
         except WorkerError as error:

@@ -14,6 +14,7 @@ A cluster's actor will stand between shards and registry.
 from dataclasses import dataclass, replace
 
 from ssasync.actors import Backoff, ChildSpec, Intensity, Restart, RestartPolicy, Strategy, Supervisor
+from ssasync.cyclient.worker_list import WorkerList
 from ssasync.store.credentials import Credentials
 from ssasync.store.engine_configuration import EngineOptions, largest_maxclients, listen_backlog
 from ssasync.store.errors import AddressUnknown
@@ -22,7 +23,6 @@ from ssasync.store.orchestrator_spec import CheckedOrchestrator, OrchestratorSpe
 from ssasync.store.shard import Shard, ShardPlace, ShardSpec
 from ssasync.store.store_address import StoreAddress
 from ssasync.store.worker import Worker, WorkerSpec
-from ssasync.store.worker_list import WorkerList
 from ssasync.store.worker_registry import Publish, RegistryPlace, WorkerRegistry
 from ssasync.wlm import Local
 from ssasync.wlm.workload import KILL_MARGIN

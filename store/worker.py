@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssasync.actors import ExitReason
-from ssasync.store.errors import BadWorkerList, WorkerMisreported
+from ssasync.cyclient.errors import BadWorkerList
+from ssasync.cyclient.worker_list import WorkerEntry, new_worker_id
+from ssasync.store.errors import WorkerMisreported
 from ssasync.store.notify_socket import NotifySocket
 from ssasync.store.server_process import ServerProcess
-from ssasync.store.worker_list import WorkerEntry, new_worker_id
 from ssasync.store.worker_registry import ListWorker, RegistryPlace, UnlistWorker
 from ssasync.wlm import Job, Local
 

@@ -13,7 +13,7 @@ WorkerMisconfigured         we or the caller: the process was started with somet
 
 from typing import ClassVar
 
-from ssasync.store.errors import StoreError
+from ssasync.store.errors import OrchestratorError
 
 __all__ = [
     "InputMissing",
@@ -30,7 +30,7 @@ __all__ = [
 _BEGINNING = 16
 
 
-class WorkerError(StoreError):
+class WorkerError(OrchestratorError):
     """Base of what a client is answered with."""
 
     code: ClassVar[str]
@@ -103,7 +103,7 @@ class StoreUnreachable(WorkerError):
         super().__init__(f"{what} cannot be read from the store now: {why}")
 
 
-class WorkerMisconfigured(StoreError):
+class WorkerMisconfigured(OrchestratorError):
     """The worker process cannot start with this option or variable."""
 
     def __init__(self, what: str, value: str, remedy: str) -> None:

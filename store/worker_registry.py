@@ -9,10 +9,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ssasync.actors import Actor, ActorRef, ActorStopped, ExitReason, InternalError, MailboxFull
+from ssasync.cyclient.key_names import WORKER_LIST_KEY
+from ssasync.cyclient.worker_list import WorkerEntry, WorkerList
 from ssasync.store.administration import administrator
 from ssasync.store.credentials import Secret
 from ssasync.store.events import WorkerListed, WorkerUnlisted
-from ssasync.store.worker_list import WORKER_LIST_KEY, WorkerEntry, WorkerList
 
 __all__ = ["ListWorker", "Publish", "RegistryPlace", "UnlistWorker", "WorkerRegistry"]
 

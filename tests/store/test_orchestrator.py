@@ -16,6 +16,8 @@ from redis.asyncio import Redis
 
 from ssasync.actors import ActorSystem, ChildExited, ChildGaveUp, ChildStarting, Subscription, TreeNode
 from ssasync.cyclient import Client
+from ssasync.cyclient.key_names import WORKER_LIST_KEY
+from ssasync.cyclient.worker_list import WorkerList
 from ssasync.store import orchestrator
 from ssasync.store import worker as worker_module
 from ssasync.store.errors import AddressUnknown, InterfaceUnknown, InvalidOrchestrator
@@ -23,7 +25,6 @@ from ssasync.store.events import ShardHealth, ShardReady, WorkerListed
 from ssasync.store.network_interface import address_of_interface
 from ssasync.store.orchestrator import Store, StoreStatistics
 from ssasync.store.orchestrator_spec import OrchestratorSpec
-from ssasync.store.worker_list import WORKER_LIST_KEY, WorkerList
 from ssasync.wlm import Local, RuntimeDirectory
 from tests.store.systems import all_text_under, command_lines, eventually, next_event, pid_of_worker
 

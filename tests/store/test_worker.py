@@ -20,12 +20,13 @@ from ssasync.actors import (
     FailedToStart,
     Subscription,
 )
+from ssasync.cyclient.key_names import WORKER_LIST_KEY
+from ssasync.cyclient.worker_list import WorkerList
 from ssasync.store.engine_configuration import EngineOptions
 from ssasync.store.errors import WorkerMisreported
 from ssasync.store.events import WorkerListed, WorkerUnlisted
 from ssasync.store.orchestrator import WORKER_POLICY
 from ssasync.store.worker import Worker, WorkerSpec
-from ssasync.store.worker_list import WORKER_LIST_KEY, WorkerList
 from ssasync.store.worker_registry import Publish, RegistryPlace, WorkerRegistry
 from ssasync.wlm import Local, RuntimeDirectory, WorkloadRunning
 from tests.store.engines import options_for, running_engine

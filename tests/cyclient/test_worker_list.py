@@ -2,9 +2,8 @@
 
 import pytest
 
-from ssasync.cyclient.worker_list import WorkerList as ClientWorkerList
-from ssasync.store.errors import BadWorkerList
-from ssasync.store.worker_list import WorkerEntry, WorkerList, new_worker_id
+from ssasync.cyclient.errors import BadWorkerList
+from ssasync.cyclient.worker_list import WorkerEntry, WorkerList, new_worker_id
 
 FIRST = WorkerEntry("0123456789abcdef0123456789abcdef", 1, "CPU", ("unix:///run/w.sock", "127.0.0.1:40112"))
 SECOND = WorkerEntry("f" * 32, 7, "GPU:1", ("node07:4000",))
@@ -19,15 +18,6 @@ def test_the_text_is_as_wire_md_says() -> None:
     )
     assert WorkerList.decode(workers.encode()) == workers
     assert WorkerList.decode(WorkerList().encode()) == WorkerList()
-
-
-def test_clients_read_what_is_written() -> None:
-    read = ClientWorkerList.parse(WorkerList().with_worker(FIRST).with_worker(SECOND).encode())
-    assert read.version == 2
-    assert [(entry.id, entry.incarnation, entry.device) for entry in read.entries] == [
-        (worker.worker_id, worker.incarnation, worker.device) for worker in (FIRST, SECOND)
-    ]
-    assert [str(address) for address in read.entries[0].addresses] == list(FIRST.addresses)
 
 
 def test_every_change_and_only_a_change_makes_a_new_version() -> None:
