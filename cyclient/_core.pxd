@@ -1,6 +1,7 @@
 # The C core as Cython sees it, and the classes of the binding. The meaning of each function stands in its C header.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+cimport cython
 cimport numpy as cnp
 
 
@@ -122,6 +123,7 @@ cdef extern from "worker_proof.h":
                           const unsigned char *client_nonce, const unsigned char *worker_nonce, unsigned char *proof) nogil
 
 
+@cython.final
 cdef class Flight:
     """Commands that are waited for together."""
     cdef public object waiter           # asyncio.Future or None
@@ -129,6 +131,7 @@ cdef class Flight:
     cdef readonly Py_ssize_t unanswered
 
 
+@cython.final
 cdef class Command:
     """One command, from its encoding to its value."""
     cdef ssa_command *c                 # NULL once its value was taken or it was abandoned
@@ -142,6 +145,7 @@ cdef class Command:
     cdef readonly object error          # an exception, or None
 
 
+@cython.final
 cdef class Connection:
     """The C connection on a socket that the caller opened and closes."""
     cdef ssa_connection *c

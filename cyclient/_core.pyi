@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any, Self, TypedDict, final
 
 import numpy as np
 
@@ -15,6 +15,7 @@ class _Statistics(TypedDict):
     send_calls: int
     receive_calls: int
 
+@final
 class Flight:
     waiter: asyncio.Future[None] | None
     commands: list[Command]
@@ -23,6 +24,7 @@ class Flight:
     def __init__(self, waiter: asyncio.Future[None] | None = None) -> None: ...
     def add(self, command: Command) -> None: ...
 
+@final
 class Command:
     waiter: asyncio.Future[Any] | None
     @property
@@ -35,6 +37,7 @@ class Command:
     def error(self) -> BaseException | None: ...
     def result(self) -> Any: ...
 
+@final
 class Connection:
     @property
     def address(self) -> str: ...
@@ -42,7 +45,7 @@ class Connection:
     def wants_write(self) -> bool: ...
     @property
     def unanswered(self) -> int: ...
-    def __init__(self, descriptor: int, address: str) -> None: ...
+    def __new__(cls, descriptor: int, address: str) -> Self: ...
     def command(self, subject: str, *arguments: bytes | str | int) -> Command: ...
     def transaction(self, subject: str, *commands: Sequence[bytes | str | int]) -> Command: ...
     def set_tensor(self, subject: str, key: bytes, data: _Array) -> Command: ...

@@ -211,6 +211,7 @@ cdef object _node_value(ssa_reply *reply, size_t *at):
     return elements
 
 
+@cython.final
 cdef class Flight:
     def __init__(self, waiter=None):
         self.waiter = waiter
@@ -224,6 +225,7 @@ cdef class Flight:
             self.unanswered += 1
 
 
+@cython.final
 cdef class Command:
     def __dealloc__(self):
         # Only a command that never reached the connection, or was taken back from it, is still ours here.
@@ -297,6 +299,7 @@ cdef int64_t _deadline_after(double timeout):
     return ssa_now() + <int64_t>(min(timeout, 3e8) * 1e9)
 
 
+@cython.final
 cdef class Connection:
     def __cinit__(self, int descriptor, str address not None):
         self.c = ssa_connection_new(descriptor, _limits)

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Sequence
-from typing import Any, TypedDict, final
+from typing import Any, TypedDict, final, type_check_only
 
 import numpy as np
 
@@ -11,6 +11,7 @@ ERRAND_LOAD: int
 ERRAND_FETCH: int
 ERRAND_IDLE: int
 
+@type_check_only
 class FrontStatistics(TypedDict):
     """What a front did and does: `connections`, `unanswered`, `held_bytes` are now, the others counts so far."""
 
@@ -49,6 +50,7 @@ class Batch:
     @property
     def inputs(self) -> list[np.ndarray[Any, Any]]: ...
 
+@final
 class Front:
     """The server of one worker process.
 

@@ -235,6 +235,7 @@ cdef class Batch:
     cdef readonly list inputs
 
 
+@cython.final
 cdef class Front:
     """The worker's server; see the stub."""
 

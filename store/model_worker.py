@@ -216,11 +216,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         logger.error("worker %s cannot serve %s, %s: %s", options.worker_id, options.unix, options.bind, error)
         return 1
-    if not finished:
-        logging.shutdown()
-        os._exit(1)  # a thread is inside a model: the interpreter cannot end in an orderly way around it
-    return 0
+    return 0 if finished else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    logging.shutdown()
+    # At once: a thread may be inside a model, around which the interpreter cannot end; and taking torch down takes most
+    # of a second, for nothing.
+    os._exit(status)
