@@ -16,7 +16,7 @@ static ssa_status give_up(ssa_connection *connection, ssa_status status) {
     char text[200];
     const char *known = ssa_connection_error(connection);
     snprintf(text, sizeof text, "%s", *known ? known : status == SSA_ENOMEM ? "no memory for a reply" : strerror(errno));
-    ssa_connection_fail(connection, status, text);
+    ssa_connection_fail(connection, SSA_ECLOSED, text);
     return status;
 }
 

@@ -124,6 +124,18 @@ void ssa_connection_queue(ssa_connection *connection, ssa_command *command) {
 
 /* ---- sending */
 
+/* Sending failed. What the other side said before it closed may still be there, and tells more. */
+static ssa_status why_it_closed(ssa_connection *connection) {
+    int error = errno;
+    ssa_status status = SSA_MORE;
+    for (int i = 0; i < 64 && status == SSA_MORE; i++)
+        status = ssa_connection_receive(connection);
+    if (status < 0)
+        return status;
+    snprintf(connection->error, sizeof connection->error, "%s", strerror(error));
+    return error == EPIPE || error == ECONNRESET ? SSA_ECLOSED : SSA_ESYSTEM;
+}
+
 ssa_status ssa_connection_send(ssa_connection *connection) {
     while (connection->unsent) {
         struct iovec pieces[PIECES];
@@ -138,7 +150,7 @@ ssa_status ssa_connection_send(ssa_connection *connection) {
                 continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK)
                 return SSA_MORE;
-            return errno == EPIPE || errno == ECONNRESET ? SSA_ECLOSED : SSA_ESYSTEM;
+            return why_it_closed(connection);
         }
         connection->statistics.bytes_sent += (uint64_t)sent;
         size_t left = (size_t)sent;
@@ -330,12 +342,16 @@ static ssa_command *find_by_id(ssa_connection *connection, int64_t id) {
     return NULL;
 }
 
-/* The other side answers a command that it has not read in full: it gave up on the stream, and says why if it can. */
+/* The other side answers a command that it has not read in full: it refuses it (a value longer than its limit) and
+ * gives up on the stream. The command has that answer; sending it again would end in the same way. */
 static ssa_status answered_early(ssa_connection *connection, const ssa_token *token) {
     if (token->kind != SSA_TOKEN_ERROR)
         return broken(connection, SSA_EPROTOCOL, "a reply to a command that is not sent in full");
     snprintf(connection->error, sizeof connection->error, "%.*s", (int)token->text_bytes, token->text);
-    return SSA_ESERVER;
+    if (set_error(connection->current, token->text, token->text_bytes))
+        return SSA_ENOMEM;
+    finish_current(connection, SSA_ESERVER);
+    return SSA_ECLOSED;
 }
 
 static ssa_status begin_reply(ssa_connection *connection, const ssa_token *token) {
