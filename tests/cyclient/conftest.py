@@ -1,0 +1,79 @@
+"""A real engine for each module; every asyncio test runs on asyncio and on uvloop; nothing may be left open."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cyclient.engine_process import EngineProcess
+from tests.cyclient.faces import FACES, LOOPS, AsyncFace, BlockingFace, make_face
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return LOOPS
+
+
+@pytest.fixture(scope="module")
+def module_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    # Short: the path of a unix socket has 107 bytes at most.
+    engine = EngineProcess(tmp_path_factory.mktemp("e"))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def engine(module_engine: EngineProcess) -> Iterator[EngineProcess]:
+    """The engine, empty."""
+    module_engine.redis.flushall()
+    return module_engine
+
+
+@pytest.fixture
+def own_engine(tmp_path: Path) -> Iterator[EngineProcess]:
+    """An engine that this test may kill."""
+    engine = EngineProcess(tmp_path)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(params=FACES)
+def face(request: pytest.FixtureRequest) -> Iterator[AsyncFace | BlockingFace]:
+    face = make_face(request.param)
+    yield face
+    face.close()
+
+
+@pytest.fixture
+def client(face: AsyncFace | BlockingFace, engine: EngineProcess) -> Any:
+    """A client over the unix socket."""
+    return face.open(engine.unix, password=engine.password, timeout=20)
+
+
+def open_sockets() -> set[str]:
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_socket_is_left(module_engine_sockets: None) -> Iterator[None]:
+    before = open_sockets()
+    yield
+    left = open_sockets() - before
+    assert not left, f"left open: {left}"
+
+
+@pytest.fixture
+def module_engine_sockets(request: pytest.FixtureRequest) -> None:
+    """The sockets of the module's engine are older than its tests."""
+    if "module_engine" in request.fixturenames:
+        request.getfixturevalue("module_engine").redis.ping()
