@@ -23,7 +23,15 @@ from ssasync.cyclient.batch import (
     queue_steps,
     take_results,
 )
-from ssasync.cyclient.errors import Disconnected, ForkedClient, ModelNotFound, ServerError, StoreError, WrongLoop
+from ssasync.cyclient.errors import (
+    Disconnected,
+    ForkedClient,
+    ModelNotFound,
+    OperationTimeout,
+    ServerError,
+    StoreError,
+    WrongLoop,
+)
 from ssasync.cyclient.key_names import KeyNames, ModelKeys, checked_name
 from ssasync.cyclient.model_value import ModelValue, metadata_from_reply, read_model_file
 from ssasync.cyclient.options import options_from
@@ -179,7 +187,7 @@ class Client:
         self, name: str, model_file: str | Path, backend: str, device: str = "CPU", **options: Any
     ) -> str:
         """As `set_model`, with the bytes of a file. Raises FileNotFoundError."""
-        return await self.set_model(name, read_model_file(model_file), backend, device, **options)
+        return await self.set_model(name, read_model_file(name, model_file), backend, device, **options)
 
     async def model_exists(self, name: str, *, timeout: float | None = None) -> bool:
         """Whether there is a model `name`."""
@@ -337,6 +345,7 @@ class Batch(BatchPlan):
         self, shard_steps: Sequence[ShardStep], run_steps: Sequence[RunStep], deadline: float
     ) -> None:
         flight = _core.Flight()
+        late: OperationTimeout | None = None
         connection: AsyncConnection | None = None
         if shard_steps:
             connection = await self._client._link.connection(deadline)
@@ -352,11 +361,13 @@ class Batch(BatchPlan):
                         group.create_task(self._run(step, deadline))
             if connection is not None:
                 await connection.perform_all(flight, "execute", "batch", deadline)
+        except OperationTimeout as error:
+            late = error
         finally:
             if connection is not None:  # cancelled while a run was awaited: take the callers' memory back
                 for command in flight.commands:
                     connection.core.abandon(command)
-        finish_steps(flight, shard_steps)
+        finish_steps(flight, shard_steps, late)
 
     async def _run(self, step: RunStep, deadline: float) -> None:
         loop = asyncio.get_running_loop()

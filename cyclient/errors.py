@@ -159,8 +159,8 @@ class TensorMismatch(StoreError):
 class ModelError(StoreError):
     """A worker could not run the model."""
 
-    def __init__(self, model: str, worker: str, text: str) -> None:
-        super().__init__(f"model {model!r} on {worker}: {text}")
+    def __init__(self, model: str, where: str, text: str) -> None:
+        super().__init__(f"model {model!r} ({where}): {text}")
 
 
 class BadModel(ModelError):

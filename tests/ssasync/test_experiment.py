@@ -11,7 +11,7 @@ import pytest
 
 import ssasync
 from ssasync.actors import ChildGaveUp, Event, FailedToStart, Subscription
-from ssasync.wlm import WorkloadRunning
+from ssasync.wlm import ExecutableNotFound, WorkloadRunning
 
 E = TypeVar("E", bound=Event)
 
@@ -107,9 +107,10 @@ async def test_a_missing_executable_is_named_before_anything_starts(exp):
 
 async def test_a_missing_path_fails_to_start_at_once_with_the_path(exp, tmp_path):
     bad = exp.create_model("bad", ssasync.RunSettings(tmp_path / "nothing-here"))
-    with pytest.raises(FailedToStart, match="nothing-here") as caught:
+    with pytest.raises(ExecutableNotFound, match="nothing-here") as caught:
         await exp.start(bad)
-    assert "another attempt would end the same way" in str(caught.value)
+    assert isinstance(caught.value.__cause__, FailedToStart)
+    assert exp.reference(bad).story()[-1].attempt == 1  # another attempt would end the same way
 
 
 async def test_all_mistakes_come_at_once(exp):
@@ -163,6 +164,47 @@ async def test_stop_ends_one_and_leaves_the_others(exp):
     assert states.get("goes", "stopped") == "stopped"
 
 
+async def test_what_is_over_can_be_started_again_and_what_runs_cannot(exp, python):
+    ensemble = exp.create_ensemble("m", python("print('once more')"), replicas=2)
+    sleeper = exp.create_model("sleeper", ssasync.RunSettings("sleep", ["60"]))
+    await exp.start(sleeper)
+    await exp.start(ensemble, wait=True)
+    await exp.start(ensemble, wait=True)
+    assert len(list((exp.exp_path / "m" / "m_1").glob("m_1.*.out"))) == 2
+    with pytest.raises(ssasync.InvalidExperiment, match="'sleeper' is running"):
+        await exp.start(sleeper)
+    await exp.stop(sleeper)
+    await exp.start(sleeper)
+    assert "running" in [child.state for child in exp.tree().children if child.name == "sleeper"]
+
+
+async def test_a_host_that_is_not_this_machine_is_refused(exp):
+    with pytest.raises(ssasync.InvalidExperiment, match="node0042"):
+        await exp.start(exp.create_database(hosts=["node0042"]))
+    await exp.start(exp.create_database(hosts=["localhost"], workers=0))
+
+
+async def test_ranks_of_mpirun_share_the_store(exp, python):
+    """MPICH of the PyPI package: four ranks, each with a client of its own."""
+    text = """
+import os, numpy
+from ssasync.blocking import Client
+with Client() as client:
+    client.put_tensor('rank_' + os.environ['PMI_RANK'], numpy.array([int(os.environ['PMI_SIZE'])]))
+"""
+    settings = ssasync.MpirunSettings(
+        sys.executable, ["-c", text], run_command=str(Path(sys.executable).parent / "mpirun")
+    )
+    settings.set_tasks(4)
+    settings.update_env({"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)})
+    store = exp.create_database(workers=0)
+    ranks = exp.create_model("ranks", settings)
+    await exp.start(store, ranks)
+    await exp.wait(ranks)
+    client = exp.client(store)
+    assert [int((await client.get_tensor(f"rank_{rank}"))[0]) for rank in range(4)] == [4] * 4
+
+
 async def test_wait_gives_up_and_leaves_it_running(exp):
     model = exp.create_model("sleeper", ssasync.RunSettings("sleep", ["60"]))
     await exp.start(model)
@@ -182,9 +224,14 @@ async def test_what_was_not_started_is_an_error(exp):
 
 
 async def test_a_closed_experiment_says_so(tmp_path):
-    exp = ssasync.Experiment("never", tmp_path)
-    with pytest.raises(ssasync.ExperimentClosed, match="never"):
-        await exp.start(exp.create_model("m", ssasync.RunSettings("sleep")))
+    exp = ssasync.Experiment("shut", tmp_path)
+    model = exp.create_model("m", ssasync.RunSettings("sleep"))
+    with pytest.raises(ssasync.ExperimentClosed, match="shut"):
+        await exp.start(model)
+    async with exp:
+        pass
+    with pytest.raises(ssasync.ExperimentClosed, match="shut"):
+        await exp.start(model)
 
 
 async def test_an_error_in_the_body_stops_everything_and_comes_out(tmp_path):
