@@ -140,7 +140,8 @@ cdef class Command:
     cdef Flight flight
     cdef public object waiter           # asyncio.Future or None
     cdef readonly str subject           # what it is about, for the text of errors
-    cdef readonly bint done
+    cdef bint is_transaction            # its value is the list of its commands' replies, errors among them
+    cdef readonly bint done             # it has a value or an error; never, once abandoned
     cdef readonly object value
     cdef readonly object error          # an exception, or None
 

@@ -264,6 +264,10 @@ cdef void _finish(Connection connection, Command command):
     try:
         if c.status == SSA_OK:
             command.value = _command_value(command)
+            if command.is_transaction:
+                for reply in command.value or ():
+                    if isinstance(reply, errors.ServerError):
+                        raise errors.server_error(reply.text, command.subject, connection.address)
         else:
             stored = _description(&c.into_header) if c.status in (SSA_EDTYPE, SSA_ESHAPE) else None
             wanted = None if command.into is None else f"{command.into.dtype} {command.into.shape}"
@@ -367,6 +371,7 @@ cdef class Connection:
                 raise MemoryError
             self._add_arguments(command, lent, arguments)
         command.lent = lent
+        command.is_transaction = True
         return self._queue(command)
 
     cdef int _add_arguments(self, Command command, list lent, object arguments) except -1:
@@ -516,11 +521,10 @@ cdef class Connection:
 
     def abandon(self, Command command not None):
         """Nobody waits for this command any more: give its caller's memory back and discard its reply, at once."""
-        if command.c == NULL or command.done:
+        if command.c == NULL:
             return
         cdef ssa_command *c = command.c
         command.c = NULL
-        command.done = True
         cdef ssa_status status = ssa_connection_abandon(self.c, c)
         command.lent = command.into = None
         Py_DECREF(command)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ssasync.cyclient import _core
-from ssasync.cyclient.errors import InvalidArgument, ModelFailed, StoreError
+from ssasync.cyclient.errors import InvalidArgument, ModelFailed, OperationTimeout, StoreError
 from ssasync.cyclient.key_names import KeyNames, checked_name
 from ssasync.cyclient.unpack import check_target, finish_unpack, queue_unpack
 
@@ -206,8 +206,9 @@ class BatchPlan:
         return [step for step in self._steps if isinstance(step, OutputStep)]
 
     def failures(self) -> list[BaseException]:
-        """The errors of all operations, in their order."""
-        return [step.handle.error for step in self._steps if step.handle.error is not None]
+        """The errors of the operations, in their order; one that several share, once."""
+        errors = (step.handle.error for step in self._steps)
+        return list({id(error): error for error in errors if error is not None}.values())
 
     # ---- inside
 
@@ -241,11 +242,13 @@ def queue_steps(flight: _core.Flight, core: _core.Connection, steps: Sequence[Sh
             step.handle.set_error(error)
 
 
-def finish_steps(flight: _core.Flight, steps: Sequence[ShardStep]) -> None:
-    """Give each handle of the stage its value or error."""
+def finish_steps(flight: _core.Flight, steps: Sequence[ShardStep], late: OperationTimeout | None) -> None:
+    """Give each handle of the stage its value or error; `late`: that of the commands without an answer."""
     queued = [step for step in steps if step.handle.error is None]
     for step, command in zip(queued, flight.commands, strict=True):
         try:
+            if late is not None and not command.done:
+                raise late
             step.handle.set_value(step.convert(command.result()))
         except Exception as error:  # noqa: BLE001 - kept, and raised by execute()
             step.handle.set_error(error)

@@ -196,7 +196,7 @@ class Client:
         self, name: str, model_file: str | Path, backend: str, device: str = "CPU", **options: Any
     ) -> str:
         """As `set_model`, with the bytes of a file. Raises FileNotFoundError."""
-        return self.set_model(name, read_model_file(model_file), backend, device, **options)
+        return self.set_model(name, read_model_file(name, model_file), backend, device, **options)
 
     def model_exists(self, name: str, *, timeout: float | None = None) -> bool:
         """Whether there is a model `name`."""
@@ -380,6 +380,7 @@ class Batch(BatchPlan):
 
     def _execute_stage(self, shard_steps: Sequence[ShardStep], run_steps: Sequence[RunStep], deadline: float) -> None:
         flight = _core.Flight()
+        late: OperationTimeout | None = None
         shard: BlockingConnection | None = None
         if shard_steps:
             shard = self._client._shard_connection(deadline)
@@ -393,11 +394,13 @@ class Batch(BatchPlan):
                 self._run(step, deadline)
             if shard is not None:
                 shard.perform_all(flight.commands, "execute", "batch", deadline)
+        except OperationTimeout as error:
+            late = error
         finally:
             if shard is not None:  # interrupted: take the caller's memory back
                 for command in flight.commands:
                     shard.core.abandon(command)
-        finish_steps(flight, shard_steps)
+        finish_steps(flight, shard_steps, late)
 
     def _run(self, step: RunStep, deadline: float) -> None:
         try:
