@@ -49,7 +49,8 @@ def measure(store: StoreUnderTest, directory: Path, *, rounds: int, report: Call
 
     def in_process() -> Array:
         with torch.inference_mode():
-            return module(torch.from_numpy(x)).numpy()
+            output: Array = module(torch.from_numpy(x)).numpy()
+            return output
 
     with BlockingClient() as client:
         client.set_model(MODEL, blob.getvalue(), "TORCH")

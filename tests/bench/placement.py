@@ -25,7 +25,7 @@ _FIRST, _SECOND = _first_cores()
 ANYWHERE = Placement("")
 ONE_CORE = Placement("one core", _FIRST, _FIRST)
 TWO_CORES = Placement("two cores", _FIRST, _SECOND)
-#: Empty of TWO_CORES on a machine that has one.
+#: A machine with one core has no TWO_CORES.
 PINNED = (ONE_CORE, TWO_CORES) if _FIRST != _SECOND else (ONE_CORE,)
 
 
@@ -35,10 +35,11 @@ def placed(placement: Placement, *, servers: Iterable[int], clients: Iterable[in
     before: dict[int, set[int]] = {}
     try:
         for pids, core in ((servers, placement.server), (clients, placement.client)):
-            for pid in pids if core is not None else ():
-                for thread in _threads(pid):
-                    before[thread] = os.sched_getaffinity(thread)
-                    os.sched_setaffinity(thread, {core})
+            if core is None:
+                continue
+            for thread in [thread for pid in pids for thread in _threads(pid)]:
+                before[thread] = os.sched_getaffinity(thread)
+                os.sched_setaffinity(thread, {core})
         yield
     finally:
         for thread, cores in before.items():

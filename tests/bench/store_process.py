@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from ssasync import Experiment, Orchestrator
 
@@ -43,7 +43,7 @@ class StoreUnderTest:
         for process in psutil.Process(self._process.pid).children(recursive=True):
             line = process.cmdline()
             if any(word in argument for argument in line) and "--" not in line:
-                return process.pid
+                return int(process.pid)
         raise RuntimeError(f"no process of the store runs {word}")
 
     def __enter__(self) -> Self:
