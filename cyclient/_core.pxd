@@ -114,6 +114,7 @@ cdef extern from "connection.h":
 
 cdef extern from "blocking.h":
     int64_t ssa_now() nogil
+    void ssa_connection_prepare_waits(ssa_connection *connection)
     ssa_status ssa_connection_wait(ssa_connection *connection, const ssa_command *command, int64_t deadline) nogil
 
 cdef extern from "worker_proof.h":

@@ -470,6 +470,10 @@ cdef class Connection:
             raise self._broken(status)
         self._collect()
 
+    def prepare_waits(self):
+        """For a connection that is only waited for: let its system calls wait, which is faster than to poll before them."""
+        ssa_connection_prepare_waits(self.c)
+
     def wait(self, Command command not None, double timeout):
         """Block until this command is done: True; False after `timeout` seconds. Signals are handled meanwhile."""
         cdef int64_t deadline = _deadline_after(timeout)

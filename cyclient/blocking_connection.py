@@ -35,6 +35,7 @@ class BlockingConnection:
         self._socket = _connect(address, deadline)
         try:
             self.core = _core.Connection(self._socket.fileno(), str(address))
+            self.core.prepare_waits()
             _carry_out(handshake(self.core), self, deadline)
         except BaseException as error:
             self.close()

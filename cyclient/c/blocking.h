@@ -9,6 +9,10 @@
 /* Nanoseconds of the monotonic clock, in which deadlines are given. */
 int64_t ssa_now(void);
 
+/* Let waits happen in the system calls that move the bytes: poll before them costs 0.5 us with both ends on one core and
+ * 5 to 13 us on two. Without it, or where the system refuses, waits use poll. Call it before the first wait. */
+void ssa_connection_prepare_waits(ssa_connection *connection);
+
 /* Send and receive until `command` is complete; NULL: until something was received.
  * SSA_OK; SSA_MORE: the deadline passed or a signal came; any other: the connection is broken and has been failed, so
  * that the command is complete too. */

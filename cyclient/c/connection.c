@@ -9,6 +9,7 @@
 
 #define BUFFER_BYTES ((size_t)64 << 10)
 #define PIECES 64
+#define SEND_WAITING ((size_t)2 << 20) /* between two looks at deadline and signals */
 #define RECEIVE_CALLS 16       /* in one ssa_connection_receive, so that one connection cannot starve a loop */
 #define DIRECT_FROM 4096       /* shorter rests of a body come through the buffer, along with what follows them */
 #define MAX_RESULTS 1024
@@ -39,6 +40,7 @@ typedef enum stage {
 
 struct ssa_connection {
     int descriptor;
+    int blocks; /* system calls on the descriptor wait, each for a while */
     int by_id;
     ssa_status failed;
     ssa_reader *reader;
@@ -110,6 +112,14 @@ void ssa_connection_match_by_id(ssa_connection *connection) {
     connection->by_id = 1;
 }
 
+void ssa_connection_set_blocking(ssa_connection *connection) {
+    connection->blocks = 1;
+}
+
+int ssa_connection_blocks(const ssa_connection *connection) {
+    return connection->blocks;
+}
+
 void ssa_connection_queue(ssa_connection *connection, ssa_command *command) {
     queue_append(&connection->waiting, command);
     if (!connection->unsent)
@@ -136,16 +146,35 @@ static ssa_status why_it_closed(ssa_connection *connection) {
     return error == EPIPE || error == ECONNRESET ? SSA_ECLOSED : SSA_ESYSTEM;
 }
 
-ssa_status ssa_connection_send(ssa_connection *connection) {
+/* Keep the first `most` bytes of the pieces; returns how many are kept. */
+static size_t cut(struct iovec *pieces, size_t *count, size_t most) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < *count; i++) {
+        if (pieces[i].iov_len >= most - bytes) {
+            pieces[i].iov_len = most - bytes;
+            *count = i + 1;
+        }
+        bytes += pieces[i].iov_len;
+    }
+    return bytes;
+}
+
+/* interrupted: NULL: take what the socket takes now; else wait until it took a good part. */
+static ssa_status send_queued(ssa_connection *connection, int *interrupted) {
     while (connection->unsent) {
         struct iovec pieces[PIECES];
         size_t count = 0;
         for (ssa_command *c = connection->unsent; c && count < PIECES; c = c->next)
             count += ssa_command_unsent(c, pieces + count, PIECES - count);
+        size_t asked = cut(pieces, &count, interrupted ? SEND_WAITING : SIZE_MAX);
         struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
-        ssize_t sent = sendmsg(connection->descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = sendmsg(connection->descriptor, &message, MSG_NOSIGNAL | (interrupted ? 0 : MSG_DONTWAIT));
         connection->statistics.send_calls++;
+        if (interrupted)
+            *interrupted = sent < (ssize_t)asked;
         if (sent < 0) {
+            if (errno == EINTR && interrupted)
+                return SSA_MORE;
             if (errno == EINTR)
                 continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -161,8 +190,19 @@ ssa_status ssa_connection_send(ssa_connection *connection) {
         }
         if (connection->unsent)
             connection->unsent->sent += left;
+        if (interrupted && connection->unsent)
+            return SSA_MORE;
     }
     return SSA_OK;
+}
+
+ssa_status ssa_connection_send(ssa_connection *connection) {
+    return send_queued(connection, NULL);
+}
+
+ssa_status ssa_connection_send_waiting(ssa_connection *connection, int *interrupted) {
+    *interrupted = 0;
+    return send_queued(connection, interrupted);
 }
 
 int ssa_connection_wants_write(const ssa_connection *connection) {
@@ -579,7 +619,9 @@ static size_t direct_target(ssa_connection *connection, void **target) {
     return 0;
 }
 
-ssa_status ssa_connection_receive(ssa_connection *connection) {
+/* interrupted: NULL: take what the socket has now; else wait for the first of it. */
+static ssa_status receive(ssa_connection *connection, int *interrupted) {
+    int flags = interrupted ? 0 : MSG_DONTWAIT;
     for (int calls = 0; calls < RECEIVE_CALLS; calls++) {
         struct iovec pieces[2];
         size_t space;
@@ -588,11 +630,15 @@ ssa_status ssa_connection_receive(ssa_connection *connection) {
         pieces[1].iov_base = ssa_reader_space(connection->reader, &space);
         pieces[1].iov_len = space;
         struct msghdr message = {.msg_iov = direct ? pieces : pieces + 1, .msg_iovlen = direct ? 2 : 1};
-        ssize_t got = recvmsg(connection->descriptor, &message, MSG_DONTWAIT);
+        ssize_t got = recvmsg(connection->descriptor, &message, flags);
         connection->statistics.receive_calls++;
         if (got == 0)
             return broken(connection, SSA_ECLOSED, "the other side closed the connection");
         if (got < 0) {
+            if (errno == EINTR && interrupted) {
+                *interrupted = 1;
+                return SSA_MORE;
+            }
             if (errno == EINTR)
                 continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -617,8 +663,18 @@ ssa_status ssa_connection_receive(ssa_connection *connection) {
             return status;
         if (received < direct + space)
             return SSA_MORE; /* the socket is empty: no further call to be told so */
+        flags = MSG_DONTWAIT;
     }
     return SSA_MORE;
+}
+
+ssa_status ssa_connection_receive(ssa_connection *connection) {
+    return receive(connection, NULL);
+}
+
+ssa_status ssa_connection_receive_waiting(ssa_connection *connection, int *interrupted) {
+    *interrupted = 0;
+    return receive(connection, interrupted);
 }
 
 int ssa_connection_descriptor(const ssa_connection *connection) {

@@ -35,6 +35,15 @@ ssa_status ssa_connection_send(ssa_connection *connection);
  * Bounded: reads at most about 1 MiB of small replies a call, and any amount of one large body while it is there. */
 ssa_status ssa_connection_receive(ssa_connection *connection);
 
+/* The descriptor is blocking, and has an SO_SNDTIMEO and SO_RCVTIMEO. */
+void ssa_connection_set_blocking(ssa_connection *connection);
+int ssa_connection_blocks(const ssa_connection *connection);
+
+/* As above on a blocking descriptor, for those who have nothing else to do: wait for room or for the first bytes. Sends a
+ * few MiB a call. *interrupted: a signal came, or the time of a send was over: look at signals and deadline. */
+ssa_status ssa_connection_send_waiting(ssa_connection *connection, int *interrupted);
+ssa_status ssa_connection_receive_waiting(ssa_connection *connection, int *interrupted);
+
 /* The caller of this command has gone: take its memory back, drop it when no byte of it was sent, else let its reply
  * come and go. The command belongs to the connection from now on (it may be gone when this returns).
  * SSA_ENOMEM: the connection must be failed at once, it still borrows. */
