@@ -7,6 +7,7 @@
 typedef struct ssa_memory {
     void *data;       /* a multiple of SSA_TENSOR_ALIGNMENT; never NULL once allocated, also for no bytes */
     void *allocation; /* what to release */
+    size_t bytes;     /* that fit in */
 } ssa_memory;
 
 ssa_memory ssa_memory_new(size_t bytes); /* data is NULL when there is no memory */
