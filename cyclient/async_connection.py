@@ -105,6 +105,7 @@ class AsyncConnection:
         except StopIteration:
             self._handshake = None
             self.open_ = True
+            self._stop_silence_timer()  # it counts anew from the first request
             if self._opened is not None and not self._opened.done():
                 self._opened.set_result(None)
         except StoreError as error:
@@ -222,6 +223,11 @@ class AsyncConnection:
         statistics = self.core.statistics()
         return statistics["bytes_received"], statistics["bytes_sent"], self.core.wants_write
 
+    def _stop_silence_timer(self) -> None:
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+            self._silence_timer = None
+
     def _check_silence(self) -> None:
         self._silence_timer = None
         if self._silence is None or self._socket is None:
@@ -260,9 +266,7 @@ class AsyncConnection:
     def close(self) -> None:
         """Close the socket; whatever is unanswered ends with Disconnected. Safe to repeat."""
         self.open_ = False
-        if self._silence_timer is not None:
-            self._silence_timer.cancel()
-            self._silence_timer = None
+        self._stop_silence_timer()
         stream, self._socket = self._socket, None
         if stream is None:
             return

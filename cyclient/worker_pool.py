@@ -67,6 +67,10 @@ class _Worker:
             self._connection.close()
 
 
+def _no_worker(model: str, seconds: float, story: Sequence[str]) -> NoWorker:
+    return NoWorker(model, seconds, "; ".join(story[-3:]) or "the store lists no worker")
+
+
 class WorkerPool:
     """Requests go to the worker with the fewest unanswered ones; what a lost worker left unanswered goes to another."""
 
@@ -100,7 +104,7 @@ class WorkerPool:
         busy = ""
         while True:
             if self.loop.time() >= deadline:
-                raise NoWorker(model, timeout, "; ".join(story[-3:]) or "the store lists no worker")
+                raise _no_worker(model, timeout, story)
             worker = await self._pick(deadline, busy)
             if worker is not None:
                 try:
@@ -129,7 +133,9 @@ class WorkerPool:
                 except TimeoutError as error:
                     if isinstance(error, StoreError):
                         raise
-                    story.append(f"{worker.entry.addresses[0]} did not take a connection")
+                    raise _no_worker(
+                        model, timeout, story or [f"{worker.entry.addresses[0]} did not take a connection"]
+                    ) from None
             # The first loss is answered at once: another worker may be there. From then on the list decides.
             if worker is None or attempt > 1:
                 await self._list_changes(min(delay.next(), deadline - self.loop.time()))
