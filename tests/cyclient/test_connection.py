@@ -191,11 +191,11 @@ def test_a_peer_that_stalls_is_a_timeout(face, tmp_path, reply):
         started = time.monotonic()
         for _ in range(2):
             try:
-                client.get_tensor("t", timeout=0.2)
+                client.get_tensor("t", timeout=0.05)
             except OperationTimeout as error:
-                assert str(error) == f"get_tensor 't': no answer from {peer.address} within 0.2 s."  # noqa: PT017
+                assert str(error) == f"get_tensor 't': no answer from {peer.address} within 0.05 s."  # noqa: PT017
         with pytest.raises(OperationTimeout):
-            client.unpack_tensor("t", np.zeros(3), timeout=0.1)
+            client.unpack_tensor("t", np.zeros(3), timeout=0.05)
         assert time.monotonic() - started < 2
 
 
@@ -274,7 +274,7 @@ def test_what_is_no_store_is_told_when_connecting(face, tmp_path, reply):
         peer.say(reply)
 
     with ScriptedPeer(tmp_path / "s", script) as peer:
-        client = face.open(peer.address, timeout=0.3)
+        client = face.open(peer.address, timeout=0.1)
         started = time.monotonic()
         with pytest.raises(ConnectionFailed, match=HANDSHAKES[reply]) as failure:
             client.get_tensor("t")

@@ -152,7 +152,7 @@ def test_a_value_that_is_no_tensor_is_an_error(engine, client, value):
 
 def test_another_kind_of_key_is_an_error(engine, client):
     engine.redis.hset("t", "field", "value")
-    with pytest.raises(NotATensor, match="'t' in .* the key holds another kind of value"):
+    with pytest.raises(NotATensor, match=r"'t' in .* the key holds another kind of value"):
         client.get_tensor("t")
     client.put_tensor("t", np.ones(3))
     assert_same(client.get_tensor("t"), np.ones(3))
