@@ -44,6 +44,12 @@ class BuildExtensions(build_ext):
         self.compiler.link_executable(objects, str(output), extra_postargs=ext.extra_link_args)
 
 
+# An sdist has no links, and Cython finds the .pxd beside a .pyx by the name of its package.
+for folder in ("actors", "wlm", "store", "cyclient"):
+    link = HERE / "ssasync" / folder
+    if not link.exists():
+        link.symlink_to(Path("..") / folder)
+
 # Two extensions share the C sources of the core: each links its own copy, neither exports a symbol.
 core = c_sources("cyclient/c")
 headers = sorted(str(path.relative_to(HERE)) for path in HERE.glob("*/c/*.h"))
