@@ -72,8 +72,9 @@ class BlockingConnection:
             for command in commands:
                 if not command.done:
                     self.core.abandon(command)
-        if any(isinstance(command.error, Disconnected) for command in commands):
-            self.close()
+        for command in commands:
+            if isinstance(command.error, Disconnected):
+                self.close()
 
     def _wait(self, command: _core.Command, left: float) -> None:
         """Wait for the command, or until the other side has been silent for too long."""
