@@ -19,7 +19,8 @@ ssa_status ssa_tensor_header_complete(ssa_tensor_header *header) {
         header->order > SSA_COLUMN_MAJOR)
         return SSA_EHEADER;
     uint32_t size = ssa_dtype_size(header->dtype);
-    if (size ? header->itemsize != size : !header->itemsize || (header->dtype == SSA_UNICODE && header->itemsize % 4))
+    if (size ? header->itemsize != size
+             : !header->itemsize || header->itemsize > INT32_MAX || (header->dtype == SSA_UNICODE && header->itemsize % 4))
         return SSA_EHEADER;
     /* A zero dimension makes the tensor empty, but must not hide an overflow of the others from a reader that
      * multiplies in another order: every factor counts, zeros as one. */
