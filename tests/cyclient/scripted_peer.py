@@ -57,6 +57,10 @@ class Conversation:
         while self._stream.recv(1 << 20):
             pass
 
+    def poll(self) -> bool:
+        """Whether the client has sent more, or closed."""
+        return bool(select.select([self._stream], [], [], 0)[0])
+
     def closed_by_client(self) -> None:
         """Return when the client has closed, without reading what it sent."""
         poll = select.poll()
