@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from dataclasses import dataclass
 from ssasync.cyclient.errors import InvalidArgument
 
 _TCP = re.compile(r"(?:tcp://)?(?:\[(?P<v6>[0-9a-fA-F:.%\w]+)\]|(?P<host>[^\s:/\[\],]+)):(?P<port>[0-9]{1,5})")
+
+# Bytes; the kernel doubles it, and grants what net.core.wmem_max allows. With the usual 208 KiB a put of 1 MiB is sent in
+# five turns of an event loop: 0.75 of the time on asyncio, 0.83 on uvloop, 0.85 blocking. TCP grows its buffers itself.
+_UNIX_SEND_BUFFER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,10 @@ class Address:
     def socket_and_target(self) -> tuple[socket.socket, str | tuple[str, int]]:
         """A new stream socket of the right family, not connected, and what to connect it to. Resolves names."""
         if self.path:
-            return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), self.path
+            stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            with contextlib.suppress(OSError):
+                stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNIX_SEND_BUFFER)
+            return stream, self.path
         family, kind, protocol, _, target = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
         stream = socket.socket(family, kind, protocol)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
