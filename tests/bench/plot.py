@@ -8,6 +8,7 @@ import numpy as np
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
@@ -35,7 +36,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     if tensors:
         for axes, operation in zip(grid[0], operations, strict=False):
             _draw_ratios(axes, [row for row in tensors if row.operation == operation], operation)
-        grid[0][0].legend(fontsize=8, loc="upper right")
+        figure.legend(*_handles(grid[0]), loc="outside lower center", ncols=len(_STYLES), fontsize=9)
         grid[0][0].set_ylabel("time / time of the raw program")
     if inferences:
         _draw_single(grid[-1][0], [row for row in inferences if row.processes == 1])
@@ -44,6 +45,12 @@ def draw(rows: Sequence[Row], path: Path) -> None:
             axes.set_visible(False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _handles(row: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
+    """What the axes of a row show, each once."""
+    shown = {label: handle for axes in row for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    return list(shown.values()), list(shown)
 
 
 def _draw_ratios(axes: Axes, rows: Sequence[TensorRow], operation: str) -> None:
