@@ -11,7 +11,7 @@ demo: build
 	$(BIN)/python -m examples.demo
 
 test: build check
-	$(BIN)/python tests/run_tests.py
+	$(BIN)/python -m tests.run_tests
 
 check: build
 	$(BIN)/ruff check .
