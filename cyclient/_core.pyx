@@ -568,11 +568,13 @@ cdef class Connection:
 # ---- counting allocations and failing the n-th, for the tests
 
 cdef int64_t _allocations_left = -1
+cdef int64_t _refusals_left = 0
 cdef uint64_t _allocated_bytes = 0
 
 cdef bint _may_allocate(size_t bytes) noexcept nogil:
-    global _allocations_left, _allocated_bytes
-    if _allocations_left == 0:
+    global _allocations_left, _refusals_left, _allocated_bytes
+    if _allocations_left == 0 and _refusals_left:
+        _refusals_left -= 1
         return False
     if _allocations_left > 0:
         _allocations_left -= 1
@@ -586,16 +588,22 @@ cdef void *_counted_realloc(void *memory, size_t bytes) noexcept nogil:
     return realloc(memory, bytes) if _may_allocate(bytes) else NULL
 
 
-def fail_allocation(int64_t after):
-    """Count from now on: let `after` allocations of the core pass and refuse all later ones; -1: refuse none. For tests."""
-    global _allocations_left, _allocated_bytes
+def fail_allocation(int64_t after, int64_t refusals=1):
+    """Count from now on: let `after` allocations of the core pass and refuse the next ones; -1: refuse none. For tests."""
+    global _allocations_left, _refusals_left, _allocated_bytes
     cdef ssa_allocator table
     table.allocate = _counted_malloc
     table.reallocate = _counted_realloc
     table.release = free
     _allocations_left = after
+    _refusals_left = refusals if after >= 0 else 0
     _allocated_bytes = 0
     ssa_allocator_set(&table)
+
+
+def refusals_left():
+    """How many allocations are still to be refused. For tests."""
+    return _refusals_left
 
 
 def allocated_bytes():

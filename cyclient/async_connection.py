@@ -86,7 +86,11 @@ class AsyncConnection:
             self._opening_failed(ConnectionFailed(str(self.address), os.strerror(code), _CONNECT_REMEDY))
             return
         assert self._socket is not None  # noqa: S101 - set by open()
-        self.core = _core.Connection(self._socket.fileno(), str(self.address))
+        try:
+            self.core = _core.Connection(self._socket.fileno(), str(self.address))
+        except MemoryError as error:
+            self._opening_failed(error)
+            return
         self._loop.add_reader(self._socket.fileno(), self._on_readable)
         self._handshake = handshake(self.core)
         self._step(None)
@@ -108,12 +112,12 @@ class AsyncConnection:
             self._stop_silence_timer()  # it counts anew from the first request
             if self._opened is not None and not self._opened.done():
                 self._opened.set_result(None)
-        except StoreError as error:
+        except (StoreError, MemoryError) as error:
             self._opening_failed(error)
         else:
             self.start(command).add_done_callback(self._step)
 
-    def _opening_failed(self, error: StoreError) -> None:
+    def _opening_failed(self, error: StoreError | MemoryError) -> None:
         self._handshake = None
         if self._opened is not None and not self._opened.done():
             self._opened.set_exception(error)

@@ -87,7 +87,11 @@ class ShardLink:
                 waiter.set_result(self._connection)
             self._rearm_all()
             return
-        self._last_failure = error if isinstance(error, ConnectionFailed) else ConnectionFailed("shard", str(error), "")
+        self._last_failure = (
+            error
+            if isinstance(error, ConnectionFailed)
+            else ConnectionFailed(str(self._connection.address), str(error) or repr(error), "")
+        )
         if is_unwanted(self._last_failure):
             for waiter in waiting:
                 waiter.set_exception(self._last_failure)
