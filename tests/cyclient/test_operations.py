@@ -1,0 +1,106 @@
+"""cyclient/operations.toml against the faces: no row missing, none too many, the same parameters everywhere."""
+
+import inspect
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ssasync.cyclient import blocking, client
+
+TABLE = tomllib.loads((Path(__file__).parents[2] / "cyclient" / "operations.toml").read_text())
+OPERATIONS = TABLE["operations"]
+CLASSES = {"python_async": client.Client, "python_blocking": blocking.Client}
+BATCHES = {"python_async": client.Batch, "python_blocking": blocking.Batch}
+#: What a batch has beside the operations of a client.
+OF_BATCHES_ALONE = {
+    "execute": "carries the batch out",
+    "stages": "for the faces",
+    "outputs_to_give": "for the faces",
+    "failures": "for the faces",
+}
+
+
+def public_methods(class_):
+    return {name for name, value in inspect.getmembers(class_, callable) if not name.startswith("_")}
+
+
+def spelled(method):
+    """Its parameters as the table writes them."""
+    names, starred = [], False
+    for parameter in list(inspect.signature(method).parameters.values()):
+        if parameter.name in ("self", "cls"):
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            names.append(f"*{parameter.name}")
+            starred = True
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            names.append(f"**{parameter.name}")
+        else:
+            if parameter.kind is parameter.KEYWORD_ONLY and not starred:
+                names.append("*")
+                starred = True
+            names.append(parameter.name)
+    return names
+
+
+def has(row, face):
+    """Whether the row says that the face has it; any other word than yes gives a reason."""
+    said = row.get(face, TABLE["defaults"].get(face))
+    assert said is not None, f"no word about {face}"
+    if said == "yes":
+        return True
+    kind, _, reason = said.partition(": ")
+    assert kind in ("later", "n/a"), said
+    assert len(reason) > 5, said
+    return False
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_row_speaks_of_every_face(operation):
+    row = OPERATIONS[operation]
+    for face in (*TABLE["faces"], "batch"):
+        has(row, face)
+    assert set(row) <= {*TABLE["faces"], "parameters", "batch", "batch_parameters"}
+
+
+@pytest.mark.parametrize("face", CLASSES)
+def test_a_face_has_what_its_rows_say_and_nothing_else(face):
+    assert public_methods(CLASSES[face]) == {name for name, row in OPERATIONS.items() if has(row, face)}
+
+
+@pytest.mark.parametrize("face", CLASSES)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_parameters_are_spelled_alike(face, operation):
+    if has(OPERATIONS[operation], face):
+        assert spelled(getattr(CLASSES[face], operation)) == OPERATIONS[operation]["parameters"]
+
+
+@pytest.mark.parametrize("face", BATCHES)
+def test_a_batch_has_what_the_rows_say(face):
+    rows = {name: row for name, row in OPERATIONS.items() if has(row, "batch")}
+    assert public_methods(BATCHES[face]) == {*rows, *OF_BATCHES_ALONE}
+    for name, row in rows.items():
+        without_timeout = [p for p in row["parameters"] if p != "timeout"]
+        if without_timeout[-1:] == ["*"]:
+            without_timeout.pop()
+        assert spelled(getattr(BATCHES[face], name)) == row.get("batch_parameters", without_timeout)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_defaults_and_results_are_alike(operation):
+    methods = [getattr(class_, operation) for face, class_ in CLASSES.items() if has(OPERATIONS[operation], face)]
+    described = []
+    for method in methods:
+        signature = inspect.signature(method)
+        defaults = {p.name: p.default for p in signature.parameters.values()}
+        described.append(
+            (defaults, [str(p.annotation) for p in signature.parameters.values()], signature.return_annotation)
+        )
+    assert all(each == described[0] for each in described)
+
+
+def test_only_what_waits_is_awaited():
+    for name in OPERATIONS:
+        method = getattr(client.Client, name)
+        assert inspect.iscoroutinefunction(method) == (name not in ("batch", "close", "set_data_source", "watch_key"))
