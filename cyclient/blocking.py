@@ -80,7 +80,7 @@ class Client:
         self._shard: BlockingConnection | None = None
         self._worker: BlockingConnection | None = None
         self._worker_id = ""  # of the worker last connected to
-        self._avoided_id = ""  # of the one that was lost or busy: others come first
+        self._avoided_ids: set[str] = set()  # workers that were lost or busy and have not answered since come last
         self._ids = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -234,6 +234,7 @@ class Client:
                             next(self._ids), attempt, max(1, int(1000 * left)), model.encode(), b"", list(inputs)
                         )
                         _, outputs = worker.perform(command, "run", deadline)
+                        self._avoided_ids.discard(self._worker_id)
                         return tuple(outputs)
                 except (Disconnected, ConnectionFailed) as error:
                     if self._closed:
@@ -260,7 +261,8 @@ class Client:
         )
         entries = [entry for entry in WorkerList.decode(reply).workers if entry.reachable_addresses()]
         random.shuffle(entries)
-        entries.sort(key=lambda entry: entry.worker_id == self._avoided_id)
+        self._avoided_ids &= {entry.worker_id for entry in entries}
+        entries.sort(key=lambda entry: entry.worker_id in self._avoided_ids)
         failure: ConnectionFailed | None = None
         for entry in entries:
             self._worker_id = entry.worker_id
@@ -284,7 +286,7 @@ class Client:
 
     def _leave_worker(self) -> None:
         """Ask another one next time, if there is one."""
-        self._avoided_id = self._worker_id
+        self._avoided_ids.add(self._worker_id)
         if self._worker is not None:
             self._worker.close()
         self._worker = None
