@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ssasync.actors import RestartPolicy
 from ssasync.errors import InvalidExperiment
-from ssasync.model import Model
+from ssasync.model import Model, name_mistakes
 from ssasync.permutation import Strategy, Value, permutations
 from ssasync.wlm import RunSettings
 
@@ -73,7 +73,7 @@ class Ensemble:
 
     def mistakes(self) -> list[str]:
         """What cannot work, whatever the machine."""
-        return [mistake for member in self.members for mistake in member.mistakes()]
+        return [*name_mistakes(self.name), *(mistake for member in self.members for mistake in member.mistakes())]
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self.members)

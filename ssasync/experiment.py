@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import os
 import shutil
 import time
@@ -31,10 +33,10 @@ from ssasync.cyclient import Client
 from ssasync.ensemble import Ensemble
 from ssasync.errors import ExperimentClosed, InvalidExperiment, NotStarted
 from ssasync.interrupts import Interrupts
-from ssasync.model import Model
+from ssasync.model import Model, name_mistakes
 from ssasync.orchestrator import Orchestrator
 from ssasync.permutation import Strategy, Value
-from ssasync.store import InvalidOrchestrator, OrchestratorSpec, Store
+from ssasync.store import InvalidOrchestrator, Store, check_orchestrator
 from ssasync.wlm import Job, JobFailed, Local, Placement, RunSettings, RuntimeDirectory, workload_spec
 
 Entity = Orchestrator | Model | Ensemble
@@ -62,15 +64,18 @@ class Experiment:
     """
 
     def __init__(self, name: str, exp_path: str | Path | None = None, launcher: str = "local") -> None:
+        mistakes = name_mistakes(name)
         if launcher not in _LAUNCHERS:
-            raise InvalidExperiment([f"launcher {launcher!r} is unknown: this version has {', '.join(_LAUNCHERS)}"])
+            mistakes.append(f"launcher {launcher!r} is unknown: this version has {', '.join(_LAUNCHERS)}")
+        if mistakes:
+            raise InvalidExperiment(mistakes)
         self.name = name
         self.exp_path = Path(exp_path if exp_path is not None else name).absolute()
         self.launcher = launcher
         self._system: ActorSystem | None = None
         self._runtime: RuntimeDirectory | None = None
         self._local: Local | None = None
-        self._references: dict[str, ActorRef] = {}  # of models and members that were started, by name
+        self._paths: dict[str, str] = {}  # in the tree, of models and members that were started, by name
         self._entities: list[Entity] = []
         self._clients: list[Client] = []
         self._interrupts = Interrupts(self._interrupted, self._interrupted_again)
@@ -84,6 +89,7 @@ class Experiment:
         self.exp_path.mkdir(parents=True, exist_ok=True)
         system = ActorSystem(self.name)
         self._runtime = RuntimeDirectory.create()
+        atexit.register(self._runtime.close)  # the loop may end with the experiment still open
         try:
             await system.open()
         except BaseException:
@@ -105,6 +111,7 @@ class Experiment:
             self._interrupts.release()
             if self._runtime is not None:
                 self._runtime.close()
+                atexit.unregister(self._runtime.close)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -190,6 +197,8 @@ class Experiment:
                 elif isinstance(entity, Orchestrator):
                     await self._start_store(system, entity)
                 else:
+                    for store in self._running_stores():  # a start that was cancelled goes on: its address comes
+                        await system.lookup(f"/{self.name}/{store.name}").ready()
                     await self._start_programs(system, entity)
         except FailedToStart as error:
             if isinstance(error.reason.exception, Exception):
@@ -215,7 +224,10 @@ class Experiment:
         Raises an ExceptionGroup with the error of each that failed and was not, or no longer, restarted; TimeoutError
         after `timeout` seconds, with all of them left running.
         """
-        self._open_system()
+        system = self._open_system()
+        for ensemble in [e for e in entities or self._entities if isinstance(e, Ensemble) and e in self._entities]:
+            with contextlib.suppress(ActorStopped):  # its members tell more
+                await system.lookup(f"/{self.name}/{ensemble.name}").ready(timeout)
         models = [model for entity in entities or self._entities for model in _models(entity)]
         deadline = None if timeout is None else time.monotonic() + timeout
         failures: list[Exception] = []
@@ -269,15 +281,15 @@ class Experiment:
 
     def _reference(self, model: Model) -> ActorRef:
         try:
-            return self._references[model.name]
-        except KeyError:
+            return self._open_system().lookup(self._paths[model.name])
+        except (KeyError, UnknownActor):
             raise NotStarted(_describe(model)) from None
 
     def _check(self, entities: Sequence[Any]) -> None:
         """Everything that can be told before a process is started. Raises InvalidExperiment with all mistakes."""
         mistakes = [] if entities else ["start() was given nothing"]
         names = [entity.name for entity in self._entities]
-        members = set(self._references)
+        members = set(self._paths)
         for entity in entities:
             if not isinstance(entity, Orchestrator | Model | Ensemble):
                 raise TypeError(f"{entity!r} is no Orchestrator, Model or Ensemble")
@@ -295,14 +307,13 @@ class Experiment:
                     mistakes.append(f"the name {model.name!r} is taken in this experiment: choose another")
                 members.add(model.name)
                 mistakes += _executable_mistakes(model)
-            if not isinstance(entity, Orchestrator):
-                mistakes += entity.mistakes()
+            mistakes += self._store_mistakes(entity) if isinstance(entity, Orchestrator) else entity.mistakes()
         if mistakes:
             raise InvalidExperiment(list(dict.fromkeys(mistakes)))
 
     def _is_over(self, entity: Entity) -> bool:
         """It ended, failed or was stopped; an ensemble when all its members did."""
-        references = [self._references[model.name] for model in _models(entity)]
+        references = [self._reference(model) for model in _models(entity)]
         if isinstance(entity, Orchestrator):
             references = [self._open_system().lookup(f"/{self.name}/{entity.name}")]
         return all(reference.story()[-1].phase.over for reference in references)
@@ -315,36 +326,34 @@ class Experiment:
         else:
             await restart_child(system.root, entity.name)
 
+    def _running_stores(self) -> list[Orchestrator]:
+        return [store for store in self._entities if isinstance(store, Orchestrator) and not self._is_over(store)]
+
+    def _store_mistakes(self, orchestrator: Orchestrator) -> list[str]:
+        try:
+            check_orchestrator(orchestrator.spec(self.exp_path))
+        except InvalidOrchestrator as error:
+            return list(error.mistakes)
+        return []
+
     async def _start_store(self, system: ActorSystem, orchestrator: Orchestrator) -> None:
         logs = self.exp_path / orchestrator.name
         logs.mkdir(exist_ok=True)
-        spec = OrchestratorSpec(
-            log_directory=logs,
-            name=orchestrator.name,
-            shards=orchestrator.shards,
-            engine=orchestrator.engine,
-            port=orchestrator.port,
-            interface=orchestrator.interface,
-            hosts=orchestrator.hosts,
-            maxmemory=orchestrator.maxmemory,
-            workers=orchestrator.workers,
-            worker_threads=orchestrator.worker_threads,
-        )
         try:
-            store = Store(spec, self._open_local())
-        except InvalidOrchestrator as error:
+            store = Store(orchestrator.spec(logs), self._open_local())
+        except InvalidOrchestrator as error:  # what was right a moment ago: a port may have been taken since
             raise InvalidExperiment(error.mistakes) from None
-        await system.start_child(store.child_spec())
-        orchestrator.attach_store(store)
         self._entities.append(orchestrator)
+        orchestrator.attach_store(store)
+        await system.start_child(store.child_spec())
 
     async def _start_programs(self, system: ActorSystem, entity: Model | Ensemble) -> None:
         if isinstance(entity, Model):
             directory = entity.path or self.exp_path / entity.name
             spec = self._workload(entity, directory, f"model {entity.name!r}")
             self._entities.append(entity)
-            self._references[entity.name] = reference = system.start_child_nowait(spec)
-            await _until_it_ran(reference)
+            self._paths[entity.name] = f"/{self.name}/{entity.name}"
+            await _until_it_ran(system.start_child_nowait(spec))
             return
         children = [
             self._workload(
@@ -361,11 +370,10 @@ class Experiment:
             restart=Restart.TRANSIENT,
         )
         self._entities.append(entity)
-        await system.start_child(spec)
+        self._paths.update({member.name: f"/{self.name}/{entity.name}/{member.name}" for member in entity})
+        await system.start_child_nowait(spec).ready()
         for member in entity:
-            self._references[member.name] = system.lookup(f"/{self.name}/{entity.name}/{member.name}")
-        for member in entity:
-            await _until_it_ran(self._references[member.name])
+            await _until_it_ran(self._reference(member))
 
     def _workload(self, model: Model, directory: Path, label: str) -> ChildSpec:
         directory.mkdir(parents=True, exist_ok=True)
@@ -382,9 +390,8 @@ class Experiment:
     def _environment(self, model: Model) -> dict[str, str]:
         """What the program finds in its environment: the stores, its prefixes, its own variables, which win."""
         values: dict[str, str] = {}
-        for entity in self._entities:
-            if isinstance(entity, Orchestrator):
-                values.update(entity.address.environment())
+        for store in self._running_stores():
+            values.update(store.address.environment())
         if model.key_prefixing:
             values["SSKEYOUT"] = model.name
         if model.incoming:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,13 @@ from ssasync.permutation import Value
 from ssasync.wlm import RunSettings
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.:-]{0,127}", re.ASCII)
+
+
+def name_mistakes(name: str) -> list[str]:
+    """What keeps a name from being a directory, a place in the tree and a prefix in the store."""
+    if _NAME.fullmatch(name):
+        return []
+    return [f"name {name!r}: use letters, digits, '_', '-', '.', ':' and begin with a letter or digit"]
 
 
 class Model:
@@ -70,12 +78,7 @@ class Model:
 
     def mistakes(self) -> list[str]:
         """What cannot work, whatever the machine."""
-        found = []
-        if not _NAME.fullmatch(self.name):
-            found.append(
-                f"name {self.name!r}: it becomes a directory and a prefix; use letters, digits, '_', '-', '.', ':' "
-                "and begin with a letter or digit"
-            )
+        found = name_mistakes(self.name)
         missing = [name for name in self.params_as_args if name not in self.params]
         if missing:
             found.append(f"{self.name!r}: params_as_args names {missing}, which params does not have")
@@ -85,8 +88,8 @@ class Model:
                 f"{self.name!r}: params {unused} would not reach the program: name them in params_as_args "
                 "(input files are not yet written in this version)"
             )
-        if self.grace < 0:
-            found.append(f"{self.name!r}: grace={self.grace}: give 0 seconds or more")
+        if not (math.isfinite(self.grace) and self.grace >= 0):
+            found.append(f"{self.name!r}: grace={self.grace}: give 0 seconds or more, and an end")
         return found
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssasync.errors import NotStarted
-from ssasync.store import Store, StoreAddress
+from ssasync.store import OrchestratorSpec, Store, StoreAddress
 
 
 class Orchestrator:
@@ -20,6 +20,8 @@ class Orchestrator:
     maxmemory       most memory for values, bytes or text like "8 GiB"; default: 0.26 of the machine's
     workers         a device for each model worker, or how many on the CPU; 0: no models
     worker_threads  threads of each worker's models
+    grace           seconds from SIGTERM to SIGKILL when it is stopped
+    orphan_timeout  seconds after which shards and workers end by themselves when their driver was killed
     """
 
     def __init__(
@@ -34,6 +36,8 @@ class Orchestrator:
         maxmemory: int | str | None = None,
         workers: tuple[str, ...] | int = ("CPU",),
         worker_threads: int = 1,
+        grace: float = 5.0,
+        orphan_timeout: float = 600.0,
     ) -> None:
         self.name = name
         self.shards = shards
@@ -44,6 +48,8 @@ class Orchestrator:
         self.maxmemory = maxmemory
         self.workers = workers
         self.worker_threads = worker_threads
+        self.grace = grace
+        self.orphan_timeout = orphan_timeout
         self._store: Store | None = None
 
     @property
@@ -56,6 +62,23 @@ class Orchestrator:
     def get_address(self) -> list[str]:
         """`host:port` of each shard. Raises NotStarted."""
         return list(self.address.tcp)
+
+    def spec(self, log_directory: Path) -> OrchestratorSpec:
+        """What the store is made from."""
+        return OrchestratorSpec(
+            log_directory=log_directory,
+            name=self.name,
+            shards=self.shards,
+            engine=self.engine,
+            port=self.port,
+            interface=self.interface,
+            hosts=self.hosts,
+            maxmemory=self.maxmemory,
+            workers=self.workers,
+            worker_threads=self.worker_threads,
+            grace=self.grace,
+            orphan_timeout=self.orphan_timeout,
+        )
 
     def attach_store(self, store: Store) -> None:
         """Remember the running store; for the experiment that started it."""

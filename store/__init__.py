@@ -20,7 +20,7 @@ from ssasync.store.errors import (
 )
 from ssasync.store.events import DataLost, ShardHealth, ShardReady, WorkerListed, WorkerUnlisted
 from ssasync.store.orchestrator import Store, StoreStatistics
-from ssasync.store.orchestrator_spec import OrchestratorSpec
+from ssasync.store.orchestrator_spec import OrchestratorSpec, check_orchestrator
 from ssasync.store.store_address import StoreAddress
 
 __all__ = [
@@ -47,5 +47,6 @@ __all__ = [
     "WorkerListed",
     "WorkerMisreported",
     "WorkerUnlisted",
+    "check_orchestrator",
     "find_engine",
 ]

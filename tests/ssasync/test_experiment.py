@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import TypeVar
@@ -119,11 +120,13 @@ async def test_all_mistakes_come_at_once(exp):
         exp.create_model("twice", ssasync.RunSettings("sleep")),
         exp.create_model("twice", ssasync.RunSettings("sleep")),
         exp.create_model("lost", ssasync.RunSettings("sleep"), params={"a": 1}),
+        exp.create_model("endless", ssasync.RunSettings("sleep"), grace=float("inf")),
     ]
     with pytest.raises(ssasync.InvalidExperiment) as caught:
         await exp.start(*models)
     text = str(caught.value)
-    assert len(caught.value.mistakes) == 3
+    assert len(caught.value.mistakes) == 4
+    assert "grace=inf" in text
     assert "'../evil'" in text
     assert "'twice' is taken" in text
     assert "params ['a']" in text
@@ -151,6 +154,43 @@ async def test_a_store_that_cannot_work_is_refused(exp, options, text):
 async def test_a_renamed_argument_says_its_new_name(exp):
     with pytest.raises(ssasync.InvalidExperiment, match="write shards=3"):
         exp.create_database(db_nodes=3)
+
+
+async def test_nothing_is_started_when_a_later_store_cannot_work(exp):
+    bad = exp.create_model("bad", ssasync.RunSettings("no-such-program"))
+    with pytest.raises(ssasync.InvalidExperiment) as caught:
+        await exp.start(exp.create_database(workers=0), exp.create_database("b-b", shards=3), bad)
+    assert len(caught.value.mistakes) == 3
+    assert exp.tree().children == ()
+
+
+async def test_a_cancelled_start_leaves_an_ensemble_that_can_be_waited_for_and_stopped(exp):
+    ensemble = exp.create_ensemble("e", ssasync.RunSettings("sleep", ["60"]), replicas=2)
+    start = asyncio.create_task(exp.start(ensemble))
+    await asyncio.sleep(0)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    with pytest.raises(TimeoutError, match="e_0"):
+        await exp.wait(ensemble, timeout=0.5)
+    with pytest.raises(ssasync.InvalidExperiment, match="'e' is running"):
+        await exp.start(ensemble)
+    await exp.stop(ensemble)
+    await exp.wait(ensemble)
+
+
+def test_a_loop_that_ends_with_an_open_experiment_leaves_nothing(tmp_path):
+    driver = """
+import asyncio, sys, ssasync
+async def main():
+    exp = ssasync.Experiment("test", sys.argv[1])
+    await exp.open()
+    await exp.start(exp.create_model("sleeper", ssasync.RunSettings("sleep", ["60"])))
+asyncio.run(main())
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    done = subprocess.run([sys.executable, "-c", driver, str(tmp_path)], env=environment, timeout=30, check=False)
+    assert done.returncode == 0  # the fixture sees that neither process nor directory is left
 
 
 async def test_stop_ends_one_and_leaves_the_others(exp):
@@ -274,6 +314,9 @@ async def test_an_incoming_entity_is_the_data_source(exp, python):
 def test_what_the_constructor_cannot_take():
     with pytest.raises(ssasync.InvalidExperiment, match="launcher 'dragon'"):
         ssasync.Experiment("x", launcher="dragon")
+    for name in ("a/b", "..", ""):
+        with pytest.raises(ssasync.InvalidExperiment, match="use letters"):
+            ssasync.Experiment(name)
     settings = ssasync.RunSettings("true")
     with pytest.raises(ssasync.InvalidExperiment, match="either params or replicas"):
         ssasync.Ensemble("e", settings)
