@@ -129,6 +129,8 @@ class Mailbox:
 
     def drop(self, ask: Ask) -> None:
         """Forget an ask that nobody waits for any more. It may be queued, in line, or gone already."""
+        if ask.dropped:
+            return
         self._dropped_asks += 1
         if ask in self._held:
             del self._held[ask]
@@ -178,11 +180,13 @@ class Mailbox:
         for item in self.messages:
             if type(item) is Ask:
                 item.fail(error())
+                item.dropped = True  # its sender may give it up in this very turn: it is counted no more
             else:
                 lost.append(item)
         for held in self._held:
             if isinstance(held, Ask):
                 held.fail(error())
+                held.dropped = True
             elif not held.room.done():
                 held.room.set_exception(error())
         self.messages.clear()
