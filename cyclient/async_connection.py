@@ -98,6 +98,8 @@ class AsyncConnection:
     def _step(self, done: asyncio.Future[Any] | None) -> None:
         """Give the handshake the reply it waited for and queue what it asks next."""
         if self._handshake is None:
+            if done is not None and not done.cancelled():
+                done.exception()  # seen: the opening has failed already, with this very loss
             return
         try:
             if done is None:

@@ -42,11 +42,13 @@ from ssasync.cyclient.invalidation import invalidated_keys
 from ssasync.cyclient.key_names import WORKER_LIST_KEY, KeyNames, ModelKeys, checked_name
 from ssasync.cyclient.model_value import ModelValue, read_model_file
 from ssasync.cyclient.options import options_from
+from ssasync.cyclient.request_limits import check_request
 from ssasync.cyclient.retry import (
     RECHECK_SECONDS,
     WORKER_SILENCE_SECONDS,
     RetryDelay,
     is_busy,
+    is_refused,
     is_unwanted,
     was_not_executed,
 )
@@ -223,9 +225,11 @@ class Client:
         deadline = time.monotonic() + seconds
         story: list[str] = []
         delay = RetryDelay(longest=0.5)
-        attempt = 0
+        attempt = failures = 0
+        check_request(model, inputs)
         with self._lock:
             while (left := deadline - time.monotonic()) > 0:
+                worker = None
                 try:
                     worker = self._worker_connection(deadline)
                     if worker is not None:
@@ -237,7 +241,7 @@ class Client:
                         self._avoided_ids.discard(self._worker_id)
                         return tuple(outputs)
                 except (Disconnected, ConnectionFailed) as error:
-                    if self._closed:
+                    if self._closed or is_refused(error):
                         raise
                     story.append(str(error))
                     self._leave_worker()
@@ -246,7 +250,8 @@ class Client:
                         raise
                     story.append(str(error))
                     self._leave_worker()
-                if attempt != 1:  # the first loss is answered at once: another worker may be there
+                failures += 1
+                if worker is None or failures > 1:  # the first loss is answered at once: another worker may be there
                     time.sleep(min(delay.next(), max(0.0, deadline - time.monotonic())))
         raise NoWorker(model, seconds, "; ".join(story[-3:]) or "the store lists no worker")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ssasync.cyclient.errors import ServerError, StoreError
+from ssasync.cyclient.errors import Disconnected, ServerError, StoreError
 
 #: A wait for a key asks again after this many seconds even if no push came: the fallback for a lost invalidation.
 RECHECK_SECONDS = 5.0
@@ -22,6 +22,11 @@ def was_not_executed(error: ServerError) -> bool:
 def is_unwanted(error: StoreError) -> bool:
     """The shard is there and refuses this client: trying again changes nothing."""
     return any(code in str(error) for code in _UNWANTED)
+
+
+def is_refused(error: StoreError) -> bool:
+    """The worker understood us and refuses the request itself: no other worker would take it."""
+    return isinstance(error, Disconnected) and error.reason.startswith("PROTOCOL")
 
 
 def is_busy(error: ServerError) -> bool:

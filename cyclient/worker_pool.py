@@ -14,7 +14,8 @@ from ssasync.cyclient.errors import BadWorkerList, ConnectionFailed, Disconnecte
 from ssasync.cyclient.handshake import worker_handshake
 from ssasync.cyclient.key_names import WORKER_LIST_KEY
 from ssasync.cyclient.options import Options
-from ssasync.cyclient.retry import WORKER_SILENCE_SECONDS, RetryDelay, is_busy
+from ssasync.cyclient.request_limits import check_request
+from ssasync.cyclient.retry import WORKER_SILENCE_SECONDS, RetryDelay, is_busy, is_refused
 from ssasync.cyclient.shard_link import ShardLink
 from ssasync.cyclient.worker_list import WorkerEntry, WorkerList
 
@@ -100,8 +101,9 @@ class WorkerPool:
         deadline = self.loop.time() + timeout
         story: list[str] = []
         delay = RetryDelay(longest=_LONGEST_DELAY)
-        attempt = 0
+        attempt = failures = 0
         busy = ""
+        check_request(model, inputs)
         while True:
             if self.loop.time() >= deadline:
                 raise _no_worker(model, timeout, story)
@@ -123,6 +125,8 @@ class WorkerPool:
                     self._suspects.discard(worker.entry.worker_id)
                     return result
                 except (Disconnected, ConnectionFailed) as error:
+                    if is_refused(error):
+                        raise
                     story.append(str(error))
                     self.forget(worker)
                 except ServerError as error:
@@ -136,8 +140,9 @@ class WorkerPool:
                     raise _no_worker(
                         model, timeout, story or [f"{worker.entry.addresses[0]} did not take a connection"]
                     ) from None
-            # The first loss is answered at once: another worker may be there. From then on the list decides.
-            if worker is None or attempt > 1:
+                failures += 1
+            # The first failure is answered at once: another worker may be there. From then on the list decides.
+            if worker is None or failures > 1:
                 await self._list_changes(min(delay.next(), deadline - self.loop.time()))
 
     async def _pick(self, deadline: float, busy: str) -> _Worker | None:
