@@ -18,6 +18,7 @@ from ssasync.cyclient import _core
 from ssasync.cyclient.address import Address
 from ssasync.cyclient.errors import ConnectionFailed, Disconnected, OperationTimeout, StoreError
 from ssasync.cyclient.handshake import HandshakeSteps
+from ssasync.cyclient.silence import NOTHING, progress_of, was_silent
 
 Handshake = Callable[[_core.Connection], HandshakeSteps]
 
@@ -46,7 +47,7 @@ class AsyncConnection:
         self._on_lost = on_lost
         self._silence = silence
         self._silence_timer: asyncio.TimerHandle | None = None
-        self._seen = (0, 0, False)  # bytes received, bytes sent, whether more was to be sent: when last looked
+        self._seen = NOTHING  # had moved when silence was last looked for
         self._socket: socket.socket | None = None
         self._opened: asyncio.Future[None] | None = None
         self._handshake: HandshakeSteps | None = None
@@ -206,7 +207,7 @@ class AsyncConnection:
             else:
                 self._loop.remove_writer(self._socket.fileno())
         if self._silence is not None and self._silence_timer is None:
-            self._seen = self._look()
+            self._seen = progress_of(self.core)
             self._silence_timer = self._loop.call_later(self._silence, self._check_silence)
 
     def _on_readable(self) -> bool:
@@ -224,10 +225,6 @@ class AsyncConnection:
         for push in self.core.pushes():
             if self._on_push is not None:
                 self._on_push(push)
-
-    def _look(self) -> tuple[int, int, bool]:
-        statistics = self.core.statistics()
-        return statistics["bytes_received"], statistics["bytes_sent"], self.core.wants_write
 
     def _stop_silence_timer(self) -> None:
         if self._silence_timer is not None:
@@ -248,15 +245,13 @@ class AsyncConnection:
         # A loop that was held up sees its own silence: look into the socket before judging the other side.
         if not self._on_readable():
             return
-        received, sent, sending = self._look()
-        received_before, sent_before, sending_before = self._seen
-        # What it takes of a long request counts as a sign of life; that small ones fit in the socket does not.
-        if received == received_before and (sent == sent_before or not (sending or sending_before)):
+        now = progress_of(self.core)
+        if was_silent(self._seen, now):
             text = f"silent for {self._silence:g} s with a request unanswered"
             self.core.fail(text)
             self._lost(Disconnected(str(self.address), text))
             return
-        self._seen = received, sent, sending
+        self._seen = now
         self._silence_timer = self._loop.call_later(self._silence, self._check_silence)
 
     # ---- ending

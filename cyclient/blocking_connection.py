@@ -14,6 +14,7 @@ from ssasync.cyclient import _core
 from ssasync.cyclient.address import Address
 from ssasync.cyclient.errors import ConnectionFailed, Disconnected, OperationTimeout, ServerError
 from ssasync.cyclient.handshake import HandshakeSteps
+from ssasync.cyclient.silence import progress_of, was_silent
 
 _CONNECT_REMEDY = "Is it running, and is the address right?"
 _FULL_BACKLOG_RETRY = 0.005  # seconds; a unix socket whose backlog is full says so instead of waiting
@@ -81,18 +82,16 @@ class BlockingConnection:
         if self._silence is None:
             self.core.wait(command, left)
             return
-        before = self._bytes_moved()
+        with contextlib.suppress(Disconnected):  # the command has that error too
+            self.core.send()  # so that only what comes after it counts
+        before = progress_of(self.core)
         if (
             not self.core.wait(command, min(left, self._silence))
             and self._silence <= left
-            and self._bytes_moved() == before
+            and was_silent(before, progress_of(self.core))
         ):
             self.core.fail(f"silent for {self._silence:g} s with a request unanswered")
         self.core.pushes()  # `alive`: that bytes came is all that counts
-
-    def _bytes_moved(self) -> int:
-        statistics = self.core.statistics()
-        return int(statistics["bytes_received"]) + int(statistics["bytes_sent"])
 
     def close(self) -> None:
         """Close the socket. Safe to repeat."""
