@@ -12,6 +12,7 @@ from ssasync.cyclient import (
     BadWorkerList,
     Client,
     InvalidArgument,
+    ModelError,
     ModelFailed,
     ModelNotFound,
     NotATensor,
@@ -153,38 +154,37 @@ def test_a_silent_worker_is_lost_and_another_gets_the_request(client, start):
     attempts = []
 
     def silent(worker):
-        attempts.append(worker.run().attempt)
+        attempts.append(("silent", worker.run().attempt))
+        start(answers)
         worker.stall()
 
     def answers(worker):
         while True:
             run = worker.run()
-            attempts.append(run.attempt)
+            attempts.append(("answers", run.attempt))
             worker.answer(run, X)
 
     start(silent)
-    first_list = start(silent)
     started = time.monotonic()
-    worker = start(answers)
     np.testing.assert_array_equal(client.infer("m", X), X)
-    assert attempts == list(range(1, len(attempts) + 1))
-    assert time.monotonic() - started < (len(attempts) - 1) * 2 * WORKER_SILENCE_SECONDS + 0.9
-    # Those that were lost are not asked again while another answers.
+    assert WORKER_SILENCE_SECONDS <= time.monotonic() - started < 2 * WORKER_SILENCE_SECONDS
+    # The one that was lost is not asked again while another answers.
     for _ in range(5):
         client.infer("m", X)
-    assert attempts[-5:] == [1] * 5
-    assert worker.proved == 1
-    assert first_list.connections <= 1
+    assert attempts == [("silent", 1), ("answers", 2)] + 5 * [("answers", 1)]
 
 
-def test_a_worker_that_does_not_take_the_connection_is_passed_over(client, start, tmp_path):
+def test_a_worker_that_does_not_take_the_connection_is_passed_over(client, start):
     """A stopped process: the kernel accepts, nobody answers."""
-    for _ in range(2):
-        start(doubles)._peer._script = lambda conversation: conversation.stall()
-    start(doubles)
+
+    def accepted(conversation):
+        start(doubles)
+        conversation.stall()
+
+    start(doubles)._peer._script = accepted
     started = time.monotonic()
     np.testing.assert_array_equal(client.infer("m", X), 2 * X)
-    assert time.monotonic() - started < 2 * WORKER_SILENCE_SECONDS + 0.9
+    assert time.monotonic() - started < 2 * WORKER_SILENCE_SECONDS
 
 
 async def test_a_silent_worker_is_lost_even_while_others_go_on_sending_to_it(engine, start):
@@ -221,7 +221,7 @@ def test_a_worker_that_breaks_off_is_replaced_by_another(client, start, how):
                 "garbage": b"what?\r\n",
                 "wrong id": b"*2\r\n:987654\r\n-ERR x\r\n",
                 "no version": b"*3\r\n:%d\r\n:1\r\n:1\r\n" % run.id,
-                "error alone": b"-PROTOCOL too long\r\n",
+                "error alone": b"-ERR restarting\r\n",
             }[how]
         )
 
@@ -350,7 +350,7 @@ def test_run_model_reads_and_writes_the_store(engine, client, start):
     assert seen[0].inputs == ["u", "v"]
     np.testing.assert_array_equal(client.get_tensor("a"), X)
     np.testing.assert_array_equal(client.get_tensor("b"), -X)
-    with pytest.raises(ModelFailed, match="it has 2 outputs, 1 names were given"):
+    with pytest.raises(ModelError, match="2 (outputs|tensors)"):
         client.run_model("m", "u", "c")
     assert not client.tensor_exists("c")
 
