@@ -18,6 +18,7 @@ from ssasync.cyclient import (
 )
 from tests.cyclient.scripted_peer import ScriptedPeer
 from tests.cyclient.test_connection import answers
+from tests.model_archive import archive_of
 
 ONES = np.ones(3)
 
@@ -150,7 +151,7 @@ async def test_closing_ends_what_is_under_way(own_engine):
         asyncio.create_task(client.put_tensor("t", np.ones(1 << 20))),
         asyncio.create_task(client.get_tensor("t")),
         asyncio.create_task(client.infer("m", ONES)),
-        asyncio.create_task(client.set_model("m", b"PK\3\4", "TORCH")),
+        asyncio.create_task(client.set_model("m", archive_of(b""), "TORCH")),
     ]
     await asyncio.sleep(0)
     client.close()

@@ -350,7 +350,7 @@ def test_run_model_reads_and_writes_the_store(engine, client, start):
     assert seen[0].inputs == ["u", "v"]
     np.testing.assert_array_equal(client.get_tensor("a"), X)
     np.testing.assert_array_equal(client.get_tensor("b"), -X)
-    with pytest.raises(ModelError, match="2 (outputs|tensors)"):
+    with pytest.raises(ModelError, match=r"2 (outputs|tensors)"):
         client.run_model("m", "u", "c")
     assert not client.tensor_exists("c")
 
