@@ -19,7 +19,7 @@ from typing import Self
 
 from ssasync.wlm.errors import RuntimeDirectoryError
 
-#: A launcher that looks whether a driver is there holds the lock for microseconds; another driver holds it for long.
+#: A launcher that looks whether a driver is there shares the lock for microseconds; another driver holds it for long.
 _LOCK_TRIES = 40
 _LOCK_PAUSE = 0.005
 #: Room for `/attempts/...` is not needed in sockets: they lie in the directory itself, `/<port>.sock`.
@@ -140,7 +140,8 @@ def _is_held(lock: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared, as launchers look: theirs must not seem an attempt that lives, nor ours to them.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
     finally:

@@ -1,6 +1,7 @@
 """What launchers do when their driver is killed: a driver of its own process is killed with SIGKILL each time."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import sys
@@ -96,6 +97,27 @@ async def test_orphan_is_ended_after_its_timeout(orphaned, until, tmp_path):
     await until(lambda: record_of(tmp_path, "shard").state is State.EXITED)
     record = record_of(tmp_path, "shard")
     assert (record.cause, record.signal) == (Cause.ORPHAN, signal.SIGTERM)
+    await until(lambda: not directory.exists())
+
+
+@pytest.mark.parametrize("again", range(3))
+async def test_orphans_do_not_take_each_other_for_the_driver(orphaned, until, tmp_path, again):
+    """They have lost their driver at the same moment, so all of them look at its lock at the same moments."""
+    names = [f"shard_{number}" for number in range(12)]
+    directory = await orphaned("exec sleep 600", *names, orphan_timeout=0.2)
+    await until(lambda: all(record_of(tmp_path, name).state is State.EXITED for name in names), seconds=5)
+    assert {record_of(tmp_path, name).cause for name in names} == {Cause.ORPHAN}
+    await until(lambda: not directory.exists())
+
+
+async def test_launcher_that_looks_is_no_driver_and_delays_no_removal(orphaned, until, tmp_path):
+    directory = await orphaned("exec sleep 600", "shard", orphan_timeout=0.2)
+    lock = os.open(directory / "driver.lock", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_SH)  # what a look takes, here for long
+    try:
+        await until(lambda: record_of(tmp_path, "shard").state is State.EXITED, seconds=5)
+    finally:
+        os.close(lock)
     await until(lambda: not directory.exists())
 
 

@@ -45,11 +45,12 @@ def test_second_driver_is_refused(tmp_path):
         RuntimeDirectory(runtime.path)
 
 
-def test_driver_waits_for_a_launcher_that_looks_at_the_lock(tmp_path):
+@pytest.mark.parametrize("look", [fcntl.LOCK_SH, fcntl.LOCK_EX], ids=["looks", "cleans up"])
+def test_driver_waits_for_a_launcher_that_has_the_lock(tmp_path, look):
     path = tmp_path / "r"
     path.mkdir()
     fd = os.open(path / "driver.lock", os.O_CREAT | os.O_RDWR)
-    fcntl.flock(fd, fcntl.LOCK_EX)
+    fcntl.flock(fd, look)
     release = threading.Timer(0.05, os.close, [fd])
     release.start()
     RuntimeDirectory(path).close()
@@ -86,4 +87,13 @@ def test_directory_with_a_living_attempt_is_left_alone(tmp_path):
     assert runtime.path.exists()
     os.close(files.lock_fd)
     RuntimeDirectory(runtime.path).close()
+    assert not runtime.path.exists()
+
+
+def test_look_of_a_launcher_is_no_living_attempt(tmp_path):
+    runtime = RuntimeDirectory.create(parent=tmp_path)
+    files = runtime.new_attempt("a")
+    fcntl.flock(files.lock_fd, fcntl.LOCK_SH)  # the attempt is over, and a launcher that cleans up looks at its lock
+    runtime.close()
+    os.close(files.lock_fd)
     assert not runtime.path.exists()

@@ -5,13 +5,15 @@
 
 #include <stdbool.h>
 
-/* True when no process holds the flock on the file at `path`, or there is no such file. Takes the lock for a moment:
- * a driver that acquires it tries again for a while (wlm/runtime_directory.py). */
+/* True when no process holds the flock on the file at `path` exclusively, or there is no such file. Holds it shared for
+ * a moment: other launchers may look meanwhile, and a driver that acquires it tries again for a while
+ * (wlm/runtime_directory.py). */
 bool ssa_experiment_lock_is_free(const char *path);
 
-/* Remove `directory` with all in it, unless the experiment's lock or any other attempt's lock in it is held. Call it
- * with the own attempt's lock released. Several launchers may call it at once: they take turns on `cleanup.lock`, and
- * the last one finds nothing held. */
+/* Remove `directory` with all in it, unless a driver or another attempt holds its lock. Call it with the own attempt's
+ * lock released, and at the end: the experiment's lock may stay with this process. Several launchers may call it at
+ * once: they take turns on `cleanup.lock`, and the last one finds nothing held. Waits up to 2 s for launchers that are
+ * looking at the experiment's lock. */
 void ssa_runtime_directory_remove_if_last(const char *directory);
 
 #endif
