@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ssasync.cyclient import _core
-from ssasync.cyclient.errors import InvalidArgument, ModelFailed, OperationTimeout, StoreError
+from ssasync.cyclient.errors import BadInput, InvalidArgument, OperationTimeout, StoreError
 from ssasync.cyclient.key_names import KeyNames, checked_name
 from ssasync.cyclient.unpack import check_target, finish_unpack, queue_unpack
 
@@ -255,11 +255,10 @@ def finish_steps(flight: _core.Flight, steps: Sequence[ShardStep], late: Operati
 
 
 def take_results(step: RunStep, outputs: tuple[Array, ...]) -> None:
-    """Keep what a run gave. Raises BadInput-like errors for a number of outputs that does not fit the names."""
+    """Keep what a run gave. Raises BadInput: the caller named more or fewer outputs than the model has."""
     if step.output_names and len(step.output_names) != len(outputs):
-        raise ModelFailed(
-            step.model, "its worker", f"it has {len(outputs)} outputs, {len(step.output_names)} names were given"
-        )
+        named = ", ".join(map(repr, step.output_names))
+        raise BadInput(step.model, "run_model", f"it gives {len(outputs)} tensors; outputs= names {named}. Name each.")
     step.results = outputs
 
 

@@ -251,6 +251,8 @@ def error_from_status(
 def server_error(text: str, subject: str, address: str) -> StoreError:
     """The exception for an error reply of a shard or a worker."""
     code, _, rest = text.partition(" ")
+    if "invalid bulk length" in text:  # longer than proto-max-bulk-len, which our own shards raise to maxmemory
+        return StoreFull(f"longer than its longest value; {text}", subject, address)
     if code in _WORKER_ERRORS:
         return _WORKER_ERRORS[code](subject, address, rest)
     if code == "NOMODEL":

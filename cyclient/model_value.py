@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,13 +108,26 @@ def metadata_from_reply(reply: Mapping[bytes, bytes]) -> dict[str, str]:
 
 def read_model_file(name: str, path: str | Path) -> bytes:
     """The bytes of a model file. Raises BadModel, or the OSError that names the file."""
-    blob = Path(path).read_bytes()
+    try:
+        blob = Path(path).read_bytes()
+    except OSError as error:
+        raise type(error)(error.errno, f"model {name!r} cannot be read: {error.strerror}", str(path)) from None
     check_archive(name, str(path), blob)
     return blob
 
 
 def check_archive(name: str, where: str, blob: bytes) -> None:
-    """Refuse what cannot be TorchScript, whose archives are zip files. Raises BadModel."""
-    if not blob.startswith(b"PK\x03\x04"):
+    """Refuse what cannot be TorchScript: a zip file with a folder of code in it. Raises BadModel."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+            parts = {entry.split("/")[1] for entry in archive.namelist() if "/" in entry}
+    except zipfile.BadZipFile:
         what = f"{len(blob)} bytes that begin with {blob[:16]!r}" if blob else "nothing"
-        raise BadModel(name, where, f"{what}: no TorchScript archive, as torch.jit.save writes it")
+        raise BadModel(name, where, f"{what}: no TorchScript archive, as torch.jit.save writes it") from None
+    if "code" not in parts:
+        what = (
+            "weights or a pickled object, as torch.save writes them"
+            if "data.pkl" in parts
+            else "a zip file without code"
+        )
+        raise BadModel(name, where, f"{what}; store a program: torch.jit.save(torch.jit.script(model), file)")

@@ -9,10 +9,11 @@ from ssasync.cyclient import Disconnected, StoreError
 from ssasync.cyclient._core import allocated_bytes, decode_tensor, fail_allocation, refusals_left
 from tests.cyclient.scripted_worker import ScriptedWorker, doubles, list_workers
 from tests.cyclient.wire_format import encode_tensor
+from tests.model_archive import archive_of
 
 SMALL = np.arange(6.0).reshape(2, 3)
 LARGE = np.arange(1 << 16, dtype="f8").reshape(256, 256)
-MODEL = b"PK\x03\x04" + bytes(100_000)
+MODEL = archive_of(bytes(100_000))
 
 
 @pytest.fixture(autouse=True)

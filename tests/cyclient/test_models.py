@@ -18,9 +18,10 @@ from ssasync.cyclient import (
     StoreError,
 )
 from tests.cyclient.scripted_peer import ScriptedPeer
+from tests.model_archive import archive_of
 
-MODEL = b"PK\x03\x04" + bytes(range(256)) * 100
-LARGE = b"PK\x03\x04" + bytes(16 << 20)
+MODEL = archive_of(bytes(range(256)) * 100)
+LARGE = archive_of(bytes(16 << 20))
 
 
 def stored(engine, name):
@@ -108,7 +109,7 @@ async def test_version_and_bytes_are_read_back(engine):
 @pytest.mark.parametrize("size", [1000, 100_000, 1 << 24])
 async def test_a_cancelled_set_model_leaves_no_transaction_open(own_engine, size):
     """Cut after every turn of the loop: what was sent of MULTI ... EXEC is sent to its end, or nothing is."""
-    model = b"PK\x03\x04" + bytes(size)
+    model = archive_of(bytes(size))
     async with Client(own_engine.unix, password=own_engine.password) as client:
         before = 0
         for turns in range(12):

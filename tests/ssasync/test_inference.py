@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssasync.cyclient import BadInput, ModelNotFound, NoWorker
+from ssasync.cyclient import BadInput, BadModel, ModelNotFound, NoWorker
 from ssasync.store import ShardReady, WorkerListed
 
 
@@ -150,3 +150,30 @@ async def test_a_killed_shard_comes_back_at_its_address_and_clients_ride_it_out(
     assert store.get_address() == address
     assert await client.tensor_exists("y")
     assert not await client.tensor_exists("x")
+
+
+async def test_what_is_no_model_is_refused_before_it_is_stored(exp, store, tmp_path):
+    client = exp.client(store)
+    for name, blob, says in (
+        ("words", b"hello", "5 bytes that begin with b'hello'"),
+        ("weights", _saved(), "torch.save"),
+        ("empty", b"", "nothing"),
+    ):
+        path = tmp_path / f"{name}.pt"
+        path.write_bytes(blob)
+        with pytest.raises(BadModel, match=says) as caught:
+            await client.set_model_from_file(name, path, "TORCH")
+        assert str(path) in str(caught.value)
+        assert not await client.model_exists(name)
+    with pytest.raises(FileNotFoundError, match="model 'lost' cannot be read"):
+        await client.set_model_from_file("lost", tmp_path / "nowhere.pt", "TORCH")
+
+
+def _saved() -> bytes:
+    import io
+
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save({"weight": torch.ones(3)}, buffer)
+    return buffer.getvalue()

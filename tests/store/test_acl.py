@@ -15,6 +15,7 @@ from ssasync.store.acl import ADMIN, READ_ONLY, ROLES, WORKLOAD
 from ssasync.store.credentials import Credentials, Secret
 from ssasync.store.engine_configuration import EngineOptions
 from ssasync.wlm.runtime_directory import RuntimeDirectory
+from tests.model_archive import archive_of
 from tests.store.engines import connection, options_for, running_engine
 
 #: What the roles are for, in the words of the wire.
@@ -80,7 +81,7 @@ async def use_all_operations(engine: EngineOptions) -> None:
         await client.unpack_tensor("u", np.empty(6))
         assert await client.tensor_exists("u")
         for _ in range(3):  # the third version removes the first
-            await client.set_model("m", b"PK\x03\x04 no further", "TORCH", "CPU")
+            await client.set_model("m", archive_of(b"no further"), "TORCH", "CPU")
         assert await client.model_exists("m")
         await client.get_model_blob("m", await client.get_model_version("m"))
         batch = client.batch()
