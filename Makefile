@@ -33,12 +33,12 @@ links:
 	done
 
 $(VENV)/.installed: $(VENV)/.torch $(SOURCES)
-	@$(PYTHON) tests/requirements_check.py
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[torch,demo,test]'
 	@touch $@
 
 $(VENV)/.torch:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) tests/requirements_check.py
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check '$(TORCH)'
 	@touch $@
 

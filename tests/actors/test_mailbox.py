@@ -129,3 +129,21 @@ async def test_messages_with_strange_equality_pass() -> None:
     mailbox.put_ask(given_up)
     mailbox.drop(given_up)
     assert isinstance(mailbox.take(), Odd)
+
+
+async def test_an_ask_given_up_after_its_mailbox_closed_is_counted_once() -> None:
+    mailbox = Mailbox("/a", limit=2)
+    queued, in_line = ask(1), ask(3)
+    mailbox.put_ask(queued)
+    mailbox.put_nowait(2)
+    mailbox.put_ask(in_line)
+    mailbox.close(RuntimeError)
+    for given_up in (queued, in_line):
+        assert isinstance(given_up.reply.exception(), RuntimeError)
+        mailbox.drop(given_up)
+    mailbox.reopen()
+    assert mailbox.statistics().depth == 0
+    mailbox.put_nowait(1)
+    mailbox.put_nowait(2)
+    with pytest.raises(MailboxFull):
+        mailbox.put_nowait(3)
