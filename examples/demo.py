@@ -190,7 +190,8 @@ if __name__ == "__main__":
     given = parser.parse_args()
     try:
         check = ssasync.run(main(given.out.absolute(), given.steps, Console()))
-    except KeyboardInterrupt:
-        sys.exit("interrupted: everything was stopped, logs and checkpoints are in " + os.path.relpath(given.out))
+    except (KeyboardInterrupt, SystemExit) as end:
+        print("Interrupted: everything was stopped; logs and checkpoints are in", os.path.relpath(given.out))
+        sys.exit(130 if isinstance(end, KeyboardInterrupt) else end.code)
     if not check.bitwise_equal:
         sys.exit("the interrupted member did not end where the uninterrupted one did")
