@@ -44,6 +44,8 @@ _LOCK_FD, _CHANNEL_FD = 3, 4
 _KILL_SECONDS = 10.0
 #: SIGTERM follows a stop signal of another kind for this long (TERM_SECONDS in launcher.c).
 _TERM_SECONDS = 1.0
+#: What `LocalProcess.stop` may take beyond the grace, until nothing is left or it raises ProcessStuck.
+STOP_SECONDS = _TERM_SECONDS + _KILL_SECONDS
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
 
 

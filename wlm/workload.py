@@ -12,13 +12,14 @@ from ssasync.wlm.errors import JobFailed
 from ssasync.wlm.job import Job, Reason, exit_reason
 from ssasync.wlm.local import Local
 from ssasync.wlm.log_files import tail
-from ssasync.wlm.process import LocalProcess, ProcessExit
+from ssasync.wlm.process import STOP_SECONDS, LocalProcess, ProcessExit
 from ssasync.wlm.status_record import Cause, State
 
 T = TypeVar("T")
 
-#: What a supervisor must allow beyond the job's own grace: SIGTERM after another signal, SIGKILL, the last record.
-KILL_MARGIN = 3.0
+#: Seconds a supervisor must allow beyond the job's own grace: the whole ladder, so that a process that cannot be ended is
+#: a ProcessStuck with its pid and not an actor that was cut off, and one more for a loop that is busy.
+KILL_MARGIN = STOP_SECONDS + 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,9 @@ from ssasync.actors import (
 from ssasync.wlm import (
     ExecutableNotFound,
     JobFailed,
+    Local,
+    LocalProcess,
+    ProcessStuck,
     RuntimeDirectory,
     SendSignal,
     Workload,
@@ -137,6 +140,32 @@ async def test_leaving_the_system_stops_all(spec, carriers_of_mark):
         for number in range(8):
             await system.start_child(spec("while :; do sleep 0.01; done", name=f"job_{number}"))
     assert carriers_of_mark() == []
+
+
+async def test_supervisor_lets_the_whole_ladder_happen(system, runtime, make_job, monkeypatch):
+    """A launcher that does not act takes the ladder to its end: the supervisor must not cut in before."""
+    local = Local(runtime, portable=False)  # once: the ladder in full takes its 11 seconds
+    kill, unkilled = LocalProcess.kill, []
+
+    def kill_unless_stuck(process: LocalProcess) -> None:
+        unkilled.append(process) if process.job.name == "stuck" else kill(process)
+
+    monkeypatch.setattr(LocalProcess, "kill", kill_unless_stuck)
+    try:
+        async with system.events() as events, asyncio.TaskGroup() as group:
+            for name in ("deaf", "stuck"):
+                await system.start_child(workload_spec(make_job("sleep", "60", name=name, grace=0.1), local))
+                running = await _next(events, WorkloadRunning)
+                os.kill(int(stat_fields(running.pid)[1]), signal.SIGSTOP)
+            deaf, stuck = (group.create_task(system.stop_child(name)) for name in ("deaf", "stuck"))
+    finally:
+        for process in dict.fromkeys(unkilled):
+            kill(process)
+            async with asyncio.timeout(15):
+                await process.wait()
+    assert deaf.result().kind == "shutdown"
+    assert isinstance(stuck.result().exception, ProcessStuck)
+    assert f"(pid {unkilled[0].pid}) is still there 5 s after SIGKILL" in stuck.result().detail
 
 
 async def test_second_interrupt_kills_at_once(spec, until, tmp_path, carriers_of_mark):
