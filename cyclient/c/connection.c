@@ -243,7 +243,7 @@ ssa_status ssa_connection_abandon(ssa_connection *connection, ssa_command *comma
         ssa_command_free(command);
         return SSA_OK;
     }
-    if (command->sent == 0) {
+    if (command->sent == 0 && command != connection->current) {
         if (connection->unsent == command)
             connection->unsent = command->next;
         queue_remove(&connection->waiting, command);
