@@ -12,7 +12,7 @@ WorkloadError
 ├── ProcessStuck             it is still there after SIGKILL
 ├── BadStatusRecord          the file is not what a launcher writes
 ├── RuntimeDirectoryError    no place for locks and sockets, or another driver holds it
-├── SettingsError            launch settings that contradict each other or their launcher
+├── SettingsError            settings of a launch or a job that cannot be meant so
 └── UnknownJob               the scheduler has no job with this id
 """
 
@@ -172,7 +172,7 @@ class PlacementError(LaunchError):
 
 
 class SettingsError(WorkloadError, ValueError):
-    """Launch settings that cannot be meant so. One error lists all mistakes."""
+    """Settings of a launch or a job that cannot be meant so. One error lists all mistakes."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         self.mistakes = tuple(mistakes)

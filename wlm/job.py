@@ -1,6 +1,7 @@
 """What is run, where it is, and why it ended."""
 
 import enum
+import math
 import os
 import signal
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssasync.actors import Blame, ExitReason
-from ssasync.wlm.errors import JobFailed
+from ssasync.wlm.errors import JobFailed, SettingsError
 from ssasync.wlm.placement import Placement
 
 JobId = str
@@ -55,6 +56,7 @@ class Job:
     `env` is added to the environment of the driver and hides from `repr`: it may hold secrets. `stdout` and `stderr`
     name what the user looks at: links to the numbered file of the latest attempt (`run.out` -> `run.3.out`). Default:
     `<name>.out` and `<name>.err` in the working directory; both may be the same path.
+    Raises SettingsError: seconds or a signal that the launcher could not work with.
     """
 
     name: str
@@ -63,11 +65,25 @@ class Job:
     env: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     stdout: Path | None = None
     stderr: Path | None = None
-    grace: float = 5.0  #: seconds between the stop signal and SIGKILL
+    grace: float = 5.0  #: seconds between the stop signal and SIGKILL; finite, since every stop must come to an end
     stop_signal: int = signal.SIGTERM  #: what asks the program to end
-    #: seconds without any driver after which the launcher ends it; None: it runs to its end
+    #: seconds without any driver after which the launcher ends it; None or inf: it runs to its end
     orphan_timeout: float | None = None
     placement: Placement = field(default_factory=Placement)
+
+    def __post_init__(self) -> None:
+        mistakes = grace_mistakes(self.name, self.grace)
+        if self.orphan_timeout is not None and not self.orphan_timeout >= 0:
+            mistakes.append(
+                f"{self.name!r}: orphan_timeout={self.orphan_timeout}: give 0 seconds or more; None for a job that "
+                "runs to its end without a driver"
+            )
+        if not 1 <= self.stop_signal < signal.NSIG:
+            mistakes.append(
+                f"{self.name!r}: stop_signal={self.stop_signal}: give a signal of this system, 1 to {signal.NSIG - 1}"
+            )
+        if mistakes:
+            raise SettingsError(mistakes)
 
     def environment(self) -> dict[str, str]:
         """The environment that the program gets."""
@@ -122,6 +138,13 @@ class Failed:
 
 
 JobState = Queued | Running | Suspended | Completed | Failed
+
+
+def grace_mistakes(name: str, grace: float) -> list[str]:
+    """What is wrong with the seconds between a stop signal and SIGKILL."""
+    if 0 <= grace < math.inf:  # not a NaN either
+        return []
+    return [f"{name!r}: grace={grace}: give a finite number of seconds, 0 or more; grace=86400 is a day"]
 
 
 def exit_reason(reason: Reason, error: JobFailed | None = None) -> ExitReason:

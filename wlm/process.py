@@ -29,9 +29,10 @@ from ssasync.wlm.errors import (
     LaunchError,
     OutputFileError,
     ProcessStuck,
+    SettingsError,
     WorkingDirectoryError,
 )
-from ssasync.wlm.job import Job, Reason
+from ssasync.wlm.job import Job, Reason, grace_mistakes
 from ssasync.wlm.log_files import LogFiles
 from ssasync.wlm.runtime_directory import AttemptFiles, RuntimeDirectory
 from ssasync.wlm.status_record import Cause, State, StatusRecord, Step
@@ -150,15 +151,20 @@ class LocalProcess:
     # ---- what may be done ----
 
     def stop_nowait(self, stop_signal: int | None = None, grace: float | None = None) -> None:
-        """Begin the ladder: its signal, then after `grace` seconds SIGKILL to all that is left. Asked again: sooner."""
+        """Begin the ladder: its signal, then after `grace` seconds SIGKILL to all that is left. Asked again: sooner.
+
+        Raises SettingsError: a grace that is negative or not finite; nothing is stopped.
+        """
         number = self.job.stop_signal if stop_signal is None else stop_signal
         seconds = self.job.grace if grace is None else grace
+        if mistakes := grace_mistakes(self.job.name, seconds):
+            raise SettingsError(mistakes)
         self._send(b"S", number, min(round(seconds * 1000), 2**32 - 1))
 
     async def stop(self, stop_signal: int | None = None, grace: float | None = None) -> ProcessExit:
         """Stop it and wait until nothing is left.
 
-        Raises ProcessStuck: something survives SIGKILL.
+        Raises ProcessStuck: something survives SIGKILL. SettingsError: as stop_nowait.
         """
         seconds = self.job.grace if grace is None else grace
         self.stop_nowait(stop_signal, grace)
