@@ -127,7 +127,7 @@ def test_a_stopped_shard_is_a_timeout_and_is_used_again_when_it_goes_on(face, ow
         lambda: client.delete_tensor("u", timeout=0.05),
     ]
     for operation in operations:
-        with pytest.raises(OperationTimeout, match=r"no answer from .* within 0\.05 s"):
+        with pytest.raises(OperationTimeout, match=r"no answer from .* within 0\.0\d* s"):
             operation()
     large[:] = 7  # the client has taken what it still has to send
     own_engine.signal(signal.SIGCONT)
