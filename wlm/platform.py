@@ -88,8 +88,8 @@ def reap(pid: int) -> None:
 def kill_carriers(token: str) -> int:
     """Send SIGKILL to every process that carries the token in its environment; returns how many there are.
 
-    Finds what a workload had started before its launcher was killed, double forks included. Only Linux shows
-    environments; elsewhere the answer is 0.
+    Finds what a workload had started before its launcher was killed, double forks included, but not what has dropped
+    its environment (`env -i`). Only Linux shows environments; elsewhere the answer is 0.
     """
     if sys.platform != "linux":
         return 0

@@ -1,4 +1,14 @@
-"""The actor that runs one job: a program under supervision is an actor like any other."""
+"""The actor that runs one job: a program under supervision is an actor like any other.
+
+Nothing that SIGKILL can end outlives its actor, double-forked daemons included, with two exceptions. Both are about a
+process that has left the program's process group and also dropped its environment (`env -i setsid ...`):
+
+- The launcher was killed with SIGKILL (reason `lost`, or a second interrupt that found it hanging). The kernel ends the
+  program itself, we end its group and all that carries the attempt's mark in its environment; such a process survives,
+  and a restarted attempt may meet it. If the driver is dead too, only the program itself is ended. The page at the top
+  of wlm/c/launcher.c says why this is not cured.
+- The portable fallback, where no subreaper keeps the tree together: such a process survives every end.
+"""
 
 import asyncio
 from collections.abc import Awaitable
@@ -17,8 +27,8 @@ from ssasync.wlm.status_record import Cause, State
 
 T = TypeVar("T")
 
-#: Seconds a supervisor must allow beyond the job's own grace: the whole ladder, so that a process that cannot be ended is
-#: a ProcessStuck with its pid and not an actor that was cut off, and one more for a loop that is busy.
+#: Seconds a supervisor must allow beyond the job's own grace: the whole ladder, so that a process that cannot be ended
+#: is a ProcessStuck with its pid and not an actor that was cut off, and one more for a loop that is busy.
 KILL_MARGIN = STOP_SECONDS + 1.0
 
 

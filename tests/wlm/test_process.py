@@ -20,6 +20,8 @@ from ssasync.wlm import (
     Reason,
     State,
     WorkingDirectoryError,
+    next_log_files,
+    start_process_nowait,
 )
 from ssasync.wlm.status_record import Cause, Rung
 
@@ -196,6 +198,20 @@ async def test_daemon_of_a_workload_that_is_stopped_is_ended(shell, until, tmp_p
     ended = await process.stop()
     assert ended.reason is Reason.CANCELLED
     assert carriers_of_mark() == []
+
+
+async def test_daemon_without_session_and_environment_of_its_workload_is_ended(runtime, make_job, until, tmp_path):
+    """Only the launcher's subreaper finds this one: hence Linux alone, and a launcher that lives (see launcher.c)."""
+    daemon = (
+        """env -i setsid sh -c 'echo $$ > "$0.new"; mv "$0.new" "$0"; exec sleep 60' "$PWD/daemon" >/dev/null 2>&1 &"""
+    )
+    process = start_process_nowait(job := make_job("/bin/sh", "-c", f"({daemon}) ; exec sleep 60", grace=0.2),
+                                   runtime, next_log_files(job), portable=False)  # fmt: skip
+    await until((tmp_path / "daemon").exists)
+    pid = int((tmp_path / "daemon").read_text())
+    assert exists(pid)
+    await process.stop()
+    assert not exists(pid)
 
 
 async def test_workload_that_ignores_sigterm_is_killed_after_the_grace(shell, until, tmp_path):

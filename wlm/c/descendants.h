@@ -2,7 +2,7 @@
  *
  * Linux: the launcher is a child subreaper, so an orphaned descendant becomes its child and stays in the tree below it,
  * after setsid and double forks too. Elsewhere, and with `portable`: what carries the attempt's token in its
- * environment (where /proc shows it) or is in the workload's process group. */
+ * environment (where /proc shows it) or is in the workload's process group; what has dropped both is not found. */
 #ifndef SSA_DESCENDANTS_H
 #define SSA_DESCENDANTS_H
 

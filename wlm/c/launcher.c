@@ -11,6 +11,16 @@
  *
  * Rejected: a shell or Python in between (a pid more that can be killed, stopped or confused, and tens of MiB for each
  * of thousands of workloads), and letting the driver be the parent (an exit status dies with it).
+ *
+ * The limit: a launcher that is itself killed with SIGKILL. The workload's main process goes with it (parent-death
+ * signal), and the driver, if it lives, ends the workload's process group and all that carries the attempt's token in
+ * its environment. A descendant that has left the group AND dropped the environment (`env -i setsid ...`) belongs to
+ * init from then on and bears no mark: it survives, though the attempt's lock is free. Without a driver all descendants
+ * but the main process survive. Not cured, because each remedy costs more than it mends: walking /proc in time wakes
+ * every launcher for what hardly happens and misses what is younger than the last walk; a driver that is a subreaper
+ * would take over the orphans of whatever program imports it; a second process that guards the first doubles their
+ * number and falls to the same `killall -9`; a pid namespace changes what MPI and files see. A cgroup of its own for
+ * each attempt would be right, and is the thing to add where a workload manager lets us write to one.
  */
 #include <errno.h>
 #include <fcntl.h>
