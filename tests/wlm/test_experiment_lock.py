@@ -33,8 +33,11 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def orphaned(tmp_path, mark, portable):
-    """Start a driver with workloads, kill it; gives the runtime directory that it leaves."""
+async def orphaned(tmp_path, mark, portable, until, carriers_of_mark):
+    """Start a driver with workloads, kill it; gives the runtime directory that it leaves.
+
+    After the test waits for its launchers: the last one removes the directory a moment before it is gone itself.
+    """
 
     async def run(script: str, *names: str, orphan_timeout: float | None = None) -> Path:
         arguments = [
@@ -55,7 +58,8 @@ def orphaned(tmp_path, mark, portable):
         driver._transport.close()
         return path
 
-    return run
+    yield run
+    await until(lambda: carriers_of_mark() == [], seconds=5)
 
 
 def record_of(tmp_path: Path, name: str) -> status_record.StatusRecord | None:
