@@ -139,8 +139,8 @@ def _simple_mistakes(spec: OrchestratorSpec) -> list[str]:
             f"durability={spec.durability!r}: this version knows {', '.join(map(repr, _DURABILITIES))}",
         ),
         (
-            spec.grace < 0,
-            f"grace={spec.grace}: give 0 seconds or more",
+            not 0 <= spec.grace < float("inf"),
+            f"grace={spec.grace}: give 0 seconds or more, and an end",
         ),
         (
             spec.orphan_timeout <= 0,

@@ -24,3 +24,7 @@ def test_the_first_program_prints_what_the_readme_says(tmp_path):
     assert without_times(done.stdout) == without_times(output)
     assert "lost my node" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["first"]
+
+
+def test_nothing_is_left_to_fill_in():
+    assert "@@" not in README
