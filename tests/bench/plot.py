@@ -96,7 +96,8 @@ def _draw_single(axes: Axes, rows: Sequence[InferenceRow]) -> None:
     axes.set_xticks(at, names, fontsize=8)
     axes.set_ylabel("µs, median")
     axes.set_title("infer 32-64-64-8 from one process", fontsize=9)
-    axes.legend(fontsize=8)
+    axes.set_ylim(top=1.3 * axes.get_ylim()[1])
+    axes.legend(fontsize=8, ncols=3, loc="upper center")
     axes.grid(alpha=0.3, axis="y")
 
 
