@@ -17,8 +17,8 @@ from examples.restart_check import RestartCheck
 def print_summary(console: Console, story: DemoStory, check: RestartCheck, seconds: float, out: Path) -> None:
     """Print both tables and where the results are."""
     members = Table(title="members", box=SIMPLE_HEAD)
-    for heading in ("member", "run", "attempts", "steps", "inferences", "latency: p50, p95, p99 (ms)"):
-        members.add_column(heading, justify="left" if heading in ("member", "run") else "right")
+    for heading in ("member", "run", "attempts", "steps", "inferences", "p50, p95, p99 (ms)"):
+        members.add_column(heading, justify="left" if heading in ("member", "run") else "right", no_wrap=True)
     for member in story.members:
         percentiles = np.percentile(member.latencies, [50, 95, 99]) / 1000 if len(member.latencies) else [np.nan] * 3
         members.add_row(
@@ -27,7 +27,7 @@ def print_summary(console: Console, story: DemoStory, check: RestartCheck, secon
             str(member.attempts),
             str(member.progress[-1][1]) if member.progress else "0",
             str(len(member.latencies)),
-            "".join(f"{value:8.1f}" for value in percentiles),
+            "".join(f"{value:6.1f}" for value in percentiles),
         )
     console.print(members)
 
