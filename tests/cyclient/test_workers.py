@@ -1,6 +1,7 @@
 """Running models: the client against scripted workers that are slow, silent, busy, wrong or gone."""
 
 import asyncio
+import socket
 import time
 
 import numpy as np
@@ -378,3 +379,31 @@ async def test_workers_that_leave_the_list_end_what_they_have(engine, start):
                 if not request.done():
                     request.cancel()
         assert old.connections == 1
+
+
+def test_a_worker_that_refuses_connections_is_not_asked_without_a_pause(engine, client, start, tmp_path):
+    def answers_once(worker):
+        run = worker.run()
+        worker.answer(run, run.inputs[0])
+
+    start(answers_once)
+    client.infer("m", X)
+    closed = tmp_path / "closed.sock"
+    with socket.socket(socket.AF_UNIX) as refuses:
+        refuses.bind(str(closed))  # and does not listen
+        list_workers(engine, f"{'a' * 32} 1 CPU unix://{closed}", version=9)
+        reads = engine.redis.info("commandstats")["cmdstat_get"]["calls"]
+        with pytest.raises(NoWorker, match="refused"):
+            client.infer("m", X, timeout=1.0)
+        # Delays double from 10 ms to 500: about eight looks in a second, not thousands.
+        assert engine.redis.info("commandstats")["cmdstat_get"]["calls"] - reads < 25
+
+
+def test_what_no_worker_takes_is_refused_before_it_is_sent(client, start):
+    worker = start(doubles)
+    with pytest.raises(InvalidArgument, match="a name of 2000 bytes"):
+        client.infer("n" * 2000, X)
+    with pytest.raises(InvalidArgument, match="600 tensors"):
+        client.infer("m", *[X] * 600)
+    assert worker.connections == 0
+    np.testing.assert_array_equal(client.infer("m", X), 2 * X)
