@@ -252,18 +252,19 @@ class Client:
                     self._leave_worker()
                 failures += 1
                 if worker is None or failures > 1:  # the first loss is answered at once: another worker may be there
-                    time.sleep(min(delay.next(), max(0.0, deadline - time.monotonic())))
+                    self._wait_for_push(WORKER_LIST_KEY, min(delay.next(), max(0.0, deadline - time.monotonic())))
         raise NoWorker(model, seconds, "; ".join(story[-3:]) or "the store lists no worker")
 
     def _worker_connection(self, deadline: float) -> BlockingConnection | None:
         """A connection to one of the workers, chosen at random so that many ranks spread over them; None: there is none."""
         if self._worker is not None and self._worker.open_:
             return self._worker
-        reply = self._perform(
-            "get",
-            lambda core: core.command("list of workers", "GET", WORKER_LIST_KEY),
-            max(0.0, deadline - time.monotonic()),
-        )
+
+        def queue(core: _core.Connection) -> _core.Command:
+            core.command("list of workers", "CLIENT", "CACHING", "YES")  # a change of the list ends the wait for it
+            return core.command("list of workers", "GET", WORKER_LIST_KEY)
+
+        reply = self._perform("get", queue, max(0.0, deadline - time.monotonic()))
         entries = [entry for entry in WorkerList.decode(reply).workers if entry.reachable_addresses()]
         random.shuffle(entries)
         self._avoided_ids &= {entry.worker_id for entry in entries}

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from ssasync.cyclient import (
     ServerError,
     UnsupportedDtype,
 )
-from ssasync.cyclient.retry import WORKER_SILENCE_SECONDS
+from ssasync.cyclient.blocking import Client as BlockingClient
+from ssasync.cyclient.retry import WORKER_SILENCE_SECONDS, RetryDelay
 from tests.cyclient.scripted_worker import WORKER_LIST_KEY, ScriptedWorker, doubles, list_workers
 
 X = np.arange(6.0).reshape(2, 3)
@@ -407,3 +409,36 @@ def test_what_no_worker_takes_is_refused_before_it_is_sent(client, start):
         client.infer("m", *[X] * 600)
     assert worker.connections == 0
     np.testing.assert_array_equal(client.infer("m", X), 2 * X)
+
+
+@pytest.mark.parametrize("module", ["blocking", "worker_pool"])
+def test_a_worker_that_is_listed_ends_the_pause(module, engine, start, monkeypatch):
+    """Pauses of a minute: only the push of the shard can end one in time."""
+    monkeypatch.setattr(f"ssasync.cyclient.{module}.RetryDelay", lambda **_: RetryDelay(first=60.0, longest=60.0))
+    list_workers(engine)
+
+    def list_one() -> None:
+        until_a_key_is_tracked(engine)
+        start(doubles)
+
+    with ThreadPoolExecutor() as pool:
+        listing = pool.submit(list_one)
+        if module == "blocking":
+            with BlockingClient(engine.unix, password=engine.password) as client:
+                answer = client.infer("m", X, timeout=20)
+        else:
+            answer = asyncio.run(_infer(engine))
+        listing.result()
+    np.testing.assert_array_equal(answer, 2 * X)
+
+
+async def _infer(engine):
+    async with Client(engine.unix, password=engine.password) as client:
+        return await client.infer("m", X, timeout=20)
+
+
+def until_a_key_is_tracked(engine) -> None:
+    """Until somebody has read the list and waits for its change."""
+    end = time.monotonic() + 10
+    while engine.redis.info("stats").get("tracking_total_keys", 0) == 0:
+        assert time.monotonic() < end
