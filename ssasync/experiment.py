@@ -94,6 +94,7 @@ class Experiment:
             await system.open()
         except BaseException:
             self._runtime.close()
+            atexit.unregister(self._runtime.close)
             raise
         self._system = system
         self._local = Local(self._runtime)
@@ -225,14 +226,14 @@ class Experiment:
         after `timeout` seconds, with all of them left running.
         """
         system = self._open_system()
+        deadline = None if timeout is None else time.monotonic() + timeout
         for ensemble in [e for e in entities or self._entities if isinstance(e, Ensemble) and e in self._entities]:
             with contextlib.suppress(ActorStopped):  # its members tell more
                 await system.lookup(f"/{self.name}/{ensemble.name}").ready(timeout)
         models = [model for entity in entities or self._entities for model in _models(entity)]
-        deadline = None if timeout is None else time.monotonic() + timeout
         failures: list[Exception] = []
         for model in models:
-            reference = self._reference(model)
+            reference = self.reference(model)
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
                 reason = await reference.terminated(left)
@@ -270,7 +271,10 @@ class Experiment:
 
     def reference(self, model: Model) -> ActorRef:
         """The actor that runs a model or member: its path, story and end. Raises NotStarted."""
-        return self._reference(model)
+        try:
+            return self._open_system().lookup(self._paths[model.name])
+        except (KeyError, UnknownActor):
+            raise NotStarted(_describe(model)) from None
 
     # ---- inside
 
@@ -278,12 +282,6 @@ class Experiment:
         if self._system is None or self._closed:
             raise ExperimentClosed(self.name)
         return self._system
-
-    def _reference(self, model: Model) -> ActorRef:
-        try:
-            return self._open_system().lookup(self._paths[model.name])
-        except (KeyError, UnknownActor):
-            raise NotStarted(_describe(model)) from None
 
     def _check(self, entities: Sequence[Any]) -> None:
         """Everything that can be told before a process is started. Raises InvalidExperiment with all mistakes."""
@@ -313,7 +311,7 @@ class Experiment:
 
     def _is_over(self, entity: Entity) -> bool:
         """It ended, failed or was stopped; an ensemble when all its members did."""
-        references = [self._reference(model) for model in _models(entity)]
+        references = [self.reference(model) for model in _models(entity)]
         if isinstance(entity, Orchestrator):
             references = [self._open_system().lookup(f"/{self.name}/{entity.name}")]
         return all(reference.story()[-1].phase.over for reference in references)
@@ -373,7 +371,7 @@ class Experiment:
         self._paths.update({member.name: f"/{self.name}/{entity.name}/{member.name}" for member in entity})
         await system.start_child_nowait(spec).ready()
         for member in entity:
-            await _until_it_ran(self._reference(member))
+            await _until_it_ran(self.reference(member))
 
     def _workload(self, model: Model, directory: Path, label: str) -> ChildSpec:
         directory.mkdir(parents=True, exist_ok=True)

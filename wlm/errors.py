@@ -17,7 +17,6 @@ WorkloadError
 """
 
 import os
-import shlex
 import signal as signals
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -192,11 +191,6 @@ def signal_name(number: int) -> str:
         return signals.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def command_text(argv: Sequence[str]) -> str:
-    """The command as one would type it."""
-    return shlex.join(argv)
 
 
 def _clock(seconds: float) -> str:

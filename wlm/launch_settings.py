@@ -10,7 +10,7 @@ import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 from ssasync.wlm.errors import SettingsError
 
@@ -225,11 +225,6 @@ class MpirunSettings(RunSettings):
 
     def _who(self) -> MpiImplementation:
         return self._implementation or _ask_mpirun(self.run_command or "mpirun")
-
-    def with_implementation(self, implementation: MpiImplementation) -> Self:
-        """Say whose mpirun it is, so that nobody has to be asked."""
-        self._implementation = implementation
-        return self
 
 
 def mpi_implementation(version_text: str) -> MpiImplementation | None:
