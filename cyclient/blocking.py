@@ -250,6 +250,11 @@ class Client:
                         raise
                     story.append(str(error))
                     self._leave_worker()
+                except OperationTimeout as error:
+                    if not story:
+                        raise
+                    story.append(str(error))  # its end is only the last line of what happened
+                    break
                 failures += 1
                 if worker is None or failures > 1:  # the first loss is answered at once: another worker may be there
                     self._wait_for_push(WORKER_LIST_KEY, min(delay.next(), max(0.0, deadline - time.monotonic())))

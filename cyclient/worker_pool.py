@@ -136,7 +136,11 @@ class WorkerPool:
                     story.append(str(error))
                 except TimeoutError as error:
                     if isinstance(error, StoreError):
-                        raise
+                        if not story:
+                            raise
+                        raise _no_worker(
+                            model, timeout, [*story, str(error)]
+                        ) from error  # its end is only the last line
                     raise _no_worker(
                         model, timeout, story or [f"{worker.entry.addresses[0]} did not take a connection"]
                     ) from None
