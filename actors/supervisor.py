@@ -14,7 +14,7 @@ from ssasync.actors.errors import ActorStopped, InternalError, NameTaken, NotSup
 from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped, DeadLetter
 from ssasync.actors.exit_reason import EXCEPTION, ExitReason
 from ssasync.actors.restart_policy import RestartPolicy
-from ssasync.actors.supervisor_state import (
+from ssasync.actors.supervisor_events import (
     Added,
     Begin,
     Event,
@@ -31,10 +31,10 @@ from ssasync.actors.supervisor_state import (
     Started,
     Stop,
     StopAsked,
-    SupervisorState,
     TimeUp,
     Wake,
 )
+from ssasync.actors.supervisor_state import SupervisorState
 
 if TYPE_CHECKING:
     from ssasync.actors.reference import ActorRef

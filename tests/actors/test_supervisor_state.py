@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ssasync.actors import Backoff, Blame, ExitReason, Intensity, Phase, Restart, RestartPolicy, Strategy
-from ssasync.actors.supervisor_state import (
+from ssasync.actors.supervisor_events import (
     Added,
     Begin,
     Event,
@@ -28,10 +28,10 @@ from ssasync.actors.supervisor_state import (
     Started,
     Stop,
     StopAsked,
-    SupervisorState,
     TimeUp,
     Wake,
 )
+from ssasync.actors.supervisor_state import SupervisorState
 
 BUG = ExitReason("exception", Blame.APPLICATION)
 NODE = ExitReason("node_failure", Blame.INFRASTRUCTURE)
