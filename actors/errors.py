@@ -11,6 +11,9 @@ ActorError
 ├── NotSupervisor       children were to be started under an actor that has none
 ├── NameTaken           a sibling of that name is alive
 ├── UnknownActor        no actor at that path
+├── UnknownName         no living actor is registered under that name
+├── RegisteredName      another living actor is registered under that name
+├── IllegalTransition   a state machine was to make a move that is not in its table
 ├── SystemClosed        the actor system is not open
 ├── EventsOverflow      a lossless subscriber fell behind its limit
 └── InternalError       the kernel is wrong: please report it
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from ssasync.actors.child import Transition
 
 
-def _told(story: "Sequence[Transition]", last: int = 5) -> str:
+def _told(story: Sequence[object], last: int = 5) -> str:
     """The last lines of a story, or nothing."""
     return "".join(f"\n  {line}" for line in story[-last:])
 
@@ -124,6 +127,43 @@ class UnknownActor(ActorError):
     def __init__(self, path: str, siblings: Sequence[str]) -> None:
         self.path = path
         super().__init__(f"there is no actor {path}; its supervisor has {', '.join(siblings) or 'no children'}")
+
+
+class UnknownName(ActorError):
+    """Nobody is registered under that name, or whoever was is over."""
+
+    def __init__(self, name: str, registered: Sequence[str]) -> None:
+        self.name = name
+        known = ", ".join(repr(other) for other in registered[:10]) or "none"
+        more = f" and {len(registered) - 10} more" if len(registered) > 10 else ""
+        super().__init__(f"no actor is registered as {name!r}; registered names: {known}{more}")
+
+
+class RegisteredName(ActorError):
+    """A name belongs to one living child at a time."""
+
+    def __init__(self, name: str, path: str, owner: str) -> None:
+        self.name, self.path, self.owner = name, path, owner
+        super().__init__(
+            f"{path} cannot be registered as {name!r}: {owner} is, and is not over. Unregister the name or stop that "
+            f"actor first, or choose another name."
+        )
+
+
+class IllegalTransition(ActorError):
+    """A state machine was to make a move that is not in its table; `history` are the last moves it made."""
+
+    def __init__(
+        self, machine: str, before: str, after: str, allowed: Sequence[str], history: Sequence[object] = ()
+    ) -> None:
+        self.machine, self.before, self.after = machine, before, after
+        self.allowed, self.history = tuple(allowed), tuple(history)
+        may = f"only {', '.join(allowed)} may follow" if allowed else "nothing may follow, it is a final state"
+        told = f"Its last moves:{_told(history)}" if history else "It had made no move before."
+        super().__init__(
+            f"state machine {machine!r} is {before} and was to become {after}; {may}. Allow it in the table, or ask "
+            f"can() first. {told}"
+        )
 
 
 class SystemClosed(ActorError):
