@@ -6,6 +6,8 @@ May import anyio, msgpack and the standard library. Runs on asyncio and uvloop.
 from ssasync.actors.actor import Actor
 from ssasync.actors.child import Phase, Transition
 from ssasync.actors.child_spec import ActorFactory, ChildSpec, Restart, Strategy
+from ssasync.actors.crash_log import CrashLogStatistics, CrashReport, render_crash
+from ssasync.actors.deadlines import DeadlineStatistics
 from ssasync.actors.errors import (
     ActorCrashed,
     ActorError,
@@ -14,12 +16,16 @@ from ssasync.actors.errors import (
     AskTimeout,
     EventsOverflow,
     FailedToStart,
+    IllegalTransition,
     InternalError,
     MailboxFull,
     NameTaken,
+    NotRunning,
     NotSupervisor,
+    RegisteredName,
     SystemClosed,
     UnknownActor,
+    UnknownName,
     WaitTimeout,
 )
 from ssasync.actors.event_bus import BusStatistics, Subscription
@@ -39,10 +45,14 @@ from ssasync.actors.exit_reason import Blame, ExitReason
 from ssasync.actors.journal import Act, Intent, Journal
 from ssasync.actors.mailbox import MailboxStatistics
 from ssasync.actors.reference import ActorRef
+from ssasync.actors.registry import RegistryStatistics
 from ssasync.actors.restart_policy import Backoff, Intensity, RestartPolicy
+from ssasync.actors.state_machine import StateMachine, StateTransition
 from ssasync.actors.supervisor import Supervisor, SupervisorStatistics, restart_child, start_child, stop_child
 from ssasync.actors.system import ActorSystem, SystemStatistics
+from ssasync.actors.timers import Timer
 from ssasync.actors.tree import TreeNode, render_tree
+from ssasync.actors.watch import Down, LinkedExit, Terminated, Up
 
 __all__ = [
     "Act",
@@ -66,33 +76,49 @@ __all__ = [
     "ChildStarted",
     "ChildStarting",
     "ChildStopped",
+    "CrashLogStatistics",
+    "CrashReport",
     "DeadLetter",
+    "DeadlineStatistics",
+    "Down",
     "Event",
     "EventsOverflow",
     "ExitReason",
     "FailedToStart",
+    "IllegalTransition",
     "Intensity",
     "Intent",
     "InternalError",
     "Journal",
     "JournalFailed",
+    "LinkedExit",
     "MailboxFull",
     "MailboxStatistics",
     "NameTaken",
+    "NotRunning",
     "NotSupervisor",
     "Phase",
+    "RegisteredName",
+    "RegistryStatistics",
     "Restart",
     "RestartPolicy",
+    "StateMachine",
+    "StateTransition",
     "Strategy",
     "Subscription",
     "Supervisor",
     "SupervisorStatistics",
     "SystemClosed",
     "SystemStatistics",
+    "Terminated",
+    "Timer",
     "Transition",
     "TreeNode",
     "UnknownActor",
+    "UnknownName",
+    "Up",
     "WaitTimeout",
+    "render_crash",
     "render_tree",
     "restart_child",
     "start_child",

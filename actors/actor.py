@@ -1,10 +1,11 @@
 """The class that users derive from: three coroutines and a last resort."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ssasync.actors.errors import InternalError
 from ssasync.actors.events import Event
 from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.timers import Timer
 
 if TYPE_CHECKING:
     from ssasync.actors.cell import Cell
@@ -17,6 +18,9 @@ class Actor:
 
     One message at a time, no re-entrancy. Deriving classes need not call `super().__init__()`.
     """
+
+    #: A linked actor's end is told by a LinkedExit message instead of ending this one too.
+    traps_exits: ClassVar[bool] = False
 
     _cell: "Cell | None" = None
 
@@ -66,6 +70,48 @@ class Actor:
         """Put an event on the system's bus."""
         self.system.publish(event)
 
+    # Time, and other actors.
+
+    def send_after(self, seconds: float, message: Any) -> Timer:
+        """Send `message` to oneself in `seconds`, unless the timer is cancelled or this incarnation ends before."""
+        return self._inside.add_timer(seconds, message, repeat=False)
+
+    def send_interval(self, seconds: float, message: Any) -> Timer:
+        """Send `message` to oneself every `seconds`, first in `seconds`, until cancelled or the end of the incarnation.
+
+        While a tick waits in the mailbox no other is queued; those are counted in `Timer.skipped`. It does not drift.
+        """
+        return self._inside.add_timer(seconds, message, repeat=True)
+
+    def watch(self, ref: "ActorRef") -> None:
+        """Be sent Up, Down and Terminated of another actor, ahead of ordinary messages.
+
+        What is true now is told first: Up if it runs, Terminated if it is over. Ends with Terminated, with `unwatch`, or
+        with this incarnation: watch in `started`. Watching twice is watching once.
+        """
+        self._inside.watch(ref._child)
+
+    def unwatch(self, ref: "ActorRef") -> None:
+        """Be told nothing more of it, not even what is queued already."""
+        self._inside.unwatch(ref._child)
+
+    def link(self, ref: "ActorRef") -> None:
+        """Tie this incarnation and the other's present one: when one ends, other than normally, so does the other.
+
+        The one that is taken along ends with the same kind and blame, and its supervisor decides; one that has
+        `traps_exits` is sent LinkedExit instead, for normal ends too. A link does not survive either of the two.
+        Raises ActorStopped (it is over), NotRunning (it has no incarnation at the moment).
+        """
+        self._inside.link(ref._child)
+
+    def unlink(self, ref: "ActorRef") -> None:
+        """Undo `link`."""
+        self._inside.unlink(ref._child)
+
+    def register(self, name: str) -> None:
+        """Be found by `ActorSystem.whereis(name)` until this child is over. Raises RegisteredName."""
+        self.system.register(name, self.ref)
+
     @property
     def _inside(self) -> "Cell":
         if self._cell is None:
@@ -73,6 +119,8 @@ class Actor:
         return self._cell
 
     # What the kernel needs of its own supervisors, and finds empty in all others.
+
+    _may_park: ClassVar[bool] = True  # can do without a task while it is idle, in a pool
 
     def _bind(self, cell: "Cell") -> None:
         self._cell = cell

@@ -3,7 +3,6 @@
 import asyncio
 import enum
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 from ssasync.actors.child_spec import ChildSpec
 from ssasync.actors.deadlines import Deadlines
 from ssasync.actors.errors import ActorStopped, FailedToStart, WaitTimeout
-from ssasync.actors.events import DeadLetter
 from ssasync.actors.exit_reason import ExitReason
 from ssasync.actors.mailbox import Mailbox
 from ssasync.actors.reference import ActorRef
+from ssasync.actors.watch import Down, Up
 
 if TYPE_CHECKING:
     from ssasync.actors.cell import Cell
@@ -63,6 +62,27 @@ class Transition:
 class Child:
     """A named place under a supervisor. Its reference and its mailbox survive restarts."""
 
+    __slots__ = (
+        "_waiters",
+        "_watchers",
+        "attempt",
+        "cell",
+        "kids",
+        "last_crash",
+        "last_exit",
+        "mailbox",
+        "outcome",
+        "parent",
+        "path",
+        "phase",
+        "ref",
+        "since",
+        "spec",
+        "story",
+        "system",
+        "was_ready",
+    )
+
     def __init__(self, system: "ActorSystem", spec: ChildSpec, parent: "Child | None") -> None:
         self.system = system
         self.spec = spec
@@ -76,20 +96,34 @@ class Child:
         self.phase = Phase.WAITING
         self.since = time.monotonic()
         self.last_exit: ExitReason | None = None
+        self.last_crash: tuple[float, ExitReason] | None = None  # when (monotonic), and why
         self.outcome: ExitReason | None = None  # set while the child is over
         self.was_ready = False  # since it was added, or started again by hand
-        self.story: deque[Transition] = deque(maxlen=STORY_LENGTH)
-        self._waiters: dict[asyncio.Future[None], Callable[[], bool]] = {}
+        self.story: list[Transition] = []  # the last STORY_LENGTH; an empty deque would take as much as they do
+        self._waiters: dict[asyncio.Future[None], Callable[[], bool]] | None = None
+        self._watchers: dict[Cell, None] | None = None
 
     def enter(self, phase: Phase, detail: str = "") -> None:
         """Note a transition and wake whoever waits for it."""
         if phase is not self.phase or not self.story:
             self.story.append(Transition(time.time(), self.attempt, phase, detail))
+            if len(self.story) > STORY_LENGTH:
+                del self.story[0]
         self.phase = phase
         self.since = time.monotonic()
         if phase is Phase.RUNNING:
             self.was_ready = True
+            for watcher in tuple(self._watchers or ()):
+                watcher.notify(Up(self.ref, self.attempt))
         self._wake()
+
+    def incarnation_over(self, attempt: int, reason: ExitReason) -> None:
+        """Note an exit and tell those who watch."""
+        self.last_exit = reason
+        if reason.failed:
+            self.last_crash = (time.monotonic(), reason)
+        for watcher in tuple(self._watchers or ()):
+            watcher.notify(Down(self.ref, attempt, reason))
 
     def end(self, reason: ExitReason) -> None:
         """The child is over: nobody waits for it any longer than now, and so for all below it."""
@@ -97,8 +131,11 @@ class Child:
             self.outcome = reason
             lost = self.mailbox.close(self.stopped_error)
             if lost:
-                sample = type(lost[0]).__name__
-                self.system.publish(DeadLetter(path=self.path, count=len(lost), sample=sample))
+                self.system.letters_died(self.path, len(lost), sample=lost[0])
+            self.system._child_is_over(self)
+            watchers, self._watchers = self._watchers, None
+            for watcher in watchers or ():
+                watcher.watch_ended(self, reason)
         for kid in self.kids.values():
             if not kid.phase.over:
                 kid.enter(Phase.STOPPED, "with its supervisor")
@@ -144,6 +181,8 @@ class Child:
         if condition():
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._waiters is None:
+            self._waiters = {}
         self._waiters[future] = condition
         deadlines: Deadlines = self.system.deadlines
 
@@ -159,7 +198,20 @@ class Child:
             if deadline is not None:
                 deadline.cancel()
 
+    def add_watcher(self, cell: "Cell") -> None:
+        """Tell `cell` of every Up, Down and Terminated from now on."""
+        if self._watchers is None:
+            self._watchers = {}
+        self._watchers[cell] = None
+
+    def remove_watcher(self, cell: "Cell") -> None:
+        """Tell it nothing more."""
+        if self._watchers is not None:
+            self._watchers.pop(cell, None)
+
     def _wake(self) -> None:
+        if not self._waiters:
+            return
         for future, condition in tuple(self._waiters.items()):
             if condition() and not future.done():
                 future.set_result(None)

@@ -9,8 +9,18 @@ import asyncio
 import heapq
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _FEW = 64  # below this many dead entries a sweep is not worth its time
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineStatistics:
+    """pending: calls to come. set, fired: since the heap was made; the rest was cancelled."""
+
+    pending: int = 0
+    set: int = 0
+    fired: int = 0
 
 
 class Deadline:
@@ -44,6 +54,7 @@ class Deadlines:
         self._heap: list[tuple[float, int, Deadline]] = []
         self._serial = 0  # ties are broken by age; Deadlines do not compare
         self._dead = 0
+        self._fired = 0
         self._timer: asyncio.TimerHandle | None = None
         self._armed = math.inf
 
@@ -71,6 +82,10 @@ class Deadlines:
     def __len__(self) -> int:
         return len(self._heap) - self._dead
 
+    def statistics(self) -> DeadlineStatistics:
+        """What is pending and what was."""
+        return DeadlineStatistics(len(self), self._serial, self._fired)
+
     def _arm(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -84,6 +99,7 @@ class Deadlines:
             if deadline._call is None:
                 self._dead -= 1
             else:
+                self._fired += 1
                 deadline._fire()
         if self._heap and self._heap[0][0] < self._armed:
             self._arm(self._heap[0][0])

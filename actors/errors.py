@@ -6,6 +6,7 @@ ActorError
 ├── ActorCrashed        the actor crashed while it handled this very message
 ├── AskTimeout          no answer within the deadline (also a TimeoutError)
 ├── WaitTimeout         not ready, or not over, within the deadline (also a TimeoutError)
+├── NotRunning          the actor has no incarnation at the moment: it is waiting, or between two of them
 ├── AskSelf             an actor asked itself and would have waited for ever
 ├── MailboxFull         no room, and the caller would not or must not wait
 ├── NotSupervisor       children were to be started under an actor that has none
@@ -85,6 +86,14 @@ class WaitTimeout(ActorError, TimeoutError):
     def __init__(self, path: str, awaited: str, timeout: float, state: str) -> None:
         self.path, self.timeout = path, timeout
         super().__init__(f"{path} was not {awaited} within {timeout:g} s: it is {state}")
+
+
+class NotRunning(ActorError):
+    """The actor has no incarnation at the moment, but will have one."""
+
+    def __init__(self, path: str, state: str) -> None:
+        self.path = path
+        super().__init__(f"{path} does not run: it is {state}. Await its reference's ready() first")
 
 
 class AskSelf(ActorError):

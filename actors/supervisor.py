@@ -4,14 +4,14 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ssasync.actors.actor import Actor
 from ssasync.actors.cell import Cell, CellExited, CellStarted
 from ssasync.actors.child import Child, Phase
 from ssasync.actors.child_spec import ChildSpec, Strategy
-from ssasync.actors.errors import ActorStopped, InternalError, NameTaken, NotSupervisor, UnknownActor, WaitTimeout
-from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped, DeadLetter
+from ssasync.actors.errors import ActorStopped, InternalError, NameTaken, NotRunning, NotSupervisor, UnknownActor
+from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped
 from ssasync.actors.exit_reason import EXCEPTION, ExitReason
 from ssasync.actors.restart_policy import RestartPolicy
 from ssasync.actors.supervisor_events import (
@@ -82,7 +82,10 @@ class Supervisor(Actor):
 
     async def receive(self, message: Any) -> Any:
         """A supervisor that crashed on a stray message would take its children along: it is a dead letter instead."""
-        self.publish(DeadLetter(path=self.ref.path, count=1, sample=type(message).__name__))
+        self.system.letters_died(self.ref.path, 1, sample=message)
+
+    _may_park = False  # its children report to it at any time
+    _members_park: ClassVar[bool] = False
 
     def kill(self) -> None:
         """Kill all that is below, and start nothing any more."""
@@ -126,7 +129,7 @@ class Supervisor(Actor):
     def _bind(self, cell: Cell) -> None:
         super()._bind(cell)
         # Reports of the children of an earlier incarnation: those children are over, or given up.
-        cell.child.mailbox.lane.clear()
+        cell.child.mailbox.lane = None
         for spec in self._static:
             self._adopt(spec, in_line=True)
 
@@ -165,8 +168,8 @@ class Supervisor(Actor):
         try:
             while not self._children_state.finished:
                 mailbox.urgent = False
-                while mailbox.lane:
-                    self._on_lane(mailbox.lane.popleft())
+                while lane := mailbox.lane:
+                    self._on_lane(lane.popleft())
                 if not self._children_state.finished:
                     await self._inside.idle(urgent_only=True)
         finally:
@@ -225,10 +228,13 @@ class Supervisor(Actor):
     def _start(self, kid: Child, attempt: int) -> None:
         kid.revive(kid.spec)
         kid.attempt = attempt
-        kid.cell = Cell(kid, attempt)
+        kid.cell = Cell(kid, attempt, parks=self._members_park)
         kid.enter(Phase.STARTING)
         self.publish(ChildStarting(path=kid.path, attempt=attempt))
-        self.system._spawn_cell(kid.cell)
+        self._spawn(kid.cell)
+
+    def _spawn(self, cell: Cell) -> None:
+        self.system._spawn_cell(cell)
 
     def _stop(self, kid: Child) -> None:
         kid.enter(Phase.STOPPING)
@@ -247,14 +253,14 @@ class Supervisor(Actor):
         """An incarnation is over: story, events, log, and whoever waits for it."""
         reason = note.reason or ExitReason.shutdown()
         will_restart = note.fate is Fate.RESTARTED or (note.fate is Fate.TAKEN_DOWN and not self._children_state.ending)
-        if note.reason is not None:
-            kid.last_exit = note.reason
         if will_restart:
             phase = Phase.BACKOFF if note.delay > 0 else Phase.WAITING
         else:
             phase = _PHASE_AFTER.get(note.fate, Phase.STOPPED)
         kid.cell = None
         kid.enter(phase, f"after {reason}" + (f"; {note.detail}" if note.detail else ""))
+        if note.reason is not None:
+            kid.incarnation_over(note.attempt, note.reason)
         if note.fate in (Fate.TAKEN_DOWN, Fate.STOPPED):
             self.publish(ChildStopped(path=kid.path, attempt=note.attempt, reason=reason, will_restart=will_restart))
         else:
@@ -267,12 +273,14 @@ class Supervisor(Actor):
             story = tuple(str(line) for line in kid.story)
             self.publish(ChildGaveUp(path=kid.path, attempt=note.attempt, reason=reason, story=story))
         if reason.failed:
+            fate = f"restarted in {note.delay:.2f} s" if will_restart else note.detail or note.fate.value
+            self.system.crash_log.add(kid.path, note.attempt, reason, fate=fate, story=kid.story)
             log.log(
                 logging.WARNING if will_restart else logging.ERROR,
                 "%s (attempt %d) ended, %s: %s",
                 kid.path,
                 note.attempt,
-                f"restarted in {note.delay:.2f} s" if will_restart else note.detail or note.fate.value,
+                fate,
                 reason.detail or reason.kind,
                 # Where our own code raised, the traceback says where; of a program that ended badly the text says all.
                 exc_info=reason.exception if reason.kind == EXCEPTION else None,
@@ -291,14 +299,14 @@ class Supervisor(Actor):
 def supervisor_of(ref: "ActorRef") -> Supervisor:
     """The supervisor behind a reference.
 
-    Raises NotSupervisor, ActorStopped if it is over, WaitTimeout if it just does not run (`ready()` waits for it).
+    Raises NotSupervisor, ActorStopped if it is over, NotRunning (`ready()` waits for it).
     """
     child = ref._child
     actor = child.cell.actor if child.cell is not None else None
     if child.phase.over:
         raise child.stopped_error()
     if actor is None:
-        raise WaitTimeout(child.path, "running", 0.0, child.phase.value)
+        raise NotRunning(child.path, child.phase.value)
     if not isinstance(actor, Supervisor):
         raise NotSupervisor(child.path, type(actor).__name__)
     return actor

@@ -24,13 +24,15 @@ import anyio
 from ssasync.actors.cell import Cell, CellExited, CellStarted
 from ssasync.actors.child import Child, Phase
 from ssasync.actors.child_spec import ChildSpec, Restart
-from ssasync.actors.deadlines import Deadlines
+from ssasync.actors.crash_log import CrashLog, CrashLogStatistics, CrashReport
+from ssasync.actors.deadlines import Deadlines, DeadlineStatistics
 from ssasync.actors.errors import InternalError, SystemClosed, UnknownActor
 from ssasync.actors.event_bus import BusStatistics, EventBus, Subscription
-from ssasync.actors.events import Event
+from ssasync.actors.events import DeadLetter, Event
 from ssasync.actors.exit_reason import ExitReason
 from ssasync.actors.journal import Journal
 from ssasync.actors.reference import ActorRef
+from ssasync.actors.registry import Registry, RegistryStatistics
 from ssasync.actors.supervisor import Supervisor, start_child, stop_child, supervisor_of
 from ssasync.actors.tree import TreeNode, tree_of
 
@@ -46,12 +48,19 @@ class _State(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class SystemStatistics:
-    """incarnations: tasks of actors now. abandoned: those of them that would not end. deadlines: pending now."""
+    """What is alive and pending, and what was counted since the system was made.
 
-    incarnations: int
+    tasks: of actors, now; an idle member of a pool has none. abandoned: those of them that would not end. deadlines:
+    pending now, timers of actors among them. dead_letters: messages that nobody handled any more.
+    """
+
+    tasks: int
     abandoned: int
-    deadlines: int
+    deadlines: DeadlineStatistics
+    dead_letters: int
     bus: BusStatistics
+    registry: RegistryStatistics
+    crashes: CrashLogStatistics
 
 
 class ActorSystem:
@@ -66,6 +75,9 @@ class ActorSystem:
         self.name = name
         self.journal = journal
         self._state = _State.NEW
+        self.crash_log = CrashLog()
+        self._registry = Registry()
+        self._dead_letters = 0
         self._bus = EventBus()
         spec = ChildSpec(name, lambda: Supervisor(escalate=False), restart=Restart.TEMPORARY)
         self._root = Child(self, spec, None)
@@ -200,6 +212,29 @@ class ActorSystem:
             child = child.kids[name]
         return child.ref
 
+    # Names.
+
+    def register(self, name: str, ref: ActorRef) -> None:
+        """Let an actor be found by `name` until it is over for good; restarts do not matter.
+
+        Raises RegisteredName (a living actor has it), ActorStopped (this one is over).
+        """
+        if ref._child.outcome is not None:
+            raise ref._child.stopped_error()
+        self._registry.register(name, ref)
+
+    def unregister(self, name: str) -> None:
+        """Take a name away. Raises UnknownName."""
+        self._registry.unregister(name)
+
+    def whereis(self, name: str) -> ActorRef:
+        """The actor registered as `name`. Raises UnknownName."""
+        return self._registry.whereis(name)
+
+    def registered(self) -> dict[str, ActorRef]:
+        """All registered names."""
+        return self._registry.registered()
+
     # Watching.
 
     def events(self, *, lossless: bool = False, limit: int = 10_000) -> Subscription:
@@ -214,14 +249,25 @@ class ActorSystem:
         """Put an event on the bus."""
         self._bus.publish(event)
 
+    def crashes(self) -> tuple[CrashReport, ...]:
+        """The last thousand bad ends of incarnations, oldest first; `render_crash` makes text of one."""
+        return self.crash_log.reports()
+
     def tree(self) -> TreeNode:
         """The present state of all actors."""
         return tree_of(self._root)
 
     def statistics(self) -> SystemStatistics:
         """What is alive and pending."""
-        pending = len(self._deadlines) if self._deadlines is not None else 0
-        return SystemStatistics(len(self._cells), len(self._abandoned), pending, self._bus.statistics())
+        return SystemStatistics(
+            tasks=len(self._cells),
+            abandoned=len(self._abandoned),
+            deadlines=DeadlineStatistics() if self._deadlines is None else self._deadlines.statistics(),
+            dead_letters=self._dead_letters,
+            bus=self._bus.statistics(),
+            registry=self._registry.statistics(),
+            crashes=self.crash_log.statistics(),
+        )
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -331,13 +377,25 @@ class ActorSystem:
         self._root.enter(Phase.FAILED if reason.failed else Phase.STOPPED, f"after {reason}")
         self._root.end(reason)
         if reason.failed:
+            self.crash_log.add(
+                self._root.path, 1, reason, fate="the system is being closed", story=tuple(self._root.story)
+            )
             log.critical("actor system %s failed: %s", self.name, reason, exc_info=reason.exception)
         self._wake_host()
 
     def _cell_ended(self, cell: Cell) -> None:
         self._cells.discard(cell)
         self._abandoned.discard(cell)
-        self._wake_host()
+        if self._root.outcome is not None:  # the host waits for the last one
+            self._wake_host()
+
+    def _child_is_over(self, child: Child) -> None:
+        self._registry.unregister_child(child.ref)
+
+    def letters_died(self, path: str, count: int, *, sample: object) -> None:
+        """Messages that nobody will handle."""
+        self._dead_letters += count
+        self.publish(DeadLetter(path=path, count=count, sample=type(sample).__name__))
 
     def _cell_abandoned(self, cell: Cell) -> None:
         self._abandoned.add(cell)

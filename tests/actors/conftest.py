@@ -27,7 +27,7 @@ async def system() -> AsyncIterator[ActorSystem]:
     await system.close()
     assert asyncio.all_tasks() == {asyncio.current_task()}
     statistics = system.statistics()
-    assert (statistics.incarnations, statistics.abandoned, statistics.deadlines) == (0, 0, 0)
+    assert (statistics.tasks, statistics.abandoned, statistics.deadlines.pending) == (0, 0, 0)
 
 
 async def wait_for(events: Subscription, kind: type[Event], path: str) -> Event:
