@@ -70,6 +70,13 @@ class RestartAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveAsked:
+    """Stop one child by hand if it lives, then forget it, whatever its restart type. Nothing takes this back."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quiesce:
     """Start nothing any more."""
 
@@ -81,7 +88,9 @@ class Shutdown:
     reason: ExitReason
 
 
-Event: TypeAlias = Begin | Added | Started | Exited | TimeUp | StopAsked | RestartAsked | Quiesce | Shutdown
+Event: TypeAlias = (
+    Begin | Added | Started | Exited | TimeUp | StopAsked | RestartAsked | RemoveAsked | Quiesce | Shutdown
+)
 
 # Instructions.
 
@@ -135,7 +144,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """A temporary child is over: nobody needs to know it any longer."""
+    """A child is over that is temporary, was removed, or belongs to a pool: nobody needs to know it any longer."""
 
     name: str
 

@@ -35,6 +35,7 @@ from ssasync.actors.supervisor_events import (
     Instruction,
     Note,
     Quiesce,
+    RemoveAsked,
     RestartAsked,
     Shutdown,
     Start,
@@ -51,6 +52,7 @@ class _Sequel(enum.Enum):
 
     STAY = "stay"
     START = "start"
+    GO = "go"  # out of the supervisor's books; final
 
 
 @dataclass(slots=True, eq=False)
@@ -73,9 +75,13 @@ class ChildState:
 class SupervisorState:
     """The machine. `draw` gives the luck of the backoff's jitter, uniform in [0, 1).
 
-    strategy: whom a crash takes along. ordered: stop one after the other, in reverse; False: children are peers, which
-    start and stop together. escalate: a permanent or transient child that gave up makes the supervisor fail; False: it
-    is marked as failed and its siblings go on. policy: budgets over all children together, besides each child's own.
+    strategy: whom a crash takes along.
+    ordered: stop one after the other, in reverse; False: children are peers, which start and stop together.
+    escalate: a permanent or transient child that gave up makes the supervisor fail; False: it is marked as failed and
+    its siblings go on.
+    policy: budgets over all children together, besides each child's own.
+    keep_over: know children that are over, which may be started again by hand or with their group; False: forget each
+    at once.
     """
 
     strategy: Strategy
@@ -83,6 +89,7 @@ class SupervisorState:
     escalate: bool
     policy: RestartPolicy | None
     draw: Callable[[], float]
+    keep_over: bool = True
     children: dict[str, ChildState] = field(default_factory=dict)
     finished: bool = False
     _begun: bool = False
@@ -120,6 +127,8 @@ class SupervisorState:
                 self._stop_by_hand(name, _Sequel.STAY)
             case RestartAsked(name):
                 self._stop_by_hand(name, _Sequel.START)
+            case RemoveAsked(name):
+                self._stop_by_hand(name, _Sequel.GO)
             case Quiesce():
                 self._quiet = True
             case Shutdown(reason):
@@ -149,8 +158,7 @@ class SupervisorState:
         self._places += 1
         self.children[event.name] = child
         if self._ending is not None:
-            child.phase = Phase.STOPPED
-            self._out.append(Note(child.name, child.attempt, None, Fate.TAKEN_DOWN))
+            self._over(child, Phase.STOPPED, None, Fate.TAKEN_DOWN)
         else:
             self._line_up(child, in_line=self.ordered and (event.in_line or self.strategy is not Strategy.ONE_FOR_ONE))
 
@@ -174,20 +182,18 @@ class SupervisorState:
 
     def _taken_down(self, child: ChildState, reason: ExitReason) -> None:
         self._spare(child)
-        stays_down = self._ending is not None or child.sequel is _Sequel.STAY
-        if child.restart is Restart.TEMPORARY or (stays_down and self._ending is None):
+        if child.restart is Restart.TEMPORARY or child.sequel in (_Sequel.STAY, _Sequel.GO):
             self._over(child, Phase.STOPPED, reason, Fate.STOPPED)
-            return
-        self._out.append(Note(child.name, child.attempt, reason, Fate.TAKEN_DOWN))
-        if stays_down:
-            child.phase = Phase.STOPPED
+        elif self._ending is not None:
+            self._over(child, Phase.STOPPED, reason, Fate.TAKEN_DOWN)
         else:
             child.sequel = None
+            self._out.append(Note(child.name, child.attempt, reason, Fate.TAKEN_DOWN))
             self._line_up(child, in_line=self.ordered)
 
     def _stopped_by_hand(self, child: ChildState, reason: ExitReason) -> None:
-        sequel, child.sequel = child.sequel, None
-        if sequel is _Sequel.START:
+        if child.sequel is _Sequel.START:
+            child.sequel = None
             self._out.append(Note(child.name, child.attempt, reason, Fate.TAKEN_DOWN))
             self._line_up(child, in_line=False)
         else:
@@ -238,7 +244,8 @@ class SupervisorState:
         if child is None or self._ending is not None:
             return  # a temporary child that was over before the wish arrived, or all go down anyway
         if child.phase.alive:
-            child.sequel = sequel
+            if child.sequel is not _Sequel.GO:
+                child.sequel = sequel
             if child.phase is not Phase.STOPPING and not child.doomed:
                 self._stop(child)
             return
@@ -247,7 +254,10 @@ class SupervisorState:
         if sequel is _Sequel.START:
             self._line_up(child, in_line=False)
         elif not child.phase.over:
+            child.sequel = sequel
             self._over(child, Phase.STOPPED, None, Fate.STOPPED)
+        elif sequel is _Sequel.GO:
+            self._forget(child)
 
     def _shut_down(self, reason: ExitReason) -> None:
         if self._ending is not None:
@@ -273,9 +283,7 @@ class SupervisorState:
                 child.doomed = True
             elif self._ending is not None:
                 if not child.phase.over:
-                    self._waiting.pop(child.name, None)
-                    child.phase = Phase.STOPPED
-                    self._out.append(Note(child.name, child.attempt, None, Fate.TAKEN_DOWN))
+                    self._over(child, Phase.STOPPED, None, Fate.TAKEN_DOWN)
             elif child.restart is not Restart.TEMPORARY:
                 self._line_up(child, in_line=self.ordered)
         self._doomed = [child for child in self.children.values() if child.doomed]
@@ -347,12 +355,15 @@ class SupervisorState:
 
     def _over(self, child: ChildState, phase: Phase, reason: ExitReason | None, fate: Fate, detail: str = "") -> None:
         child.phase = phase
-        child.sequel = None
         self._waiting.pop(child.name, None)
         self._out.append(Note(child.name, child.attempt, reason, fate, detail=detail))
-        if child.restart is Restart.TEMPORARY:
-            del self.children[child.name]
-            self._out.append(Forget(child.name))
+        if child.restart is Restart.TEMPORARY or child.sequel is _Sequel.GO or not self.keep_over:
+            self._forget(child)
+        child.sequel = None
+
+    def _forget(self, child: ChildState) -> None:
+        del self.children[child.name]
+        self._out.append(Forget(child.name))
 
     def _current(self, name: str, attempt: int) -> ChildState | None:
         child = self.children.get(name)

@@ -22,6 +22,7 @@ from ssasync.actors.supervisor_events import (
     Instruction,
     Note,
     Quiesce,
+    RemoveAsked,
     RestartAsked,
     Shutdown,
     Start,
@@ -48,6 +49,7 @@ class World:
     ordered: bool = True
     escalate: bool = True
     policy: RestartPolicy | None = None
+    keep_over: bool = True
     luck: float = 1.0
     now: float = 0.0
     alive: dict[str, int] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class World:
             escalate=self.escalate,
             policy=self.policy,
             draw=lambda: self.luck,
+            keep_over=self.keep_over,
         )
 
     def send(self, event: Event) -> list[str]:
@@ -100,6 +103,8 @@ class World:
                 self.notes.append(instruction)
                 self.log.append(f"{fate.value} {name}")
             case Forget(name):
+                assert name not in self.alive
+                assert name not in self.machine.children
                 self.log.append(f"forget {name}")
             case Finish(reason):
                 assert not self.alive
@@ -112,6 +117,7 @@ class World:
             assert child.phase.alive == (child.name in self.alive), f"{child.name} is {child.phase}"
             assert (child.phase is Phase.STOPPING) == (child.name in self.stopping)
             assert not child.doomed or child.phase.alive
+            assert self.keep_over or not child.phase.over
         doomed = [child for child in children.values() if child.doomed]
         assert self.machine._doomed_alive == len(doomed)
         if self.ordered:
@@ -423,6 +429,90 @@ def test_an_unknown_name_by_hand_is_no_matter() -> None:
     assert World().running("a").send(StopAsked("gone")) == []
 
 
+@pytest.mark.parametrize("restart", list(Restart))
+def test_a_removed_child_is_stopped_and_then_forgotten_whatever_its_restart_type(restart: Restart) -> None:
+    world = World().running("a", "b", restart=restart)
+    assert world.send(RemoveAsked("a")) == ["stop a"]
+    assert world.exit("a", ASKED) == ["stopped a", "forget a"]
+    assert world.alive == {"b": 1}
+
+
+def test_a_child_that_is_over_is_forgotten_at_once_when_it_is_removed() -> None:
+    world = World().running("a", restart=Restart.TRANSIENT)
+    world.exit("a", ExitReason.normal())
+    assert world.send(RemoveAsked("a")) == ["forget a"]
+    assert world.send(RemoveAsked("a")) == []
+
+
+def test_a_child_is_removed_while_it_starts_and_while_it_waits_for_its_turn() -> None:
+    world = World()
+    world.add("a", "b", "c")
+    world.send(Begin())
+    assert world.send(RemoveAsked("b")) == ["stopped b", "forget b"]
+    assert world.send(RemoveAsked("a")) == ["stop a"]
+    assert world.exit("a", ASKED) == ["stopped a", "forget a", "start c"]
+
+
+def test_a_child_is_removed_in_its_backoff_and_the_group_no_longer_waits_for_it() -> None:
+    world = World(ALL).running("a", "b", policy=LATER)
+    world.exit("b")
+    world.exit("a", ASKED)
+    assert world.send(RemoveAsked("b")) == ["stopped b", "forget b", "start a"]
+    assert world.ring("b") == []
+
+
+def test_a_child_is_removed_while_its_group_goes_down() -> None:
+    world = World(ALL).running("a", "b", "c")
+    world.exit("a")
+    assert world.send(RemoveAsked("b")) == []
+    assert world.send(RemoveAsked("a")) == ["stopped a", "forget a"]
+    assert world.exit("c", ASKED) == ["taken down c", "stop b"]
+    assert world.exit("b", ASKED) == ["stopped b", "forget b", "start c"]
+
+
+@pytest.mark.parametrize("wish", [StopAsked, RestartAsked])
+def test_a_removal_is_final(wish: type[StopAsked | RestartAsked]) -> None:
+    world = World().running("a")
+    world.send(RemoveAsked("a"))
+    assert world.send(wish("a")) == []
+    assert world.exit("a", ASKED) == ["stopped a", "forget a"]
+
+
+@pytest.mark.parametrize("wish", [StopAsked, RestartAsked])
+def test_a_child_that_is_being_stopped_by_hand_may_still_be_removed(wish: type[StopAsked | RestartAsked]) -> None:
+    world = World().running("a")
+    world.send(wish("a"))
+    assert world.send(RemoveAsked("a")) == []
+    assert world.exit("a", ASKED) == ["stopped a", "forget a"]
+
+
+def test_a_removal_holds_though_the_supervisor_goes_down_meanwhile() -> None:
+    world = World().running("a", "b")
+    world.send(RemoveAsked("a"))
+    assert world.send(Shutdown(ASKED)) == ["stop b"]
+    assert world.exit("a", ASKED) == ["stopped a", "forget a"]
+    assert world.exit("b", ASKED) == ["taken down b", "finish"]
+
+
+def test_a_pool_forgets_whoever_is_over() -> None:
+    world = World(ordered=False, escalate=False, keep_over=False).running("ended", "stopped", restart=Restart.TRANSIENT)
+    world.add("failed", policy=RestartPolicy(Intensity(0, 10.0)))
+    world.add("waits", "lives")
+    world.up("failed")
+    assert world.exit("ended", ExitReason.normal()) == ["ended ended", "forget ended"]
+    assert world.exit("failed") == ["gave up failed", "forget failed"]
+    world.send(StopAsked("stopped"))
+    assert world.exit("stopped", ASKED) == ["stopped stopped", "forget stopped"]
+    assert list(world.machine.children) == ["waits", "lives"]
+
+
+def test_a_pool_forgets_its_members_as_it_goes_down() -> None:
+    world = World(ordered=False, keep_over=False).running("a", "b", policy=LATER)
+    world.exit("a")
+    assert world.send(Shutdown(ASKED)) == ["taken down a", "forget a", "stop b"]
+    assert world.exit("b", ASKED) == ["taken down b", "forget b", "finish"]
+
+
 def test_quiesce_starts_nothing_any_more() -> None:
     world = World().running("a")
     world.send(Quiesce())
@@ -468,6 +558,7 @@ def walk(chance: random.Random) -> None:
         ordered=chance.random() < 0.7,
         escalate=chance.random() < 0.5,
         policy=chance.choice([None, None, *POLICIES]),
+        keep_over=chance.random() < 0.7,
         luck=chance.random(),
     )
     for number in range(chance.randrange(6)):
@@ -518,7 +609,7 @@ def random_step(world: World, chance: random.Random, step: int) -> None:
         case 6 if world.timers:
             world.ring(chance.choice(list(world.timers)))
         case 7 if known:
-            world.send(chance.choice([StopAsked, RestartAsked])(chance.choice(known)))
+            world.send(chance.choice([StopAsked, RestartAsked, RemoveAsked])(chance.choice(known)))
         case 8 if len(known) < 12:
             restart = chance.choice(list(Restart))
             world.send(Added(f"n{step}", restart, chance.choice(POLICIES), in_line=chance.random() < 0.5))
