@@ -5,7 +5,7 @@ May import anyio, msgpack and the standard library. Runs on asyncio and uvloop.
 
 from ssasync.actors.actor import Actor
 from ssasync.actors.child import Phase, Transition
-from ssasync.actors.child_spec import ActorFactory, ChildSpec, Restart, Strategy
+from ssasync.actors.child_spec import ActorFactory, AutoShutdown, ChildSpec, Restart, Strategy
 from ssasync.actors.crash_log import CrashLogStatistics, CrashReport, render_crash
 from ssasync.actors.deadlines import DeadlineStatistics
 from ssasync.actors.errors import (
@@ -67,6 +67,7 @@ __all__ = [
     "ActorSystem",
     "AskSelf",
     "AskTimeout",
+    "AutoShutdown",
     "Backoff",
     "Blame",
     "BusStatistics",

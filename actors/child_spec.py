@@ -29,6 +29,27 @@ class Strategy(enum.Enum):
     REST_FOR_ONE = "rest_for_one"
 
 
+class AutoShutdown(enum.Enum):
+    """When a supervisor ends because of its significant children: never, with the first, with the last that lived.
+
+    Only an end that a significant child comes to by itself counts: of a transient one that it ended normally, of a
+    temporary one any. One that was stopped by hand or with its group ends nothing. (OTP design principles, Supervisor
+    Behaviour, Automatic Shutdown.)
+    """
+
+    NEVER = "never"
+    ANY_SIGNIFICANT = "any_significant"
+    ALL_SIGNIFICANT = "all_significant"
+
+    def check(self, spec: "ChildSpec") -> None:
+        """Raises ValueError for a significant child of a supervisor that never ends because of one."""
+        if spec.significant and self is AutoShutdown.NEVER:
+            raise ValueError(
+                f"child {spec.name!r} is significant and its supervisor has auto_shutdown=NEVER: "
+                "give the supervisor AutoShutdown.ANY_SIGNIFICANT or ALL_SIGNIFICANT"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
     """What a supervisor must know to start, restart and stop one child."""
@@ -40,6 +61,7 @@ class ChildSpec:
     start_timeout: float = 60.0  #: seconds `started()` may take; a supervisor's children have their own
     policy: RestartPolicy = DEFAULT_POLICY  #: see RestartPolicy's own defaults
     mailbox_limit: int = 1000  #: messages that may wait; senders are held back beyond it
+    significant: bool = False  #: its end may end its supervisor, see AutoShutdown; not for permanent children
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name:
@@ -48,4 +70,9 @@ class ChildSpec:
             raise ValueError(
                 f"child {self.name!r}: grace {self.grace} must be >= 0, start_timeout {self.start_timeout} "
                 f"and mailbox_limit {self.mailbox_limit} > 0"
+            )
+        if self.significant and self.restart is Restart.PERMANENT:
+            raise ValueError(
+                f"child {self.name!r} is significant and permanent: it would never end for good; "
+                "make it Restart.TRANSIENT or TEMPORARY"
             )

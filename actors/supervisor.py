@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ssasync.actors.actor import Actor
 from ssasync.actors.cell import Cell, CellExited, CellStarted
 from ssasync.actors.child import Child, Phase
-from ssasync.actors.child_spec import ChildSpec, Strategy
+from ssasync.actors.child_spec import AutoShutdown, ChildSpec, Strategy
 from ssasync.actors.errors import ActorStopped, InternalError, NameTaken, NotRunning, NotSupervisor, UnknownActor
 from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped
 from ssasync.actors.exit_reason import EXCEPTION, ExitReason
@@ -63,6 +63,9 @@ class Supervisor(Actor):
     with kind `gave_up`, for its parent to decide. False: the child is marked as failed and its siblings go on.
     policy: budgets over all children together, as OTP has them; None leaves it to each child's own. Its backoff is not
     used.
+    auto_shutdown: whether it ends, with kind `shutdown`, when significant children ended; see AutoShutdown. One that
+    gave up makes it fail even where `escalate` is False.
+    Raises ValueError for a significant child under AutoShutdown.NEVER.
     """
 
     def __init__(
@@ -73,10 +76,18 @@ class Supervisor(Actor):
         ordered: bool = True,
         escalate: bool = True,
         policy: RestartPolicy | None = None,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
     ) -> None:
         self._static = tuple(children)
+        for spec in self._static:
+            auto_shutdown.check(spec)
         self._children_state = SupervisorState(
-            strategy=strategy, ordered=ordered, escalate=escalate, policy=policy, draw=random.random
+            strategy=strategy,
+            ordered=ordered,
+            escalate=escalate,
+            policy=policy,
+            draw=random.random,
+            auto_shutdown=auto_shutdown,
         )
         self._ordered = ordered
 
@@ -97,7 +108,7 @@ class Supervisor(Actor):
     def start_child_nowait(self, spec: ChildSpec) -> "ActorRef":
         """Add a child; it is not ready yet. A child of that name that is over is replaced.
 
-        Raises NameTaken, or ActorStopped if this supervisor is on its way down.
+        Raises NameTaken, ActorStopped if this supervisor is on its way down, or ValueError (see AutoShutdown.check).
         """
         return self._adopt(spec, in_line=False).ref
 
@@ -187,6 +198,7 @@ class Supervisor(Actor):
 
     def _adopt(self, spec: ChildSpec, *, in_line: bool) -> Child:
         mine = self._inside.child
+        self._children_state.auto_shutdown.check(spec)
         if self._children_state.ending:
             raise ActorStopped(mine.path, mine.last_exit or ExitReason.shutdown("it is on its way down"))
         kid = mine.kids.get(spec.name)
@@ -200,7 +212,7 @@ class Supervisor(Actor):
             del mine.kids[spec.name]  # to the end of the order
         mine.kids[spec.name] = kid
         kid.enter(Phase.WAITING)
-        self._feed(Added(spec.name, spec.restart, spec.policy, kid.attempt, in_line))
+        self._feed(Added(spec.name, spec.restart, spec.policy, kid.attempt, in_line, spec.significant))
         return kid
 
     def _feed(self, event: Event) -> None:

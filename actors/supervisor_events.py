@@ -28,6 +28,7 @@ class Added:
     policy: RestartPolicy = DEFAULT_POLICY
     attempts: int = 0
     in_line: bool = False  # started only when all before it are ready
+    significant: bool = False
 
 
 @dataclass(frozen=True, slots=True)

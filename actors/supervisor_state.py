@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ssasync.actors.child import Phase
-from ssasync.actors.child_spec import Restart, Strategy
+from ssasync.actors.child_spec import AutoShutdown, Restart, Strategy
 from ssasync.actors.errors import InternalError
 from ssasync.actors.exit_reason import GAVE_UP, Blame, ExitReason
 from ssasync.actors.restart_policy import RestartCount, RestartPolicy
@@ -64,6 +64,7 @@ class ChildState:
     restart: Restart
     count: RestartCount
     attempt: int
+    significant: bool = False
     phase: Phase = Phase.WAITING
     in_line: bool = False
     doomed: bool = False
@@ -78,8 +79,9 @@ class SupervisorState:
     strategy: whom a crash takes along.
     ordered: stop one after the other, in reverse; False: children are peers, which start and stop together.
     escalate: a permanent or transient child that gave up makes the supervisor fail; False: it is marked as failed and
-    its siblings go on.
+    its siblings go on, unless it is significant.
     policy: budgets over all children together, besides each child's own.
+    auto_shutdown: whether the supervisor ends with its significant children.
     keep_over: know children that are over, which may be started again by hand or with their group; False: forget each
     at once.
     """
@@ -89,6 +91,7 @@ class SupervisorState:
     escalate: bool
     policy: RestartPolicy | None
     draw: Callable[[], float]
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER
     keep_over: bool = True
     children: dict[str, ChildState] = field(default_factory=dict)
     finished: bool = False
@@ -153,8 +156,11 @@ class SupervisorState:
         known = self.children.get(event.name)
         if known is not None and not known.phase.over:
             raise InternalError(f"child {event.name!r} was added while it is {known.phase.value}")
+        if event.significant and self.auto_shutdown is AutoShutdown.NEVER:
+            raise InternalError(f"child {event.name!r} was added as significant, see AutoShutdown.check")
         self.children.pop(event.name, None)  # it moves to the end of the start order
-        child = ChildState(event.name, self._places, event.restart, RestartCount(event.policy), event.attempts)
+        count = RestartCount(event.policy)
+        child = ChildState(event.name, self._places, event.restart, count, event.attempts, event.significant)
         self._places += 1
         self.children[event.name] = child
         if self._ending is not None:
@@ -176,9 +182,17 @@ class SupervisorState:
         elif child.phase is Phase.STOPPING:
             self._stopped_by_hand(child, reason)
         elif not _is_restarted(child.restart, reason):
-            self._over(child, Phase.ENDED, reason, Fate.ENDED)
+            self._ended(child, reason)
         else:
             self._restart(child, reason, now)
+
+    def _ended(self, child: ChildState, reason: ExitReason) -> None:
+        self._over(child, Phase.ENDED, reason, Fate.ENDED)
+        if child.significant and (self.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not self._significant_left()):
+            self._shut_down(ExitReason.shutdown(f"significant child {child.name!r} ended: {reason}"))
+
+    def _significant_left(self) -> bool:
+        return any(child.significant and not child.phase.over for child in self.children.values())
 
     def _taken_down(self, child: ChildState, reason: ExitReason) -> None:
         self._spare(child)
@@ -226,7 +240,7 @@ class SupervisorState:
 
     def _give_up(self, child: ChildState, reason: ExitReason, detail: str) -> None:
         self._over(child, Phase.FAILED, reason, Fate.GAVE_UP, detail)
-        if self.escalate:
+        if self.escalate or child.significant:
             blame = reason.blame if reason.blame is Blame.INFRASTRUCTURE else Blame.APPLICATION
             text = f"child {child.name!r} {detail}; its last exit: {reason}"
             self._shut_down(ExitReason(GAVE_UP, blame, text, reason.exception))

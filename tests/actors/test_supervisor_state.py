@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ssasync.actors import Backoff, Blame, ExitReason, Intensity, Phase, Restart, RestartPolicy, Strategy
+from ssasync.actors import (
+    AutoShutdown,
+    Backoff,
+    Blame,
+    ExitReason,
+    Intensity,
+    InternalError,
+    Phase,
+    Restart,
+    RestartPolicy,
+    Strategy,
+)
 from ssasync.actors.supervisor_events import (
     Added,
     Begin,
@@ -41,6 +52,7 @@ AT_ONCE = RestartPolicy(application=Intensity(1000, 60.0), backoff=Backoff(0.0))
 LATER = RestartPolicy(application=Intensity(1000, 60.0), backoff=Backoff(1.0, jitter=False))
 
 ALL, REST, ONE = Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE, Strategy.ONE_FOR_ONE
+NEVER, ANY, LAST = AutoShutdown.NEVER, AutoShutdown.ANY_SIGNIFICANT, AutoShutdown.ALL_SIGNIFICANT
 
 
 @dataclass
@@ -49,6 +61,7 @@ class World:
     ordered: bool = True
     escalate: bool = True
     policy: RestartPolicy | None = None
+    auto_shutdown: AutoShutdown = NEVER
     keep_over: bool = True
     luck: float = 1.0
     now: float = 0.0
@@ -66,6 +79,7 @@ class World:
             escalate=self.escalate,
             policy=self.policy,
             draw=lambda: self.luck,
+            auto_shutdown=self.auto_shutdown,
             keep_over=self.keep_over,
         )
 
@@ -129,9 +143,15 @@ class World:
         if self.finished is not None:
             assert all(child.phase.over for child in children.values())
 
-    def add(self, *names: str, restart: Restart = Restart.PERMANENT, policy: RestartPolicy = AT_ONCE) -> None:
+    def add(
+        self,
+        *names: str,
+        restart: Restart = Restart.PERMANENT,
+        policy: RestartPolicy = AT_ONCE,
+        significant: bool = False,
+    ) -> None:
         for name in names:
-            self.send(Added(name, restart, policy, in_line=self.ordered))
+            self.send(Added(name, restart, policy, in_line=self.ordered, significant=significant))
 
     def up(self, *names: str) -> list[str]:
         return [did for name in names for did in self.send(Started(name, self.alive[name]))]
@@ -513,6 +533,107 @@ def test_a_pool_forgets_its_members_as_it_goes_down() -> None:
     assert world.exit("b", ASKED) == ["taken down b", "forget b", "finish"]
 
 
+def with_significant(
+    auto_shutdown: AutoShutdown, *names: str, restart: Restart = Restart.TRANSIENT, strategy: Strategy = ONE
+) -> World:
+    """A world of "first", the significant `names`, and "last", all running."""
+    world = World(strategy, auto_shutdown=auto_shutdown, escalate=False)
+    world.add("first")
+    world.add(*names, restart=restart, significant=True, policy=RestartPolicy(Intensity(1, 10.0), backoff=Backoff(0.0)))
+    world.add("last")
+    world.send(Begin())
+    world.up("first", *names, "last")
+    return world
+
+
+@pytest.mark.parametrize(
+    ("restart", "reason", "ends"),
+    [
+        (Restart.TRANSIENT, ExitReason.normal(), True),
+        (Restart.TRANSIENT, ExitReason.shutdown("by itself"), True),
+        (Restart.TRANSIENT, BUG, False),
+        (Restart.TEMPORARY, ExitReason.normal(), True),
+        (Restart.TEMPORARY, BUG, True),
+    ],
+)
+def test_the_end_of_any_significant_child_ends_the_supervisor(restart: Restart, reason: ExitReason, ends: bool) -> None:
+    world = with_significant(ANY, "a", "b", restart=restart)
+    did = world.exit("a", reason)
+    assert did[-1] == ("stop last" if ends else "start a")
+    assert world.machine.ending == ends
+    if ends:
+        for name in ("last", "b", "first"):
+            world.exit(name, ASKED)
+        assert world.finished == ExitReason.shutdown(f"significant child 'a' ended: {reason}")
+
+
+def test_the_end_of_all_significant_children_ends_the_supervisor() -> None:
+    world = with_significant(LAST, "a", "b")
+    assert world.exit("b", ExitReason.normal()) == ["ended b"]
+    assert world.exit("a", ExitReason.normal()) == ["ended a", "stop last"]
+
+
+def test_a_significant_child_that_is_to_be_restarted_still_lives() -> None:
+    world = World(auto_shutdown=LAST)
+    world.add("a", "b", restart=Restart.TRANSIENT, significant=True, policy=LATER)
+    world.send(Begin())
+    world.up("a", "b")
+    assert world.exit("a") == ["restarted a", "wake a 1"]
+    assert world.exit("b", ExitReason.normal()) == ["ended b"]
+    world.ring("a")
+    assert world.exit("a", ExitReason.normal()) == ["ended a", "finish"]
+
+
+@pytest.mark.parametrize("auto_shutdown", [ANY, LAST])
+@pytest.mark.parametrize("restart", [Restart.TRANSIENT, Restart.TEMPORARY])
+@pytest.mark.parametrize("wish", [StopAsked, RemoveAsked])
+def test_a_significant_child_that_is_stopped_by_hand_ends_nothing(
+    auto_shutdown: AutoShutdown, restart: Restart, wish: type[StopAsked | RemoveAsked]
+) -> None:
+    world = with_significant(auto_shutdown, "a", restart=restart)
+    world.send(wish("a"))
+    assert world.exit("a", ExitReason.normal())[0] == "stopped a"
+    assert not world.machine.ending
+
+
+def test_one_that_was_stopped_by_hand_does_not_live_any_more_for_the_others() -> None:
+    world = with_significant(LAST, "a", "b")
+    world.send(StopAsked("a"))
+    world.exit("a", ASKED)
+    assert world.exit("b", ExitReason.normal()) == ["ended b", "stop last"]
+
+
+@pytest.mark.parametrize("auto_shutdown", [ANY, LAST])
+@pytest.mark.parametrize("restart", [Restart.TRANSIENT, Restart.TEMPORARY])
+def test_a_significant_child_that_is_taken_down_with_its_group_ends_nothing(
+    auto_shutdown: AutoShutdown, restart: Restart
+) -> None:
+    world = with_significant(auto_shutdown, "a", restart=restart, strategy=ALL)
+    world.exit("first")
+    world.exit("last", ASKED)
+    world.exit("a", ExitReason.normal())
+    assert "start first" in world.log[-1:]
+    assert not world.machine.ending
+
+
+@pytest.mark.parametrize("auto_shutdown", [ANY, LAST])
+def test_a_significant_child_that_gave_up_fails_the_supervisor_even_without_escalation(
+    auto_shutdown: AutoShutdown,
+) -> None:
+    world = with_significant(auto_shutdown, "a", "b")
+    world.exit("a")
+    assert world.exit("a") == ["gave up a", "stop last"]
+    for name in ("last", "b", "first"):
+        world.exit(name, ASKED)
+    assert world.finished is not None
+    assert world.finished.kind == "gave_up"
+
+
+def test_a_significant_child_of_a_supervisor_that_never_ends_by_itself_is_our_mistake() -> None:
+    with pytest.raises(InternalError, match="'a' was added as significant"):
+        World().add("a", restart=Restart.TRANSIENT, significant=True)
+
+
 def test_quiesce_starts_nothing_any_more() -> None:
     world = World().running("a")
     world.send(Quiesce())
@@ -558,11 +679,12 @@ def walk(chance: random.Random) -> None:
         ordered=chance.random() < 0.7,
         escalate=chance.random() < 0.5,
         policy=chance.choice([None, None, *POLICIES]),
+        auto_shutdown=chance.choice([NEVER, NEVER, ANY, LAST]),
         keep_over=chance.random() < 0.7,
         luck=chance.random(),
     )
     for number in range(chance.randrange(6)):
-        world.add(f"c{number}", restart=chance.choice(list(Restart)), policy=chance.choice(POLICIES))
+        world.send(random_child(world, chance, f"c{number}"))
     world.send(Begin())
     for step in range(200):
         world.now += chance.random()
@@ -576,6 +698,13 @@ def walk(chance: random.Random) -> None:
         assert world.stopping, "going down, but nobody was asked"
         world.exit(chance.choice(world.stopping), ASKED)
     assert not world.alive
+
+
+def random_child(world: World, chance: random.Random, name: str) -> Added:
+    restart = chance.choice(list(Restart))
+    significant = world.auto_shutdown is not NEVER and restart is not Restart.PERMANENT and chance.random() < 0.5
+    in_line = chance.random() < 0.5
+    return Added(name, restart, chance.choice(POLICIES), in_line=in_line, significant=significant)
 
 
 def settle(world: World) -> None:
@@ -611,7 +740,6 @@ def random_step(world: World, chance: random.Random, step: int) -> None:
         case 7 if known:
             world.send(chance.choice([StopAsked, RestartAsked, RemoveAsked])(chance.choice(known)))
         case 8 if len(known) < 12:
-            restart = chance.choice(list(Restart))
-            world.send(Added(f"n{step}", restart, chance.choice(POLICIES), in_line=chance.random() < 0.5))
+            world.send(random_child(world, chance, f"n{step}"))
         case 9 if chance.random() < 0.03:
             world.send(Shutdown(ASKED))
