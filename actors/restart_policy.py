@@ -1,6 +1,7 @@
-"""How often, and after what delay, a child may be restarted: backoff and the two budgets."""
+"""How often, and after what delay, a child may be restarted: backoff and budgets."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ssasync.actors.exit_reason import Blame, ExitReason
@@ -48,47 +49,93 @@ class Intensity:
         return f"{self.restarts} restarts in {self.seconds:g} s"
 
 
+NO_RESTARTS = Intensity(restarts=0)
+
+
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """Two budgets, so that a preempted node never uses up what is meant for bugs, and the backoff for both.
+    """Two budgets, so that a preempted node never uses up what is meant for bugs, and the backoff for all restarts.
 
     application: 3 restarts in 600 s. infrastructure: 30 restarts in 3600 s.
+    kinds: budgets of their own for single exit kinds, whoever is to blame: `{"time_limit": Intensity(100, 604800.0)}`;
+    restarts counted there are not counted elsewhere. None: an exit of that kind is not restarted, the child gives up
+    at once. Copied; read only.
+    Raises ValueError for a kind that is no word or has no Intensity.
     """
 
     application: Intensity = Intensity()
     infrastructure: Intensity = Intensity(restarts=30, seconds=3600.0)
     backoff: Backoff = Backoff()
+    kinds: Mapping[str, Intensity | None] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        for kind, budget in self.kinds.items():
+            if not (kind and (budget is None or isinstance(budget, Intensity))):
+                raise ValueError(f"RestartPolicy kinds: {kind!r}: {budget!r}: give an exit kind an Intensity, or None")
+        object.__setattr__(self, "kinds", dict(self.kinds))
 
     def budget(self, reason: ExitReason) -> Intensity:
         """The budget that a restart after `reason` is taken from."""
+        if reason.kind in self.kinds:
+            return self.kinds[reason.kind] or NO_RESTARTS
         return self.infrastructure if reason.blame is Blame.INFRASTRUCTURE else self.application
+
+    def refusal(self, reason: ExitReason) -> str:
+        """What to say of a child that is not restarted after `reason` any more."""
+        if reason.kind not in self.kinds:
+            return f"used up {self.budget(reason)}"
+        if self.kinds[reason.kind] is None:
+            return f"is not restarted after {reason.kind!r}, see RestartPolicy.kinds"
+        return f"used up {self.budget(reason)} after {reason.kind!r}"
 
 
 #: What a ChildSpec has unless told otherwise.
 DEFAULT_POLICY = RestartPolicy()
 
+#: Exceptions kept of one child, or of one supervisor's children: each holds the frames it went through.
+EXCEPTIONS_KEPT = 5
+
 
 @dataclass(slots=True)
 class RestartCount:
-    """The restarts that still count against a policy. Times come from outside."""
+    """The restarts that still count against a policy, and the exceptions that led to them. Times come from outside."""
 
     policy: RestartPolicy
-    _application: deque[float] = field(default_factory=deque)
-    _infrastructure: deque[float] = field(default_factory=deque)
+    _until: dict[str | Blame, deque[float]] = field(default_factory=dict)  # by budget: when each ceases to count
+    _exceptions: list[tuple[float, BaseException]] = field(default_factory=list)
 
     def allows(self, reason: ExitReason, now: float) -> bool:
         """Whether one more restart after `reason` stays within its budget; counts nothing."""
-        return len(self._recent(reason, now)) < self.policy.budget(reason).restarts
+        self.expire(now)
+        return len(self._until.get(self._account(reason), ())) < self.policy.budget(reason).restarts
 
     def add(self, reason: ExitReason, now: float) -> int:
-        """Count one restart; returns how many recent ones there are with it."""
-        recent = self._recent(reason, now)
-        recent.append(now)
-        return len(recent)
+        """Count one restart; returns how many recent ones of its budget there are with it."""
+        self.expire(now)
+        until = now + self.policy.budget(reason).seconds
+        times = self._until.setdefault(self._account(reason), deque())
+        times.append(until)
+        if reason.exception is not None:
+            self._exceptions = [*self._exceptions, (until, reason.exception)][-EXCEPTIONS_KEPT:]
+        return len(times)
 
-    def _recent(self, reason: ExitReason, now: float) -> deque[float]:
-        times = self._infrastructure if reason.blame is Blame.INFRASTRUCTURE else self._application
-        horizon = now - self.policy.budget(reason).seconds
-        while times and times[0] <= horizon:
-            times.popleft()
-        return times
+    def exceptions(self, now: float) -> list[BaseException]:
+        """Those of the last restarts that still count, oldest first."""
+        self.expire(now)
+        return [error for _, error in self._exceptions]
+
+    def expire(self, now: float) -> bool:
+        """Let go of what counts no longer; returns whether nothing is left."""
+        for account, times in tuple(self._until.items()):
+            while times and times[0] <= now:
+                times.popleft()
+            if not times:
+                del self._until[account]
+        if self._exceptions:
+            self._exceptions = [(until, error) for until, error in self._exceptions if until > now]
+        return not self._until
+
+    def _account(self, reason: ExitReason) -> str | Blame:
+        if reason.kind in self.policy.kinds:
+            return reason.kind
+        return Blame.INFRASTRUCTURE if reason.blame is Blame.INFRASTRUCTURE else Blame.APPLICATION

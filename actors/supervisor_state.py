@@ -16,14 +16,15 @@ doomed lives; doomed children stop one at a time from the end; after `Finish` no
 """
 
 import enum
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ssasync.actors.child import Phase
 from ssasync.actors.child_spec import AutoShutdown, Restart, Strategy
 from ssasync.actors.errors import InternalError
 from ssasync.actors.exit_reason import GAVE_UP, Blame, ExitReason
-from ssasync.actors.restart_policy import RestartCount, RestartPolicy
+from ssasync.actors.restart_policy import EXCEPTIONS_KEPT, RestartCount, RestartPolicy
 from ssasync.actors.supervisor_events import (
     Added,
     Begin,
@@ -62,13 +63,14 @@ class ChildState:
     name: str
     place: int
     restart: Restart
-    count: RestartCount
+    policy: RestartPolicy
     attempt: int
     significant: bool = False
     phase: Phase = Phase.WAITING
     in_line: bool = False
     doomed: bool = False
     sequel: _Sequel | None = None
+    count: RestartCount | None = None  # of many children very few are ever restarted
     restarts: int = 0
 
 
@@ -103,6 +105,7 @@ class SupervisorState:
     _doomed_alive: int = 0
     _waiting: dict[str, ChildState] = field(default_factory=dict)
     _places: int = 0
+    _counted: OrderedDict[str, ChildState] = field(default_factory=OrderedDict)  # those that have a count
     _total: RestartCount | None = None
     _out: list[Instruction] = field(default_factory=list)
 
@@ -115,6 +118,8 @@ class SupervisorState:
         self._out = []
         if self.finished:
             return self._out
+        if self._counted or self._total is not None:
+            self._expire_counts(now)
         match event:
             case Begin():
                 self._begun = True
@@ -159,8 +164,8 @@ class SupervisorState:
         if event.significant and self.auto_shutdown is AutoShutdown.NEVER:
             raise InternalError(f"child {event.name!r} was added as significant, see AutoShutdown.check")
         self.children.pop(event.name, None)  # it moves to the end of the start order
-        count = RestartCount(event.policy)
-        child = ChildState(event.name, self._places, event.restart, count, event.attempts, event.significant)
+        self._counted.pop(event.name, None)
+        child = ChildState(event.name, self._places, event.restart, event.policy, event.attempts, event.significant)
         self._places += 1
         self.children[event.name] = child
         if self._ending is not None:
@@ -216,17 +221,20 @@ class SupervisorState:
     def _restart(self, child: ChildState, reason: ExitReason, now: float) -> None:
         """OTP's restart: within the budgets by the strategy, else the child, or the supervisor, gives up."""
         if reason.hopeless:
-            self._give_up(child, reason, "was not restarted: another attempt would end the same way")
+            earlier = child.count.exceptions(now) if child.count is not None else ()
+            self._give_up(child, reason, "was not restarted: another attempt would end the same way", earlier)
             return
+        child.count = child.count or RestartCount(child.policy)
+        self._counted[child.name] = child
         for count in (child.count, self._total):
             if count is not None and not count.allows(reason, now):
-                self._give_up(child, reason, f"used up {count.policy.budget(reason)}")
+                self._give_up(child, reason, count.policy.refusal(reason), count.exceptions(now))
                 return
         recent = child.count.add(reason, now)
         if self._total is not None:
             self._total.add(reason, now)
         child.restarts += 1
-        delay = child.count.policy.backoff.delay(recent, self.draw())
+        delay = child.policy.backoff.delay(recent, self.draw())
         self._out.append(Note(child.name, child.attempt, reason, Fate.RESTARTED, delay))
         if self.strategy is not Strategy.ONE_FOR_ONE:
             self._doom_group(child)
@@ -238,12 +246,12 @@ class SupervisorState:
         else:
             self._line_up(child, in_line=self.ordered and self.strategy is not Strategy.ONE_FOR_ONE)
 
-    def _give_up(self, child: ChildState, reason: ExitReason, detail: str) -> None:
+    def _give_up(self, child: ChildState, reason: ExitReason, detail: str, earlier: Sequence[BaseException]) -> None:
         self._over(child, Phase.FAILED, reason, Fate.GAVE_UP, detail)
         if self.escalate or child.significant:
             blame = reason.blame if reason.blame is Blame.INFRASTRUCTURE else Blame.APPLICATION
             text = f"child {child.name!r} {detail}; its last exit: {reason}"
-            self._shut_down(ExitReason(GAVE_UP, blame, text, reason.exception))
+            self._shut_down(ExitReason(GAVE_UP, blame, text, _all_exceptions(child, reason, earlier)))
 
     def _time_up(self, name: str, attempt: int) -> None:
         child = self._current(name, attempt)
@@ -279,6 +287,17 @@ class SupervisorState:
         self._ending = reason
         self._held_by = None
         self._doom(self.children.values())
+
+    def _expire_counts(self, now: float) -> None:
+        """Look at one count an event, the longest unseen: else each would hold its tracebacks until its next crash."""
+        if self._total is not None:
+            self._total.expire(now)
+        if self._counted:
+            name, child = self._counted.popitem(last=False)
+            if child.count is not None and not child.count.expire(now):
+                self._counted[name] = child
+            else:
+                child.count = None
 
     # Groups.
 
@@ -377,6 +396,7 @@ class SupervisorState:
 
     def _forget(self, child: ChildState) -> None:
         del self.children[child.name]
+        self._counted.pop(child.name, None)
         self._out.append(Forget(child.name))
 
     def _current(self, name: str, attempt: int) -> ChildState | None:
@@ -389,3 +409,12 @@ def _is_restarted(restart: Restart, reason: ExitReason) -> bool:
     if restart is Restart.TRANSIENT:
         return reason.failed and reason.blame is not Blame.REQUESTED
     return restart is Restart.PERMANENT
+
+
+def _all_exceptions(child: ChildState, reason: ExitReason, earlier: Sequence[BaseException]) -> BaseException | None:
+    """What was raised before a supervisor failed: nothing, one exception, or a group of the last."""
+    last = () if reason.exception is None else (reason.exception,)
+    errors = [*earlier, *last][-EXCEPTIONS_KEPT:]
+    if len(errors) < 2:
+        return errors[0] if errors else None
+    return BaseExceptionGroup(f"the last {len(errors)} exceptions before child {child.name!r} gave up", errors)

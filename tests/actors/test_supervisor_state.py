@@ -138,6 +138,8 @@ class World:
             assert sum(child.phase is Phase.STOPPING for child in doomed) <= max(1, len(self.stopping))
             if doomed:
                 assert doomed[-1].phase is Phase.STOPPING
+        counted = {child.name for child in children.values() if child.count is not None}
+        assert counted == set(self.machine._counted)
         if self.machine.ending and self.finished is None:
             assert doomed
         if self.finished is not None:
@@ -386,6 +388,73 @@ def test_a_supervisors_own_intensity_counts_all_children_together() -> None:
     world.exit("b")
     assert world.exit("c")[0] == "gave up c"
     assert world.machine.ending
+
+
+def test_a_kind_that_is_not_to_be_restarted_gives_up_at_once() -> None:
+    policy = RestartPolicy(kinds={"out_of_memory": None})
+    world = World().running("a", policy=policy)
+    assert world.exit("a", ExitReason("out_of_memory", Blame.APPLICATION)) == ["gave up a", "finish"]
+    assert world.finished is not None
+    assert world.finished.detail.startswith("child 'a' is not restarted after 'out_of_memory'")
+
+
+def failing(world: World, name: str, *errors: Exception) -> BaseException | None:
+    """Crash a child with one exception after the other; returns what the supervisor then fails with."""
+    for error in errors:
+        world.exit(name, ExitReason.from_exception(error))
+        world.now += 1.0
+    assert world.finished is not None
+    assert world.finished.kind == "gave_up"
+    return world.finished.exception
+
+
+def test_a_supervisor_that_gives_up_after_one_exception_fails_with_it() -> None:
+    error = ValueError("only")
+    assert failing(World().running("a", policy=RestartPolicy(Intensity(0, 60.0))), "a", error) is error
+
+
+@pytest.mark.parametrize("restarts", [1, 4, 7])
+def test_a_supervisor_that_gives_up_after_several_fails_with_the_last_of_them(restarts: int) -> None:
+    errors = [ValueError(number) for number in range(restarts + 1)]
+    policy = RestartPolicy(Intensity(restarts, 60.0), backoff=Backoff(0.0))
+    group = failing(World().running("a", policy=policy), "a", *errors)
+    assert isinstance(group, ExceptionGroup)
+    assert list(group.exceptions) == errors[-5:]
+
+
+def test_exceptions_out_of_their_window_are_not_reported() -> None:
+    world = World().running("a", policy=RestartPolicy(Intensity(1, 10.0), backoff=Backoff(0.0)))
+    errors = [ValueError(number) for number in range(3)]
+    world.exit("a", ExitReason.from_exception(errors[0]))
+    world.now = 10.0
+    group = failing(world, "a", *errors[1:])
+    assert isinstance(group, ExceptionGroup)
+    assert list(group.exceptions) == errors[1:]
+
+
+def test_the_exceptions_of_all_children_lead_to_the_end_by_a_common_budget() -> None:
+    world = World(policy=RestartPolicy(application=Intensity(1, 10.0))).running("a", "b")
+    errors = [ValueError("in a"), ValueError("in b")]
+    world.exit("a", ExitReason.from_exception(errors[0]))
+    world.exit("b", ExitReason.from_exception(errors[1]))
+    world.exit("a", ASKED)
+    assert world.finished is not None
+    assert isinstance(world.finished.exception, ExceptionGroup)
+    assert list(world.finished.exception.exceptions) == errors
+
+
+def test_restarts_that_count_no_longer_are_let_go_of_at_later_events() -> None:
+    world = World().running("a", "b", "c", policy=RestartPolicy(Intensity(1, 10.0), backoff=Backoff(0.0)))
+    for name in ("a", "b", "c"):
+        world.exit(name)
+    children = world.machine.children
+    world.now = 9.0
+    world.up("a", "b", "c")
+    assert [child.count is None for child in children.values()] == [False, False, False]
+    world.now = 10.0
+    for _ in range(3):
+        world.send(TimeUp("nobody", 1))
+    assert [child.count is None for child in children.values()] == [True, True, True]
 
 
 def test_shutdown_stops_one_after_the_other_in_reverse() -> None:
@@ -664,6 +733,7 @@ POLICIES: Sequence[RestartPolicy] = (
     LATER,
     RestartPolicy(Intensity(2, 5.0), Intensity(3, 5.0), Backoff(0.0)),
     RestartPolicy(Intensity(1, 5.0), Intensity(0, 5.0), Backoff(0.5)),
+    RestartPolicy(Intensity(1, 5.0), kinds={"node_failure": Intensity(5, 50.0), "normal": None}, backoff=Backoff(0.0)),
 )
 
 
