@@ -28,7 +28,7 @@ from ssasync.actors.child import Phase
 from ssasync.actors.deadlines import Deadline
 from ssasync.actors.errors import ActorCrashed, ActorStopped, NotRunning
 from ssasync.actors.events import ActorAbandoned, ActorStuck, JournalFailed
-from ssasync.actors.exit_reason import NORMAL, START_TIMEOUT, STUCK, Blame, ExitReason
+from ssasync.actors.exit_reason import NORMAL, START_TIMEOUT, STUCK, Blame, ExitReason, exception_text
 from ssasync.actors.journal import Act, Intent
 from ssasync.actors.mailbox import Ask
 from ssasync.actors.timers import Timer
@@ -210,7 +210,7 @@ class Cell:
                     await journal.record(Intent(Act.STOP, child.path, self.attempt))
                     error = ""
                 except Exception as failure:  # noqa: BLE001 -- whatever it is, the stop goes on and the event tells
-                    error = f"{type(failure).__name__}: {failure}"
+                    error = exception_text(failure)
             if error:
                 child.system.publish(JournalFailed(path=child.path, error=error))
         self.stop(reason)
@@ -512,8 +512,10 @@ class Cell:
             errors[0] if len(errors) == 1 else BaseExceptionGroup(f"{self.child.path} failed more than once", errors)
         )
         if reason.failed:
-            return ExitReason(reason.kind, reason.blame, f"{reason.detail}; stopped() failed too: {errors[-1]}", error)
-        return ExitReason("exception", Blame.APPLICATION, f"in stopped(): {type(error).__name__}: {error}", error)
+            return ExitReason(
+                reason.kind, reason.blame, f"{reason.detail}; stopped() failed too: {exception_text(errors[-1])}", error
+            )
+        return ExitReason("exception", Blame.APPLICATION, f"in stopped(): {exception_text(error)}", error)
 
     # Without a task.
 

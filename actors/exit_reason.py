@@ -63,13 +63,28 @@ class ExitReason:
 
         An exception that has an `exit_reason` says itself what its end means.
         """
-        own = getattr(error, "exit_reason", None)
+        try:
+            own = getattr(error, "exit_reason", None)
+        except Exception:  # noqa: BLE001 -- code of the exception's own class, as in exception_text
+            own = None
         if isinstance(own, cls):
             return replace(own, exception=error)
         if isinstance(error, asyncio.CancelledError):
             detail = "a future or task the actor awaited was cancelled by somebody else than its supervisor"
             return cls(CANCELLED, Blame.APPLICATION, detail, error)
-        return cls(EXCEPTION, Blame.APPLICATION, f"{type(error).__name__}: {error}", error)
+        return cls(EXCEPTION, Blame.APPLICATION, exception_text(error), error)
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.detail})" if self.detail else self.kind
+
+
+def exception_text(error: BaseException) -> str:
+    """The class of an exception and what it says; never fails.
+
+    `str(error)` runs code of the exception's own class. Where the kernel tells a crash, whatever that raises would
+    leave the wrapper of the actor, and take the whole system along.
+    """
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception as failure:  # noqa: BLE001 -- everything: see above
+        return f"{type(error).__name__} (no text: its __str__ raised {type(failure).__name__})"

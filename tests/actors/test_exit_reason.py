@@ -1,6 +1,30 @@
 import asyncio
+from typing import Any
 
-from ssasync.actors import Blame, ExitReason
+import pytest
+
+from ssasync.actors import Actor, ActorCrashed, ActorSystem, Blame, ChildSpec, ExitReason, RestartPolicy
+
+
+class Hostile(Exception):
+    """Whatever one asks of it, it raises."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    @property
+    def exit_reason(self) -> ExitReason:
+        raise RuntimeError("no reason")
+
+
+class RaisesHostile(Actor):
+    async def receive(self, message: Any) -> Any:
+        if message == "crash":
+            raise Hostile
+        return message
+
+    async def stopped(self, reason: ExitReason) -> None:
+        raise Hostile
 
 
 def test_normal_and_shutdown_are_no_failures() -> None:
@@ -21,3 +45,19 @@ def test_the_exception_is_not_compared() -> None:
 def test_text_names_kind_and_detail() -> None:
     assert str(ExitReason.from_exception(ValueError("no"))) == "exception (ValueError: no)"
     assert str(ExitReason.shutdown()) == "shutdown"
+
+
+def test_an_exception_without_a_text_is_a_crash_like_others() -> None:
+    reason = ExitReason.from_exception(Hostile())
+    assert str(reason) == "exception (Hostile (no text: its __str__ raised RuntimeError))"
+
+
+async def test_an_exception_without_a_text_takes_no_sibling_along(system: ActorSystem, at_once: RestartPolicy) -> None:
+    sibling = await system.start_child(ChildSpec("sibling", Actor))
+    hostile = await system.start_child(ChildSpec("hostile", RaisesHostile, policy=at_once))
+    with pytest.raises(ActorCrashed, match="Hostile"):
+        await hostile.ask("crash")
+    assert await hostile.ask("again") == "again"
+    assert [child.restarts for child in system.tree().children] == [0, 1]
+    assert "Hostile" in (await system.stop_child("hostile")).detail  # in stopped(), too
+    await sibling.ready()
