@@ -129,11 +129,10 @@ class Supervisor(Actor):
 
     def statistics(self) -> SupervisorStatistics:
         """How the children stand."""
-        known = self._children_state.children.values()
-        phases: dict[str, int] = {}
-        for child in known:
-            phases[child.phase.value] = phases.get(child.phase.value, 0) + 1
-        return SupervisorStatistics(phases, sum(child.restarts for child in known))
+        state = self._children_state
+        return SupervisorStatistics(
+            {phase.value: number for phase, number in state.phases.items() if number}, state.restarts
+        )
 
     # What the cell calls.
 

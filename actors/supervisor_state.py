@@ -16,6 +16,7 @@ doomed lives; doomed children stop one at a time from the end; after `Finish` no
 """
 
 import enum
+import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ from ssasync.actors.supervisor_events import (
     Wake,
 )
 
+_COMING_UP = (Phase.WAITING, Phase.STARTING, Phase.BACKOFF)
+
 
 class _Sequel(enum.Enum):
     """What a child that is being stopped by hand does next."""
@@ -66,8 +69,9 @@ class ChildState:
     policy: RestartPolicy
     attempt: int
     significant: bool = False
-    phase: Phase = Phase.WAITING
-    in_line: bool = False
+    phase: Phase = Phase.STOPPED  # until it has been lined up
+    in_line: bool = False  # waits for those before it, if it waits
+    unsettled: bool = False  # stands in SupervisorState._unsettled
     doomed: bool = False
     sequel: _Sequel | None = None
     count: RestartCount | None = None  # of many children very few are ever restarted
@@ -86,6 +90,8 @@ class SupervisorState:
     auto_shutdown: whether the supervisor ends with its significant children.
     keep_over: know children that are over, which may be started again by hand or with their group; False: forget each
     at once.
+
+    children: those known, in start order. phases: how many are in each. restarts: of all together, so far.
     """
 
     strategy: Strategy
@@ -96,6 +102,8 @@ class SupervisorState:
     auto_shutdown: AutoShutdown = AutoShutdown.NEVER
     keep_over: bool = True
     children: dict[str, ChildState] = field(default_factory=dict)
+    phases: dict[Phase, int] = field(default_factory=lambda: dict.fromkeys(Phase, 0))
+    restarts: int = 0
     finished: bool = False
     _begun: bool = False
     _quiet: bool = False
@@ -103,7 +111,10 @@ class SupervisorState:
     _held_by: ChildState | None = None  # a group waits for the backoff of the child that took it down
     _doomed: list[ChildState] = field(default_factory=list)  # in start order; those that are down already are skipped
     _doomed_alive: int = 0
-    _waiting: dict[str, ChildState] = field(default_factory=dict)
+    _out_of_line: dict[str, ChildState] = field(default_factory=dict)  # waiting, but for none before it
+    # Of an ordered supervisor: a heap of those neither ready nor over, by place. They leave it late, at its top.
+    _unsettled: list[tuple[int, ChildState]] = field(default_factory=list)
+    _significant: int = 0  # of those that are not over
     _places: int = 0
     _counted: OrderedDict[str, ChildState] = field(default_factory=OrderedDict)  # those that have a count
     _total: RestartCount | None = None
@@ -121,12 +132,10 @@ class SupervisorState:
         if self._counted or self._total is not None:
             self._expire_counts(now)
         match event:
-            case Begin():
-                self._begun = True
-            case Added():
-                self._add(event)
             case Started(name, attempt):
                 self._started(name, attempt)
+            case Added():
+                self._add(event)
             case Exited(name, attempt, reason):
                 self._exited(name, attempt, reason, now)
             case TimeUp(name, attempt):
@@ -137,6 +146,8 @@ class SupervisorState:
                 self._stop_by_hand(name, _Sequel.START)
             case RemoveAsked(name):
                 self._stop_by_hand(name, _Sequel.GO)
+            case Begin():
+                self._begun = True
             case Quiesce():
                 self._quiet = True
             case Shutdown(reason):
@@ -152,8 +163,7 @@ class SupervisorState:
     @property
     def ready(self) -> bool:
         """All children were started, ended or failed: none is on its way up."""
-        coming_up = (Phase.WAITING, Phase.STARTING, Phase.BACKOFF)
-        return self._begun and not any(child.phase in coming_up for child in self.children.values())
+        return self._begun and not any(map(self.phases.__getitem__, _COMING_UP))
 
     # Events.
 
@@ -163,11 +173,12 @@ class SupervisorState:
             raise InternalError(f"child {event.name!r} was added while it is {known.phase.value}")
         if event.significant and self.auto_shutdown is AutoShutdown.NEVER:
             raise InternalError(f"child {event.name!r} was added as significant, see AutoShutdown.check")
-        self.children.pop(event.name, None)  # it moves to the end of the start order
-        self._counted.pop(event.name, None)
+        if known is not None:
+            self._drop(known)  # the name moves to the end of the start order
         child = ChildState(event.name, self._places, event.restart, event.policy, event.attempts, event.significant)
         self._places += 1
         self.children[event.name] = child
+        self.phases[child.phase] += 1
         if self._ending is not None:
             self._over(child, Phase.STOPPED, None, Fate.TAKEN_DOWN)
         else:
@@ -176,7 +187,7 @@ class SupervisorState:
     def _started(self, name: str, attempt: int) -> None:
         child = self._current(name, attempt)
         if child is not None and child.phase is Phase.STARTING:
-            child.phase = Phase.RUNNING
+            self._enter(child, Phase.RUNNING)
 
     def _exited(self, name: str, attempt: int, reason: ExitReason, now: float) -> None:
         child = self._current(name, attempt)
@@ -193,11 +204,8 @@ class SupervisorState:
 
     def _ended(self, child: ChildState, reason: ExitReason) -> None:
         self._over(child, Phase.ENDED, reason, Fate.ENDED)
-        if child.significant and (self.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not self._significant_left()):
+        if child.significant and (self.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not self._significant):
             self._shut_down(ExitReason.shutdown(f"significant child {child.name!r} ended: {reason}"))
-
-    def _significant_left(self) -> bool:
-        return any(child.significant and not child.phase.over for child in self.children.values())
 
     def _taken_down(self, child: ChildState, reason: ExitReason) -> None:
         self._spare(child)
@@ -234,12 +242,13 @@ class SupervisorState:
         if self._total is not None:
             self._total.add(reason, now)
         child.restarts += 1
+        self.restarts += 1
         delay = child.policy.backoff.delay(recent, self.draw())
         self._out.append(Note(child.name, child.attempt, reason, Fate.RESTARTED, delay))
         if self.strategy is not Strategy.ONE_FOR_ONE:
             self._doom_group(child)
         if delay > 0:
-            child.phase = Phase.BACKOFF
+            self._enter(child, Phase.BACKOFF)
             self._out.append(Wake(child.name, child.attempt, delay))
             if self.strategy is not Strategy.ONE_FOR_ONE:
                 self._held_by = child
@@ -324,80 +333,97 @@ class SupervisorState:
     # What is to be done next.
 
     def _advance(self) -> None:
-        if self._take_down() or self.finished:
-            return
-        if self._ending is not None:
+        if self._doomed_alive:
+            self._take_down()
+        elif self._ending is not None:
             self.finished = True
             self._out.append(Finish(self._ending))
-            return
-        if self._begun and self._held_by is None and not self._quiet:
+        elif self._begun and self._held_by is None and not self._quiet:
             self._start_waiting()
 
-    def _take_down(self) -> bool:
-        """Stop what is doomed; True while any of it lives."""
-        while self._doomed and self._doomed_alive:
+    def _take_down(self) -> None:
+        """Stop the last of those that are doomed and live; peers all at once."""
+        while self._doomed:
             last = self._doomed[-1]
             if last.doomed:
                 self._stop(last)
                 if self.ordered:
-                    break
+                    return
             self._doomed.pop()
-        return self._doomed_alive > 0
 
     def _spare(self, child: ChildState) -> None:
         self._doomed_alive -= child.doomed
         child.doomed = False
 
     def _start_waiting(self) -> None:
-        if not self._waiting:
-            return
-        for child in [child for child in self._waiting.values() if not child.in_line]:
+        for child in tuple(self._out_of_line.values()):
             self._start(child)
-        while self._waiting:
-            first = min(self._waiting.values(), key=lambda child: child.place)
-            if not self._is_its_turn(first):
-                return
+        first = self._first_unsettled()
+        if first is not None and first.phase is Phase.WAITING:
             self._start(first)
 
-    def _is_its_turn(self, child: ChildState) -> bool:
-        """All before it are ready, or over."""
-        for other in self.children.values():
-            if other is child:
-                return True
-            if other.phase is not Phase.RUNNING and not other.phase.over:
-                return False
-        return True
+    def _first_unsettled(self) -> ChildState | None:
+        """Of an ordered supervisor, the first that is neither ready nor over: all after it in line wait for it."""
+        while self._unsettled:
+            _, child = self._unsettled[0]
+            if child.phase.unsettled:
+                return child
+            child.unsettled = False
+            heapq.heappop(self._unsettled)
+        return None
 
     # Phases.
 
+    def _enter(self, child: ChildState, phase: Phase) -> None:
+        """Every change of a phase goes through here, where what is asked of all children together is kept up."""
+        self.phases[child.phase] -= 1
+        self.phases[phase] += 1
+        self._significant += child.significant * (child.phase.over - phase.over)
+        child.phase = phase
+        if self.ordered and phase.unsettled and not child.unsettled:
+            child.unsettled = True
+            heapq.heappush(self._unsettled, (child.place, child))
+
     def _line_up(self, child: ChildState, *, in_line: bool) -> None:
-        child.phase = Phase.WAITING
+        self._enter(child, Phase.WAITING)
         child.in_line = in_line
-        self._waiting[child.name] = child
+        if in_line:
+            self._out_of_line.pop(child.name, None)
+        else:
+            self._out_of_line[child.name] = child
 
     def _start(self, child: ChildState) -> None:
-        del self._waiting[child.name]
-        child.phase = Phase.STARTING
+        if not child.in_line:
+            del self._out_of_line[child.name]
+        self._enter(child, Phase.STARTING)
         child.attempt += 1
         self._out.append(Start(child.name, child.attempt))
 
     def _stop(self, child: ChildState) -> None:
         if child.phase is not Phase.STOPPING:
-            child.phase = Phase.STOPPING
+            self._enter(child, Phase.STOPPING)
             self._out.append(Stop(child.name, child.attempt))
 
     def _over(self, child: ChildState, phase: Phase, reason: ExitReason | None, fate: Fate, detail: str = "") -> None:
-        child.phase = phase
-        self._waiting.pop(child.name, None)
+        self._enter(child, phase)
+        self._out_of_line.pop(child.name, None)
         self._out.append(Note(child.name, child.attempt, reason, fate, detail=detail))
         if child.restart is Restart.TEMPORARY or child.sequel is _Sequel.GO or not self.keep_over:
             self._forget(child)
         child.sequel = None
 
     def _forget(self, child: ChildState) -> None:
-        del self.children[child.name]
-        self._counted.pop(child.name, None)
+        self._drop(child)
         self._out.append(Forget(child.name))
+
+    def _drop(self, child: ChildState) -> None:
+        """Strike a child that is over from the books."""
+        del self.children[child.name]
+        self.phases[child.phase] -= 1
+        self._counted.pop(child.name, None)
+        # Temporary children that come and go behind one that is slow to start would heap up.
+        if len(self._unsettled) > 2 * len(self.children) + 8:
+            self._unsettled = [(other.place, other) for other in self.children.values() if other.unsettled]
 
     def _current(self, name: str, attempt: int) -> ChildState | None:
         child = self.children.get(name)

@@ -5,8 +5,12 @@ tells it to, and checks the machine's invariants after every step.
 """
 
 import random
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -138,12 +142,31 @@ class World:
             assert sum(child.phase is Phase.STOPPING for child in doomed) <= max(1, len(self.stopping))
             if doomed:
                 assert doomed[-1].phase is Phase.STOPPING
-        counted = {child.name for child in children.values() if child.count is not None}
-        assert counted == set(self.machine._counted)
+        self._check_books()
         if self.machine.ending and self.finished is None:
             assert doomed
         if self.finished is not None:
             assert all(child.phase.over for child in children.values())
+
+    def _check_books(self) -> None:
+        """What the machine keeps up step by step is what counting afresh gives."""
+        machine, children = self.machine, self.machine.children
+        phases = Counter(child.phase for child in children.values())
+        assert {phase: number for phase, number in machine.phases.items() if number} == phases
+        coming_up = phases[Phase.WAITING] + phases[Phase.STARTING] + phases[Phase.BACKOFF]
+        assert machine.ready == (machine._begun and not coming_up)
+        assert machine._significant == sum(child.significant and not child.phase.over for child in children.values())
+        waiting = [child for child in children.values() if child.phase is Phase.WAITING]
+        assert set(machine._out_of_line) == {child.name for child in waiting if not child.in_line}
+        places = [place for place, _ in machine._unsettled]
+        assert len(set(places)) == len(places) <= 2 * len(children) + 9
+        if self.ordered:
+            assert {child.place for child in children.values() if child.phase.unsettled} <= set(places)
+            assert {child.place for child in children.values() if child.unsettled} <= set(places)
+        else:
+            assert not places
+        counted = {child.name for child in children.values() if child.count is not None}
+        assert counted == set(machine._counted)
 
     def add(
         self,
@@ -726,6 +749,80 @@ def test_every_exit_is_noted_once() -> None:
         ("a", 1, Fate.RESTARTED),
         ("b", 1, Fate.TAKEN_DOWN),
     ]
+
+
+def test_temporary_children_that_come_and_go_behind_a_slow_start_leave_nothing() -> None:
+    world = World()
+    world.add("slow")
+    world.send(Begin())
+    for number in range(100):
+        world.send(Added(f"t{number}", Restart.TEMPORARY))
+        world.up(f"t{number}")
+        world.exit(f"t{number}", ExitReason.normal())
+    assert len(world.machine._unsettled) < 12
+
+
+def lines_run(work: Callable[[], object]) -> int:
+    """How many lines of Python `work` runs: what it costs, whatever the machine and its load."""
+    lines = 0
+
+    def count(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return lines
+
+
+def machine_of(number: int, strategy: Strategy = ONE, *, ordered: bool = True) -> SupervisorState:
+    machine = SupervisorState(strategy=strategy, ordered=ordered, escalate=True, policy=None, draw=lambda: 0.5)
+    for place in range(number):
+        machine.handle(Added(f"c{place}", policy=AT_ONCE, in_line=True), 0.0)
+    obey(machine, Begin())
+    return machine
+
+
+def obey(machine: SupervisorState, event: Event) -> None:
+    """Hand in an event, then do at once whatever it leads to."""
+    todo = machine.handle(event, 0.0)
+    while todo:
+        match todo.pop():
+            case Start(name, attempt):
+                todo += machine.handle(Started(name, attempt), 0.0)
+            case Stop(name, attempt):
+                todo += machine.handle(Exited(name, attempt, ASKED), 0.0)
+
+
+def start_crash_and_stop(number: int, strategy: Strategy, *, ordered: bool) -> None:
+    machine = machine_of(number, strategy, ordered=ordered)
+    obey(machine, Exited("c0", 1, BUG))
+    assert machine.ready
+    assert machine.restarts == 1
+    obey(machine, Shutdown(ASKED))
+    assert machine.finished
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_ten_times_the_children_cost_about_ten_times_as_much(strategy: Strategy, ordered: bool) -> None:
+    few, many = (lines_run(lambda n=n: start_crash_and_stop(n, strategy, ordered=ordered)) for n in (40, 400))
+    assert many < 12 * few
+
+
+def test_one_more_child_costs_the_same_in_a_pool_of_any_size() -> None:
+    def add(machine: SupervisorState) -> None:
+        machine.handle(Added("new"), 0.0)
+        machine.handle(Started("new", 1), 0.0)
+        assert machine.ready
+
+    few, many = (machine_of(number, ordered=False) for number in (4, 400))
+    assert lines_run(lambda: add(few)) == lines_run(lambda: add(many))
 
 
 POLICIES: Sequence[RestartPolicy] = (
