@@ -40,15 +40,25 @@ from ssasync.actors.events import (
     DeadLetter,
     Event,
     JournalFailed,
+    StateChanged,
 )
 from ssasync.actors.exit_reason import Blame, ExitReason
 from ssasync.actors.journal import Act, Intent, Journal
 from ssasync.actors.mailbox import MailboxStatistics
+from ssasync.actors.pool import Pool
 from ssasync.actors.reference import ActorRef
 from ssasync.actors.registry import RegistryStatistics
 from ssasync.actors.restart_policy import Backoff, Intensity, RestartPolicy
 from ssasync.actors.state_machine import StateMachine, StateTransition
-from ssasync.actors.supervisor import Supervisor, SupervisorStatistics, restart_child, start_child, stop_child
+from ssasync.actors.supervisor import (
+    Supervisor,
+    SupervisorStatistics,
+    remove_child,
+    restart_child,
+    start_child,
+    start_children,
+    stop_child,
+)
 from ssasync.actors.system import ActorSystem, SystemStatistics
 from ssasync.actors.timers import Timer
 from ssasync.actors.tree import TreeNode, render_tree
@@ -99,10 +109,12 @@ __all__ = [
     "NotRunning",
     "NotSupervisor",
     "Phase",
+    "Pool",
     "RegisteredName",
     "RegistryStatistics",
     "Restart",
     "RestartPolicy",
+    "StateChanged",
     "StateMachine",
     "StateTransition",
     "Strategy",
@@ -119,9 +131,11 @@ __all__ = [
     "UnknownName",
     "Up",
     "WaitTimeout",
+    "remove_child",
     "render_crash",
     "render_tree",
     "restart_child",
     "start_child",
+    "start_children",
     "stop_child",
 ]

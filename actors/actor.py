@@ -1,16 +1,21 @@
 """The class that users derive from: three coroutines and a last resort."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import enum
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ssasync.actors.errors import InternalError
-from ssasync.actors.events import Event
+from ssasync.actors.events import Event, StateChanged
 from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.state_machine import StateMachine, state_text
 from ssasync.actors.timers import Timer
 
 if TYPE_CHECKING:
     from ssasync.actors.cell import Cell
     from ssasync.actors.reference import ActorRef
     from ssasync.actors.system import ActorSystem
+
+S = TypeVar("S", bound=enum.Enum)
 
 
 class Actor:
@@ -23,6 +28,8 @@ class Actor:
     traps_exits: ClassVar[bool] = False
 
     _cell: "Cell | None" = None
+    _machine: "StateMachine[Any] | None" = None
+    _state_timeouts: tuple[Timer, ...] = ()
 
     async def started(self) -> None:
         """Acquire what the actor needs; it is ready when this returns. Raising is a failure to start."""
@@ -112,6 +119,36 @@ class Actor:
         """Be found by `ActorSystem.whereis(name)` until this child is over. Raises RegisteredName."""
         self.system.register(name, self.ref)
 
+    def state_machine(self, initial: S, table: Mapping[S, Collection[S]]) -> StateMachine[S]:
+        """The states of this actor: its moves are events (StateChanged) and its state is shown by `tree()`.
+
+        table: for every state those that may follow it. Call it once, in `started`. Raises ValueError (all mistakes of
+        the table), and on an illegal move `StateMachine.to` raises IllegalTransition: uncaught, it is a crash.
+        """
+
+        def changed(before: S, after: S, detail: str) -> None:
+            self._leave_state()
+            self.publish(
+                StateChanged(path=self.ref.path, before=state_text(before), after=state_text(after), detail=detail)
+            )
+
+        machine = StateMachine(self.ref.path, initial, table, on_change=changed)
+        self._machine = machine
+        return machine
+
+    def state_timeout(self, seconds: float, message: Any) -> Timer:
+        """As `send_after`, but the next change of state cancels it (gen_statem's state timeout).
+
+        Raises ValueError if the actor has no `state_machine` yet.
+        """
+        if self._machine is None:
+            raise ValueError(
+                f"{self.ref.path}: state_timeout needs states; call state_machine() first, or send_after()"
+            )
+        timer = self.send_after(seconds, message)
+        self._state_timeouts = (*(old for old in self._state_timeouts if old.active), timer)
+        return timer
+
     @property
     def _inside(self) -> "Cell":
         if self._cell is None:
@@ -121,6 +158,11 @@ class Actor:
     # What the kernel needs of its own supervisors, and finds empty in all others.
 
     _may_park: ClassVar[bool] = True  # can do without a task while it is idle, in a pool
+
+    def _leave_state(self) -> None:
+        for timer in self._state_timeouts:
+            timer.cancel()
+        self._state_timeouts = ()
 
     def _bind(self, cell: "Cell") -> None:
         self._cell = cell

@@ -155,32 +155,31 @@ class Child:
 
     def stopped_error(self) -> ActorStopped:
         """What senders and waiters are told once the child is over."""
-        reason = self.outcome or self.last_exit or ExitReason.shutdown()
-        return (ActorStopped if self.was_ready else FailedToStart)(self.path, reason, tuple(self.story))
+        error = ActorStopped if self.was_ready else FailedToStart
+        return error(self.path, self.last_word(), tuple(self.story))
 
-    async def ready(self, timeout: float | None) -> None:
+    def runs(self, *, after: int = 0) -> bool:
+        """Whether an incarnation later than `after` is ready."""
+        return self.phase is Phase.RUNNING and self.attempt > after
+
+    async def ready(self, timeout: float | None, after: int) -> None:
         """See ActorRef.ready."""
-        await self._until(lambda: self.phase is Phase.RUNNING or self.outcome is not None, "ready", timeout)
-        if self.outcome is not None:
-            raise self.stopped_error()
-
-    async def ready_again(self, attempt: int) -> None:
-        """Until an incarnation later than `attempt` runs."""
-
-        def there() -> bool:
-            return self.outcome is not None or (self.phase is Phase.RUNNING and self.attempt > attempt)
-
-        await self._until(there, "ready again", None)
+        await self.until(lambda: self.outcome is not None or self.runs(after=after), "ready", timeout)
         if self.outcome is not None:
             raise self.stopped_error()
 
     async def terminated(self, timeout: float | None) -> ExitReason:
         """See ActorRef.terminated."""
-        await self._until(lambda: self.outcome is not None, "over", timeout)
+        await self.until(lambda: self.outcome is not None, "over", timeout)
         # A child that is started again by hand in the very turn in which it ended: its last exit is what was meant.
+        return self.last_word()
+
+    def last_word(self) -> ExitReason:
+        """Why it is over, or why its last incarnation was."""
         return self.outcome or self.last_exit or ExitReason.shutdown()
 
-    async def _until(self, condition: Callable[[], bool], awaited: str, timeout: float | None) -> None:
+    async def until(self, condition: Callable[[], bool], awaited: str, timeout: float | None) -> None:
+        """Until `condition` holds, looked at whenever something becomes of the child. Raises WaitTimeout."""
         if condition():
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

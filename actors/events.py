@@ -75,6 +75,15 @@ class ActorAbandoned(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StateChanged(Event):
+    """An actor that has states moved from one to another."""
+
+    before: str
+    after: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeadLetter(Event):
     """`count` queued messages will not be handled, since their actor is over; `sample` is the type of the first."""
 

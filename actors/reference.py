@@ -72,12 +72,17 @@ class ActorRef:
         finally:
             deadline.cancel()
 
-    async def ready(self, timeout: float | None = None) -> None:
-        """Until the child runs, at once if it does.
+    @property
+    def attempt(self) -> int:
+        """The present incarnation, or the last one while there is none; 0 before the first."""
+        return self._child.attempt
+
+    async def ready(self, timeout: float | None = None, *, after: int = 0) -> None:
+        """Until the child runs, at once if it does; with `after`, until an incarnation later than that one runs.
 
         Raises FailedToStart (it is over and never ran; with its story), ActorStopped (it ran and is over), WaitTimeout.
         """
-        await self._child.ready(timeout)
+        await self._child.ready(timeout, after)
 
     async def terminated(self, timeout: float | None = None) -> ExitReason:
         """Until the child is over and not to be restarted; returns its last exit. Raises WaitTimeout."""

@@ -1,8 +1,9 @@
 """The actor that obeys the machine in supervisor_state.py."""
 
+import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +11,15 @@ from ssasync.actors.actor import Actor
 from ssasync.actors.cell import Cell, CellExited, CellStarted
 from ssasync.actors.child import Child, Phase
 from ssasync.actors.child_spec import AutoShutdown, ChildSpec, Strategy
-from ssasync.actors.errors import ActorStopped, InternalError, NameTaken, NotRunning, NotSupervisor, UnknownActor
+from ssasync.actors.errors import (
+    ActorCrashed,
+    ActorStopped,
+    InternalError,
+    NameTaken,
+    NotRunning,
+    NotSupervisor,
+    UnknownActor,
+)
 from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped
 from ssasync.actors.exit_reason import EXCEPTION, ExitReason
 from ssasync.actors.restart_policy import RestartPolicy
@@ -25,6 +34,7 @@ from ssasync.actors.supervisor_events import (
     Instruction,
     Note,
     Quiesce,
+    RemoveAsked,
     RestartAsked,
     Shutdown,
     Start,
@@ -40,6 +50,9 @@ if TYPE_CHECKING:
     from ssasync.actors.reference import ActorRef
 
 log = logging.getLogger("ssasync.actors")
+
+#: Children that start_children adds before the loop gets a turn: about 5 ms.
+STARTS_IN_A_TURN = 256
 
 _PHASE_AFTER = {Fate.STOPPED: Phase.STOPPED, Fate.ENDED: Phase.ENDED, Fate.GAVE_UP: Phase.FAILED}
 
@@ -88,6 +101,7 @@ class Supervisor(Actor):
             policy=policy,
             draw=random.random,
             auto_shutdown=auto_shutdown,
+            keep_over=self._keeps_over,
         )
         self._ordered = ordered
 
@@ -96,7 +110,8 @@ class Supervisor(Actor):
         self.system.letters_died(self.ref.path, 1, sample=message)
 
     _may_park = False  # its children report to it at any time
-    _members_park: ClassVar[bool] = False
+    _members_park: ClassVar[bool] = False  # its children do without a task while they are idle
+    _keeps_over: ClassVar[bool] = True  # a child that is over can be seen, and started again
 
     def kill(self) -> None:
         """Kill all that is below, and start nothing any more."""
@@ -112,11 +127,29 @@ class Supervisor(Actor):
         """
         return self._adopt(spec, in_line=False).ref
 
+    def check_names(self, specs: Iterable[ChildSpec]) -> None:
+        """Raises NameTaken if one of `specs` cannot be added: a living child has its name, or another of them."""
+        mine, names = self._inside.child, set[str]()
+        for spec in specs:
+            known = self._children_state.children.get(spec.name)
+            if spec.name in names or (known is not None and not known.phase.over):
+                raise NameTaken(f"{mine.path}/{spec.name}", known.phase.value if known is not None else "given twice")
+            names.add(spec.name)
+
     async def stop_child(self, name: str) -> ExitReason:
         """Stop a child for good, within its grace; returns its exit. Raises UnknownActor."""
         kid = self._kid(name)
         self._inside.child.mailbox.post(StopAsked(name))
-        return await kid.terminated(None)  # bounded by the grace
+        await self._wish_granted(kid, lambda: kid.outcome is not None, "over")
+        return kid.last_word()
+
+    async def remove_child(self, name: str) -> ExitReason:
+        """Stop a child if it lives, within its grace, and forget it; returns its last exit. Raises UnknownActor."""
+        kid = self._kid(name)
+        self._inside.child.mailbox.post(RemoveAsked(name))
+        kids = self._inside.child.kids
+        await self._wish_granted(kid, lambda: kids.get(name) is not kid, "removed")
+        return kid.last_word()
 
     async def restart_child(self, name: str) -> "ActorRef":
         """Stop a child if it lives, and start it (again); returns when it is ready. Counts as no restart."""
@@ -124,8 +157,19 @@ class Supervisor(Actor):
         before = kid.attempt
         kid.revive(kid.spec)
         self._inside.child.mailbox.post(RestartAsked(name))
-        await kid.ready_again(before)
+        await self._wish_granted(kid, lambda: kid.outcome is not None or kid.runs(after=before), "ready again")
+        if kid.outcome is not None:
+            raise kid.stopped_error()
         return kid.ref
+
+    async def _wish_granted(self, kid: Child, done: Callable[[], bool], awaited: str) -> None:
+        """Bounded by graces, start deadlines and intensities; a supervisor that crashed meanwhile forgot the wish."""
+        mine, attempt = self._inside.child, self.attempt
+        await kid.until(lambda: done() or mine.attempt != attempt or mine.outcome is not None, awaited, None)
+        if not done():
+            if mine.outcome is not None:
+                raise mine.stopped_error()
+            raise ActorCrashed(mine.path, attempt, mine.last_word())
 
     def statistics(self) -> SupervisorStatistics:
         """How the children stand."""
@@ -167,15 +211,15 @@ class Supervisor(Actor):
                 self._feed(Started(name, attempt))
             case CellExited(name, attempt, reason):
                 self._feed(Exited(name, attempt, reason))
-            case TimeUp() | StopAsked() | RestartAsked():
+            case TimeUp() | StopAsked() | RestartAsked() | RemoveAsked():
                 self._feed(message)
             case _:
                 raise InternalError(f"{self.ref.path}: {message!r} on the system lane")
 
     async def _drain(self, reason: ExitReason) -> None:
-        self._feed(Shutdown(reason))
         mailbox = self._inside.child.mailbox
         try:
+            self._feed(Shutdown(reason))
             while not self._children_state.finished:
                 mailbox.urgent = False
                 while lane := mailbox.lane:
@@ -183,7 +227,7 @@ class Supervisor(Actor):
                 if not self._children_state.finished:
                     await self._inside.idle(urgent_only=True)
         finally:
-            if not self._children_state.finished:  # cut off by the grace: do not leave anybody unasked
+            if not self._children_state.finished:  # cut off by the grace, or by a bug: do not leave anybody unasked
                 for kid in self._inside.child.kids.values():
                     if kid.cell is not None:
                         kid.cell.stop(ExitReason.shutdown("its supervisor ran out of grace"))
@@ -331,10 +375,41 @@ async def start_child(supervisor: "ActorRef", spec: ChildSpec) -> "ActorRef":
     return ref
 
 
+async def start_children(supervisor: "ActorRef", specs: Iterable[ChildSpec]) -> "list[ActorRef]":
+    """Start many children under `supervisor` and wait until all are ready; other actors get their turns meanwhile.
+
+    Raises NameTaken (before any is started), ActorStopped, and an ExceptionGroup of FailedToStart: one for each child
+    that is over; the others run.
+    """
+    await supervisor.ready()
+    actor, specs = supervisor_of(supervisor), tuple(specs)
+    actor.check_names(specs)
+    refs: list[ActorRef] = []
+    for place, spec in enumerate(specs, start=1):
+        refs.append(actor.start_child_nowait(spec))
+        if place % STARTS_IN_A_TURN == 0:
+            await asyncio.sleep(0)
+    failures: list[ActorStopped] = []
+    for ref in refs:
+        try:
+            await ref.ready()
+        except ActorStopped as failure:
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} of {len(refs)} children of {supervisor.path} failed to start", failures)
+    return refs
+
+
 async def stop_child(supervisor: "ActorRef", name: str) -> ExitReason:
     """Stop a child of `supervisor` for good, within its grace; returns its exit. Raises UnknownActor."""
     await supervisor.ready()
     return await supervisor_of(supervisor).stop_child(name)
+
+
+async def remove_child(supervisor: "ActorRef", name: str) -> ExitReason:
+    """Stop a child of `supervisor` if it lives, and forget it; returns its last exit. Raises UnknownActor."""
+    await supervisor.ready()
+    return await supervisor_of(supervisor).remove_child(name)
 
 
 async def restart_child(supervisor: "ActorRef", name: str) -> "ActorRef":

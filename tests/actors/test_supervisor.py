@@ -81,7 +81,7 @@ async def started_again(ref: ActorRef, attempt: int) -> None:
     for _ in range(attempt):
         if await ref.ask("attempt", timeout=10) == attempt:
             return
-        await ref._child.ready_again(attempt - 1)
+        await ref.ready(10, after=attempt - 1)
 
 
 def children(system: ActorSystem, *names: str) -> Iterator[ActorRef]:
