@@ -4,11 +4,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ssasync.actors.child import Child, Phase
 from ssasync.actors.exit_reason import ExitReason
-from ssasync.actors.state_machine import StateMachine, state_text
+from ssasync.actors.state_machine import state_text
 
 #: Which of many siblings are looked at first: those that need somebody. The rest are as good as each other.
 _URGENCY = {
@@ -93,7 +92,7 @@ class _Line:
 
 def _node(child: Child, now: float) -> TreeNode:
     actor = child.cell.actor if child.cell is not None else None
-    machine: StateMachine[Any] | None = getattr(actor, "_machine", None)
+    machine = actor._machine if actor is not None else None
     crash = child.last_crash
     return TreeNode(
         name=child.spec.name,

@@ -1,3 +1,4 @@
+import enum
 import re
 from typing import Any
 
@@ -10,6 +11,7 @@ from ssasync.actors import (
     ChildSpec,
     ExitReason,
     RestartPolicy,
+    StateMachine,
     Supervisor,
     TreeNode,
     render_tree,
@@ -21,6 +23,23 @@ class Fragile(Actor):
     async def receive(self, message: Any) -> Any:
         if message == "crash":
             raise ValueError("as told")
+
+
+class Mood(enum.Enum):
+    CALM = "calm"
+    ANGRY = "angry"
+
+
+class Moody(Actor):
+    def __init__(self) -> None:
+        self.mood: StateMachine[Mood] | None = None
+
+    async def started(self) -> None:
+        self.mood = self.state_machine(Mood.CALM, {Mood.CALM: [Mood.ANGRY], Mood.ANGRY: ()})
+
+    async def receive(self, message: Any) -> Any:
+        assert self.mood is not None
+        self.mood.to(Mood.ANGRY)
 
 
 def node(name: str, state: str = "running", *children: TreeNode, **facts: Any) -> TreeNode:
@@ -66,6 +85,14 @@ async def test_the_tree_shows_state_restarts_and_last_crash(system: ActorSystem,
     assert first_node.last_crash is not None
     assert first_node.last_crash.kind == "exception"
     assert 0 <= first_node.uptime <= first_node.last_crash.ago < 60
+
+
+async def test_the_state_of_an_actor_with_states_is_shown(system: ActorSystem) -> None:
+    moody = await system.start_child(ChildSpec("moody", Moody))
+    assert system.tree().children[0].status == "calm"
+    await moody.ask("provocation")
+    assert system.tree().children[0].status == "angry"
+    assert "└── moody  Moody       running (angry)  " in render_tree(system.tree())
 
 
 def test_what_there_is_to_tell_is_told() -> None:
