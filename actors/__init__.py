@@ -61,7 +61,7 @@ from ssasync.actors.supervisor import (
 )
 from ssasync.actors.system import ActorSystem, SystemStatistics
 from ssasync.actors.timers import Timer
-from ssasync.actors.tree import TreeNode, render_tree
+from ssasync.actors.tree import LastCrash, TreeNode, render_tree
 from ssasync.actors.watch import Down, LinkedExit, Terminated, Up
 
 __all__ = [
@@ -102,6 +102,7 @@ __all__ = [
     "InternalError",
     "Journal",
     "JournalFailed",
+    "LastCrash",
     "LinkedExit",
     "MailboxFull",
     "MailboxStatistics",
