@@ -404,3 +404,54 @@ asyncio.run(main())
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "c shutdown\nb shutdown\na shutdown\n"
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_a_second_ctrl_c_kills_at_once() -> None:
+    """The actor would take a minute to stop; its grace allows it that."""
+    script = """
+import asyncio, os, signal
+from ssasync.actors import Actor, ActorSystem, ChildSpec
+
+class Slow(Actor):
+    async def stopped(self, reason):
+        print("stopping", flush=True)
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+        await self.killed.wait()
+    async def started(self):
+        self.killed = asyncio.Event()
+    def kill(self):
+        print("killed", flush=True)
+        self.killed.set()
+
+async def main():
+    async with ActorSystem("test") as system:
+        await system.start_child(ChildSpec("slow", Slow, grace=60.0))
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.get_running_loop().create_future()
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout.splitlines()[:2] == ["stopping", "killed"]
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+async def test_statistics_count_what_is_alive_and_what_was(system: ActorSystem) -> None:
+    class Fragile(Actor):
+        async def receive(self, message: Any) -> Any:
+            raise ValueError(message)
+
+    policy = RestartPolicy(application=Intensity(0, 60.0))
+    ref = await system.start_child(ChildSpec("fragile", Fragile, policy=policy))
+    system.register("china", ref)
+    before = system.statistics()
+    assert (before.tasks, before.registry.names, before.crashes.total) == (2, 1, 0)
+    for message in ("crash", "never read", "nor this"):
+        await ref.tell(message)
+    await ref.terminated(10)
+    after = system.statistics()
+    assert (after.tasks, after.dead_letters, after.registry.names) == (1, 2, 0)
+    assert after.crashes.kinds == {"exception": 1}
+    (report,) = system.crashes()
+    assert (report.path, report.attempt) == ("/test/fragile", 1)
+    assert "ValueError: crash" in report.trace
