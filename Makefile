@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(wildcard */c/*.c) $(wildcard */c/*.h) $(wildcard */*.pyx) $(wildcard */*.pxd)
 
-.PHONY: demo test check bench build links clean
+.PHONY: demo test check bench soak build links clean
 
 demo: build
 	$(BIN)/python -m examples.demo
@@ -21,8 +21,12 @@ check: build
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml \
 	  --allowlist tests/stubtest_allowed.txt --ignore-unused-allowlist ssasync.cyclient._core ssasync.store._worker_front
 
-bench: build
+bench: build $(VENV)/.bench
 	$(BIN)/python -m tests.bench
+
+soak: build
+	$(BIN)/python -m tests.soak.actors --seconds 600 --loop asyncio
+	$(BIN)/python -m tests.soak.actors --seconds 600 --loop uvloop
 
 build: links $(VENV)/.installed
 
@@ -34,6 +38,11 @@ links:
 
 $(VENV)/.installed: $(VENV)/.torch $(SOURCES)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[torch,demo,test]'
+	@touch $@
+
+# The libraries that the actor kernel is measured against: only the benchmarks need them.
+$(VENV)/.bench: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[torch,demo,test,bench]'
 	@touch $@
 
 $(VENV)/.torch:
