@@ -1,7 +1,7 @@
 """`make bench`: what ssasync costs, each figure as a ratio to a limit measured in the same run.
 
-`python -m tests.bench [--quick] [--only tensors|inference]` prints a line a measurement and writes them, with a plot, to
-out/bench.
+`python -m tests.bench [--quick] [--only tensors|inference|actors]` prints a line a measurement and writes them, with
+plots, to out/bench.
 """
 
 import argparse
@@ -11,37 +11,47 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import inference, tensors
+from tests.bench import actor_plot, bench_actors, inference, tensors
 from tests.bench.plot import draw
 from tests.bench.report import Row
 from tests.bench.store_process import StoreUnderTest
 
-PARTS = ("tensors", "inference")
+PARTS = ("tensors", "inference", "actors")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a fifth of the rounds")
-    parser.add_argument("--only", choices=PARTS, help="one part")
-    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where table and plot go")
-    options = parser.parse_args()
-    parts = (options.only,) if options.only else PARTS
-    rounds = 5 if options.quick else 25
-    lines: list[str] = []
-    rows: list[Row] = []
+class Table:
+    """Lines that are printed at once and written at the end."""
 
-    def say(line: str) -> None:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._begin = time.monotonic()
+        load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+        self.say(f"# {os.cpu_count()} cores, load {load}; {sys.platform}, Python {sys.version.split()[0]}")
+
+    def say(self, line: str) -> None:
         print(line, flush=True)
-        lines.append(line)
+        self.lines.append(line)
+
+    def judge(self, met: list[bool]) -> None:
+        self.say(f"# {sum(met)} of {len(met)} aims met, in {time.monotonic() - self._begin:.0f} s")
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(self.lines) + "\n")
+        print(f"written: {path}, {path.with_suffix('.png')}", flush=True)
+
+
+def measure_clients(parts: tuple[str, ...], *, quick: bool, out: Path) -> None:
+    """Tensors and inferences, through a store of our own."""
+    rounds = 5 if quick else 25
+    table = Table()
+    table.say("# ratio = subject / limit of the same round: median (quartiles, n repetitions)")
+    rows: list[Row] = []
 
     def report(row: Row) -> None:
         rows.append(row)
-        say(str(row))
+        table.say(str(row))
 
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    say(f"# {os.cpu_count()} cores, load {load}; {sys.platform}, Python {sys.version.split()[0]}")
-    say("# ratio = subject / limit of the same round: median (quartiles, n repetitions)")
-    begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ssa-bench-") as name:
         directory = Path(name)
         with StoreUnderTest(directory / "experiment") as store:
@@ -50,13 +60,32 @@ def main() -> int:
                 tensors.measure(store, directory, rounds=rounds, report=report)
             if "inference" in parts:
                 inference.measure(store, directory, rounds=rounds, report=report)
-    aimed = [row for row in rows if row.aim is not None]
-    missed = [row for row in aimed if not row.meets_aim]
-    say(f"# {len(aimed) - len(missed)} of {len(aimed)} aims met, in {time.monotonic() - begin:.0f} s")
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "client.txt").write_text("\n".join(lines) + "\n")
-    draw(rows, options.out / "client.png")
-    print(f"written: {options.out}/client.txt, {options.out}/client.png")
+    table.judge([row.meets_aim for row in rows if row.aim is not None])
+    table.write(out / "client.txt")
+    draw(rows, out / "client.png")
+
+
+def measure_actors(*, quick: bool, out: Path) -> None:
+    """The actor kernel, alone."""
+    table = Table()
+    rows = bench_actors.measure(bench_actors.cases(quick=quick), say=table.say)
+    table.judge([row.meets_aim for row in rows if row.meets_aim is not None])
+    table.write(out / "actors.txt")
+    actor_plot.draw(rows, out / "actors.png")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a fifth of the rounds")
+    parser.add_argument("--only", choices=PARTS, help="one part")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where tables and plots go")
+    options = parser.parse_args()
+    parts = (options.only,) if options.only else PARTS
+    clients = tuple(part for part in parts if part != "actors")
+    if clients:
+        measure_clients(clients, quick=options.quick, out=options.out)
+    if "actors" in parts:
+        measure_actors(quick=options.quick, out=options.out)
     return 0
 
 
