@@ -18,7 +18,7 @@ import logging
 import traceback
 from collections import deque
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -512,9 +512,8 @@ class Cell:
             errors[0] if len(errors) == 1 else BaseExceptionGroup(f"{self.child.path} failed more than once", errors)
         )
         if reason.failed:
-            return ExitReason(
-                reason.kind, reason.blame, f"{reason.detail}; stopped() failed too: {exception_text(errors[-1])}", error
-            )
+            detail = f"{reason.detail}; stopped() failed too: {exception_text(errors[-1])}"
+            return replace(reason, detail=detail, exception=error)
         return ExitReason("exception", Blame.APPLICATION, f"in stopped(): {exception_text(error)}", error)
 
     # Without a task.
