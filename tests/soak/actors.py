@@ -22,7 +22,7 @@ from pathlib import Path
 import anyio
 import uvloop
 
-from ssasync.actors import ActorSystem, ExitReason, render_tree
+from ssasync.actors import ActorSystem, ExitReason, Phase, Transition, render_tree
 from ssasync.actors.crash_log import CrashLog
 from tests.soak.ledger import Auditor, CountingHandler, Ledger
 from tests.soak.plot import draw
@@ -102,14 +102,9 @@ def fill(log: CrashLog) -> int:
         raise ExceptionGroup("filler", [ValueError("one"), OSError("two")])
     except ExceptionGroup as error:
         reason = ExitReason.from_exception(error)
+    story = [Transition(0.0, line, Phase.RUNNING) for line in range(20)]
     while log.statistics().kept < log.statistics().limit:
-        log.add(
-            "/soak/filler",
-            1,
-            reason,
-            fate="filled",
-            story=[f"line {line} of a story {log.total}" for line in range(20)],
-        )
+        log.add("/soak/filler", 1, reason, fate="filled", story=story)
     return log.total
 
 
