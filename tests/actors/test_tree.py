@@ -10,6 +10,7 @@ from ssasync.actors import (
     ActorSystem,
     ChildSpec,
     ExitReason,
+    Phase,
     RestartPolicy,
     StateMachine,
     Supervisor,
@@ -143,3 +144,9 @@ def test_the_line_of_the_folded_counts_their_states() -> None:
 def test_a_tree_without_any_line_is_refused() -> None:
     with pytest.raises(ValueError, match=r"render_tree\(limit=0\)"):
         render_tree(node("pool"), limit=0)
+
+
+def test_siblings_in_any_phase_can_be_chosen_from() -> None:
+    phases = [phase.value for phase in Phase]
+    tree = node("pool", "running", *(node(f"m_{state}", state) for state in phases))
+    assert names_of(render_tree(tree, limit=2))[:2] == ["m_waiting", "m_failed"]
