@@ -197,7 +197,8 @@ class Supervisor(Actor):
         self._feed(Begin())
 
     def _is_ready(self) -> bool:
-        return self._children_state.ready
+        # One whose child gave up while it started has no child left to wait for, but it has failed to start.
+        return self._children_state.ready and not self._children_state.ending
 
     def _on_lane(self, message: Any) -> None:
         match message:
