@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from ssasync.actors.exit_reason import Blame, ExitReason
 from ssasync.actors.restart_policy import DEFAULT_POLICY, RestartPolicy
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ class Restart(enum.Enum):
     PERMANENT = "permanent"
     TRANSIENT = "transient"
     TEMPORARY = "temporary"
+
+    def wanted_after(self, reason: ExitReason) -> bool:
+        """Whether a child that ended by itself is started again (OTP design principles, Child Specification)."""
+        if self is Restart.TRANSIENT:
+            return reason.failed and reason.blame is not Blame.REQUESTED
+        return self is Restart.PERMANENT
 
 
 class Strategy(enum.Enum):

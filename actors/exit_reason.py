@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 
@@ -88,3 +89,10 @@ def exception_text(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception as failure:  # noqa: BLE001 -- everything: see above
         return f"{type(error).__name__} (no text: its __str__ raised {type(failure).__name__})"
+
+
+def one_or_group(errors: Sequence[BaseException], text: str) -> BaseException | None:
+    """What an ExitReason carries of `errors`: None, the only one, or a group of them all under `text`."""
+    if len(errors) < 2:
+        return errors[0] if errors else None
+    return BaseExceptionGroup(text, errors)

@@ -1,18 +1,24 @@
 """The decisions of a supervisor: events in, new state and instructions out. No clock, task or I/O in it.
 
-The idea: every child has a phase. An event changes phases; then `_advance` looks at what is to be done next, always in
-the same three steps: take down what must go (the last started first), then, when all of that is down, start what waits
-(the first in order first, each when those before it are ready). Group restarts and the shutdown are the same thing:
-children marked as doomed, with a different sequel. Starting is a phase, never a wait: a crash elsewhere is seen at
-once.
+The idea: every child has a phase. An event changes phases; then `_advance` does the first of three things that there is
+to do: take down what must go (the last started first); when all of that is down and the supervisor is ending, finish;
+else start what waits (the first in line first, each when those before it are ready). Group restarts, the shutdown and
+the end of significant children are the same thing: children marked as doomed, with a different sequel. Starting is a
+phase, never a wait: a crash elsewhere is seen at once.
+
+Cost: an event costs the same however many children there are, but for a group or a shutdown, which looks at all of them
+once. So nothing is counted or searched when it is asked for: `_enter`, through which every change of a phase goes,
+keeps how many children are in each phase, and a heap of those that others in line may have to wait for.
 
 Rejected: one coroutine a supervisor that awaits its children's starts and stops in turn (a crash of another child is
 seen only after the slowest start; a stop must break into the wait), and immutable states copied for every event (a pool
 of a hundred thousand members would copy them all).
 
 Invariants, checked after every step by tests/actors/test_supervisor_state.py: at most one incarnation a child; in an
-ordered supervisor a child is started only when all before it are ready or over; nothing is started while anything
-doomed lives; doomed children stop one at a time from the end; after `Finish` nothing is instructed any more.
+ordered supervisor a child in line is started only when all before it are ready or over; nothing is started while
+anything doomed lives; doomed children stop one at a time from the end, peers together; whoever was removed or is over
+in a pool is not known any more; what is kept up step by step equals what counting afresh gives; after `Finish` nothing
+is instructed any more.
 """
 
 import enum
@@ -24,7 +30,7 @@ from dataclasses import dataclass, field
 from ssasync.actors.child import Phase
 from ssasync.actors.child_spec import AutoShutdown, Restart, Strategy
 from ssasync.actors.errors import InternalError
-from ssasync.actors.exit_reason import GAVE_UP, Blame, ExitReason
+from ssasync.actors.exit_reason import GAVE_UP, Blame, ExitReason, one_or_group
 from ssasync.actors.restart_policy import EXCEPTIONS_KEPT, RestartCount, RestartPolicy
 from ssasync.actors.supervisor_events import (
     Added,
@@ -172,7 +178,7 @@ class SupervisorState:
         if known is not None and not known.phase.over:
             raise InternalError(f"child {event.name!r} was added while it is {known.phase.value}")
         if event.significant and self.auto_shutdown is AutoShutdown.NEVER:
-            raise InternalError(f"child {event.name!r} was added as significant, see AutoShutdown.check")
+            raise InternalError(f"child {event.name!r} was added as significant under AutoShutdown.NEVER")
         if known is not None:
             self._drop(known)  # the name moves to the end of the start order
         child = ChildState(event.name, self._places, event.restart, event.policy, event.attempts, event.significant)
@@ -197,7 +203,7 @@ class SupervisorState:
             self._taken_down(child, reason)
         elif child.phase is Phase.STOPPING:
             self._stopped_by_hand(child, reason)
-        elif not _is_restarted(child.restart, reason):
+        elif not child.restart.wanted_after(reason):
             self._ended(child, reason)
         else:
             self._restart(child, reason, now)
@@ -228,12 +234,12 @@ class SupervisorState:
 
     def _restart(self, child: ChildState, reason: ExitReason, now: float) -> None:
         """OTP's restart: within the budgets by the strategy, else the child, or the supervisor, gives up."""
-        if reason.hopeless:
-            earlier = child.count.exceptions(now) if child.count is not None else ()
-            self._give_up(child, reason, "was not restarted: another attempt would end the same way", earlier)
-            return
         child.count = child.count or RestartCount(child.policy)
         self._counted[child.name] = child
+        if reason.hopeless:
+            detail = "was not restarted: another attempt would end the same way"
+            self._give_up(child, reason, detail, child.count.exceptions(now))
+            return
         for count in (child.count, self._total):
             if count is not None and not count.allows(reason, now):
                 self._give_up(child, reason, count.policy.refusal(reason), count.exceptions(now))
@@ -259,8 +265,10 @@ class SupervisorState:
         self._over(child, Phase.FAILED, reason, Fate.GAVE_UP, detail)
         if self.escalate or child.significant:
             blame = reason.blame if reason.blame is Blame.INFRASTRUCTURE else Blame.APPLICATION
+            errors = [error for error in (*earlier, reason.exception) if error is not None][-EXCEPTIONS_KEPT:]
+            group = one_or_group(errors, f"the last {len(errors)} exceptions before child {child.name!r} gave up")
             text = f"child {child.name!r} {detail}; its last exit: {reason}"
-            self._shut_down(ExitReason(GAVE_UP, blame, text, _all_exceptions(child, reason, earlier)))
+            self._shut_down(ExitReason(GAVE_UP, blame, text, group))
 
     def _time_up(self, name: str, attempt: int) -> None:
         child = self._current(name, attempt)
@@ -428,19 +436,3 @@ class SupervisorState:
     def _current(self, name: str, attempt: int) -> ChildState | None:
         child = self.children.get(name)
         return child if child is not None and child.attempt == attempt else None
-
-
-def _is_restarted(restart: Restart, reason: ExitReason) -> bool:
-    """OTP design principles, Supervisor Behaviour, Child Specification: permanent, transient, temporary."""
-    if restart is Restart.TRANSIENT:
-        return reason.failed and reason.blame is not Blame.REQUESTED
-    return restart is Restart.PERMANENT
-
-
-def _all_exceptions(child: ChildState, reason: ExitReason, earlier: Sequence[BaseException]) -> BaseException | None:
-    """What was raised before a supervisor failed: nothing, one exception, or a group of the last."""
-    last = () if reason.exception is None else (reason.exception,)
-    errors = [*earlier, *last][-EXCEPTIONS_KEPT:]
-    if len(errors) < 2:
-        return errors[0] if errors else None
-    return BaseExceptionGroup(f"the last {len(errors)} exceptions before child {child.name!r} gave up", errors)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from ssasync.actors import Actor, AutoShutdown, ChildSpec, Restart, Supervisor
+from ssasync.actors import Actor, AutoShutdown, Blame, ChildSpec, ExitReason, Restart, Supervisor
 
 
 def test_defaults() -> None:
@@ -36,3 +36,17 @@ def test_a_significant_child_is_refused_where_it_would_mean_nothing() -> None:
     AutoShutdown.ALL_SIGNIFICANT.check(spec)
     with pytest.raises(ValueError, match="'a' is significant and its supervisor has auto_shutdown=NEVER"):
         Supervisor([spec])
+
+
+@pytest.mark.parametrize(
+    ("reason", "wanted_by"),
+    [
+        (ExitReason.normal(), {Restart.PERMANENT}),
+        (ExitReason.shutdown(), {Restart.PERMANENT}),
+        (ExitReason("cancelled_job", Blame.REQUESTED), {Restart.PERMANENT}),
+        (ExitReason("exception", Blame.APPLICATION), {Restart.PERMANENT, Restart.TRANSIENT}),
+        (ExitReason("node_failure", Blame.INFRASTRUCTURE), {Restart.PERMANENT, Restart.TRANSIENT}),
+    ],
+)
+def test_a_restart_is_wanted_always_after_failures_or_never(reason: ExitReason, wanted_by: set[Restart]) -> None:
+    assert {restart for restart in Restart if restart.wanted_after(reason)} == wanted_by

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from ssasync.actors import Actor, ActorCrashed, ActorSystem, Blame, ChildSpec, ExitReason, RestartPolicy
+from ssasync.actors.exit_reason import one_or_group
 
 
 class Hostile(Exception):
@@ -61,3 +62,13 @@ async def test_an_exception_without_a_text_takes_no_sibling_along(system: ActorS
     assert [child.restarts for child in system.tree().children] == [0, 1]
     assert "Hostile" in (await system.stop_child("hostile")).detail  # in stopped(), too
     await sibling.ready()
+
+
+def test_several_exceptions_are_a_group_and_one_is_itself() -> None:
+    first, second = ValueError("first"), KeyboardInterrupt()
+    assert one_or_group([], "none") is None
+    assert one_or_group([first], "one") is first
+    group = one_or_group([first, second], "two")
+    assert isinstance(group, BaseExceptionGroup)
+    assert (group.message, group.exceptions) == ("two", (first, second))
+    assert isinstance(one_or_group([first, first], "no interrupt among them"), ExceptionGroup)
