@@ -169,6 +169,7 @@ class Actor:
 
     def _begin(self) -> None:
         """`started` has returned."""
+        self._inside.child.disown()  # a worker that replaces a supervisor
 
     def _is_ready(self) -> bool:
         """Whether the child counts as started."""

@@ -3,7 +3,7 @@
 import asyncio
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -144,6 +144,13 @@ class Child:
                 kid.enter(Phase.STOPPED, "with its supervisor")
             kid.end(kid.last_exit or ExitReason.shutdown("its supervisor is over"))
         self._wake()
+
+    def disown(self, *, keep: Container[str] = ()) -> None:
+        """Forget the children of earlier incarnations, but for those that this one has, too."""
+        for name in [name for name in self.kids if name not in keep]:
+            kid = self.kids.pop(name)
+            kid.enter(Phase.STOPPED, "with an earlier incarnation of its supervisor")
+            kid.end(kid.last_exit or ExitReason.shutdown("its supervisor was restarted"))
 
     def revive(self, spec: ChildSpec) -> None:
         """The child is to be started (again): its reference holds once more."""

@@ -188,12 +188,8 @@ class Supervisor(Actor):
             self._adopt(spec, in_line=True)
 
     def _begin(self) -> None:
-        kids = self._inside.child.kids
-        for name in [name for name in kids if name not in self._children_state.children]:
-            # As in OTP, children that were added later do not come back with a restarted supervisor.
-            kid = kids.pop(name)
-            kid.enter(Phase.STOPPED, "with an earlier incarnation of its supervisor")
-            kid.end(kid.last_exit or ExitReason.shutdown("its supervisor was restarted"))
+        # As in OTP, children that were added later do not come back with a restarted supervisor.
+        self._inside.child.disown(keep=self._children_state.children)
         self._feed(Begin())
 
     def _is_ready(self) -> bool:
