@@ -1,0 +1,444 @@
+"""Random supervision trees, shaken: after every step the real tree must be where the model of OTP says, on both loops.
+
+`make test` runs a fixed choice of examples. SSASYNC_RANDOM_TREES=N runs N on each loop, other ones every time.
+"""
+
+import asyncio
+import copy
+import logging
+import os
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+
+import uvloop
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from ssasync.actors import (
+    ActorCrashed,
+    ActorError,
+    ActorRef,
+    ActorStopped,
+    ActorSystem,
+    AutoShutdown,
+    Backoff,
+    Intensity,
+    Restart,
+    RestartPolicy,
+    Strategy,
+    TreeNode,
+    remove_child,
+    render_tree,
+    restart_child,
+    start_child,
+    stop_child,
+)
+from tests.actors.otp_model import Ambiguous, Crew, Model, Node, Plan, Reader, Step, Story
+from tests.actors.puppets import BY_LEAVING, BY_RAISING, EXITS, PATIENCE, End, Stage, Watcher, flat
+
+RANDOM_TREES = int(os.environ.get("SSASYNC_RANDOM_TREES", "0"))
+IDLE = "idle"  # the name of those that have no started(), so that they may be parked in a pool
+OVER = ("stopped", "ended", "failed")
+LOG = logging.getLogger("ssasync.actors")
+HOUR = 3600.0  # the model's time stands still: no restart may be forgotten while an example runs
+
+# Trees.
+
+intensities = st.builds(Intensity, st.integers(0, 3), st.just(HOUR))
+policies = st.builds(
+    RestartPolicy,
+    application=intensities,
+    infrastructure=intensities,
+    backoff=st.just(Backoff(0.0)),
+    kinds=st.fixed_dictionaries({}, optional={"time_limit": intensities, "out_of_memory": st.none() | intensities}),
+)
+
+
+@st.composite
+def plans(draw: st.DrawFn, name: str, depth: int, auto_shutdown: AutoShutdown = AutoShutdown.NEVER) -> Plan:
+    restart = draw(st.sampled_from(Restart))
+    may_be_significant = auto_shutdown is not AutoShutdown.NEVER and restart is not Restart.PERMANENT
+    idle = name == IDLE
+    return Plan(
+        name,
+        restart=restart,
+        significant=may_be_significant and draw(st.booleans()),
+        policy=draw(policies),
+        turns=0 if idle else draw(st.integers(0, 2)),
+        idle=idle,
+        crew=draw(crews(depth - 1)) if depth > 1 and not idle and draw(st.booleans()) else None,
+    )
+
+
+@st.composite
+def crews(draw: st.DrawFn, depth: int) -> Crew:
+    auto_shutdown = draw(st.sampled_from(AutoShutdown))
+    escalate = draw(st.booleans())
+    policy = draw(st.none() | policies)
+    if draw(st.integers(0, 4)) == 4:
+        return Crew((), Strategy.ONE_FOR_ONE, False, escalate, policy, auto_shutdown, pool=True)
+    names = ["a", "b", "c", IDLE, "d"][: draw(st.integers(0, 5))]
+    return Crew(
+        children=tuple(draw(plans(name, depth, auto_shutdown)) for name in names),
+        strategy=draw(st.sampled_from(Strategy)),
+        ordered=draw(st.booleans()),
+        escalate=escalate,
+        policy=policy,
+        auto_shutdown=auto_shutdown,
+    )
+
+
+#: Which of the candidates: any number, taken modulo.
+picks = st.integers(0, 30)
+#: What `started()` and `stopped()` of some will raise in the next step.
+scripts = st.tuples(
+    st.lists(
+        st.tuples(picks, st.lists(st.sampled_from([*BY_RAISING, "hang"]), min_size=1, max_size=3)),
+        max_size=2,
+    ),
+    st.lists(picks, max_size=2),
+)
+Script = tuple[list[tuple[int, list[str]]], list[int]]
+NO_SCRIPT: Script = ([], [])
+Storm = list[tuple[str, int, str]]
+storms = st.lists(
+    st.tuples(
+        st.sampled_from(["tell", "stop", "restart", "remove", "turn"]),
+        picks,
+        st.sampled_from([how for how in BY_RAISING if how != "stray"]),  # which cannot be told from an asked-for one
+    ),
+    max_size=8,
+)
+
+
+class RandomTree(RuleBasedStateMachine):
+    """One example: a tree, steps that are compared one by one, and a storm that only has to leave it whole."""
+
+    new_loop: Callable[[], asyncio.AbstractEventLoop]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = type(self).new_loop()
+        self.stage = Stage()
+        self.model = Model("t")
+        self.alive: set[tuple[str, int]] = set()  # incarnations, by what was compared
+        self.compared = (0, 0)  # steps of the watcher and lines of the stage's log
+        self.sound = True
+        self.storm: Storm = []
+        LOG.disabled = True  # hundreds of crashes that were all meant
+        self.loop.run_until_complete(self._open())
+
+    async def _open(self) -> None:
+        self.system = ActorSystem("t")
+        await self.system.open()
+        self.watcher = Watcher(self.system)
+
+    @initialize(first=plans("a", 3), second=plans("b", 2), storm=storms)
+    def plant(self, first: Plan, second: Plan, storm: Storm) -> None:
+        self.storm = storm
+        for plan in (first, second):
+            self._add("/t", plan, NO_SCRIPT)
+
+    # What happens to it.
+
+    @rule(pick=picks, how=st.sampled_from(BY_RAISING), asked=st.booleans(), script=scripts)
+    def crash(self, pick: int, how: str, asked: bool, script: Script) -> None:
+        for node in self._picked(pick, lambda node: node.state == "running"):
+            path = node.path
+            self._step(script, lambda model: model.crash(path, EXITS[how]), lambda: self._end(path, End(how), asked))
+
+    @rule(pick=picks, how=st.sampled_from(BY_LEAVING), script=scripts)
+    def leave(self, pick: int, how: str, script: Script) -> None:
+        for node in self._picked(pick, lambda node: node.state == "running"):
+            path, end = node.path, End(how, leave=True)
+            self._step(script, lambda model: model.crash(path, EXITS[how]), lambda: self._end(path, end, asked=False))
+
+    @rule(pick=picks, script=scripts)
+    def stop(self, pick: int, script: Script) -> None:
+        for node in self._picked(pick, _is_within_reach):
+            path = node.path
+            self._step(script, lambda model: model.stop(path), lambda: self._by_hand(stop_child, path))
+
+    @rule(pick=picks, script=scripts)
+    def restart(self, pick: int, script: Script) -> None:
+        for node in self._picked(pick, _is_within_reach):
+            path = node.path
+            self._step(script, lambda model: model.restart(path), lambda: self._by_hand(restart_child, path))
+
+    @rule(pick=picks, script=scripts)
+    def remove(self, pick: int, script: Script) -> None:
+        for node in self._picked(pick, _is_within_reach):
+            path = node.path
+            self._step(script, lambda model: model.remove(path), lambda: self._by_hand(remove_child, path))
+
+    @rule(pick=picks, name=st.sampled_from(["a", "b", "e", IDLE]), data=st.data(), script=scripts)
+    def add(self, pick: int, name: str, data: st.DataObject, script: Script) -> None:
+        for node in self._picked(pick, lambda node: node.plan.crew is not None and node.state == "running", root=True):
+            depth = 4 - node.path.count("/")
+            if name not in node.children or node.children[name].state in OVER:
+                plan = data.draw(plans(name, depth, node.crew.auto_shutdown))
+                self._add(node.path, plan, script)
+
+    def _add(self, parent: str, plan: Plan, script: Script) -> None:
+        async def add() -> None:
+            with suppress(ActorStopped):  # it was over before it was ready: the model knows
+                await start_child(self.system.lookup(parent), self.stage.spec(plan))
+
+        self._step(script, lambda model: model.start(parent, plan), add, added=(parent, plan))
+
+    async def _end(self, path: str, end: End, asked: bool) -> None:
+        ref = self.system.lookup(path)
+        if not asked:
+            await ref.tell(end)
+            return
+        raised = len(self.stage.raised)
+        try:
+            await ref.ask(end)
+        except ActorCrashed as error:
+            assert error.reason.exception is self.stage.raised[raised]
+        else:
+            raise AssertionError(f"{path} answered, but was to crash")
+
+    async def _by_hand(self, act: Callable[[ActorRef, str], Awaitable[object]], path: str) -> None:
+        supervisor, _, name = path.rpartition("/")
+        with suppress(ActorStopped, ActorCrashed):  # of the child, or of the supervisor meanwhile: the model knows
+            await act(self.system.lookup(supervisor), name)
+
+    # One step of both.
+
+    def _picked(self, pick: int, choice: Callable[[Node], bool], root: bool = False) -> list[Node]:
+        """One that fits, or none."""
+        nodes = [node for node in self.model.root.all_below() if choice(node) and (root or node.parent is not None)]
+        return [nodes[pick % len(nodes)]] if nodes else []
+
+    def _step(
+        self,
+        script: Script,
+        in_model: Callable[[Model], Story],
+        really: Callable[[], Awaitable[None]],
+        added: tuple[str, Plan] | None = None,
+    ) -> None:
+        self.sound = False
+        model = copy.deepcopy(self.model)
+        self._write(script, model, added)
+        try:
+            story = in_model(model)
+        except Ambiguous:
+            self._tear_up(self.model)
+            self.sound = True
+            return
+        self.model = model
+        self.loop.run_until_complete(self._compare(story, really))
+        assert model.bad_stops == self.stage.bad_stops
+        self._tear_up(model)
+        self.sound = True
+
+    def _write(self, script: Script, model: Model, added: tuple[str, Plan] | None) -> None:
+        """What is to go wrong in this step, for the model and for the puppets."""
+        known = {node.path: node.plan for node in model.root.all_below()}
+        if added is not None:
+            known.update(_paths(*added))
+        del known["/t"]
+        paths = sorted(known)
+        for pick, hows in script[0] if paths else ():
+            path = paths[pick % len(paths)]
+            if known[path].idle:
+                continue
+            can_hang = known[path].crew is None and known[path].turns == 0
+            hows = [how if how != "hang" or can_hang else "bug" for how in hows]
+            self.stage.bad_starts[path], model.bad_starts[path] = hows, [EXITS[how] for how in hows]
+        for pick in script[1] if paths else ():
+            self.stage.bad_stops.add(paths[pick % len(paths)])
+        model.bad_stops.update(self.stage.bad_stops)
+
+    def _tear_up(self, model: Model) -> None:
+        for script in (self.stage.bad_starts, self.stage.bad_stops, model.bad_starts, model.bad_stops):
+            script.clear()
+
+    async def _compare(self, story: Story, really: Callable[[], Awaitable[None]]) -> None:
+        expected = "\n".join(story.lines("  "))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await really()
+                await self.watcher.until(self.compared[0] + len(story))
+                for node in self.model.root.all_below():  # those who answer have seen all that was reported to them
+                    if node.state == "running":
+                        answer = await self.system.lookup(node.path).ask("attempt")
+                        assert answer == (node.attempt if node.parent is not None else None)
+                await self.watcher.up_to_now()
+        except (TimeoutError, ActorError) as error:
+            seen = "\n".join(f"  {step}" for step in self.watcher.steps[self.compared[0] :])
+            raise AssertionError(f"expected\n{expected}\nbut saw\n{seen}\n{render_tree(self.system.tree())}") from error
+        steps, acts = self.watcher.steps[self.compared[0] :], self.stage.log[self.compared[1] :]
+        self.compared = (len(self.watcher.steps), len(self.stage.log))
+        _assert_follows(story, steps)
+        _assert_follows(_acts(story, self.alive), [Step(*act) for act in acts])
+        self._assert_at_rest()
+
+    def _assert_at_rest(self) -> None:
+        assert list(_rows_of_tree(self.system.tree())) == list(_rows_of_model(self.model.root))
+        running = {node.path: node for node in self.model.root.all_below() if node.state == "running"}
+        parked = {path for path, node in running.items() if node.parent and node.parent.crew.pool and not node.plan.crew}
+        tasks = Counter(task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task())
+        del tasks["actor system t"]
+        assert set(tasks) | parked == set(running), render_tree(self.system.tree())
+        assert max(tasks.values(), default=1) == 1, tasks
+        statistics = self.system.statistics()
+        assert (statistics.tasks, statistics.abandoned, statistics.deadlines.pending) == (len(tasks), 0, 0)
+
+    # The end.
+
+    def teardown(self) -> None:
+        try:
+            self.loop.run_until_complete(self._finish())
+        finally:
+            self.loop.close()
+            LOG.disabled = False
+
+    async def _finish(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            if not self.sound:  # a step has failed: its story is told already
+                await self.system.close()
+                return
+            if self.storm:
+                calls = await self._rage()
+                await self.system.close()
+                for result in await asyncio.gather(*calls, return_exceptions=True):
+                    assert not isinstance(result, BaseException) or isinstance(result, ActorError), repr(result)
+                await self.watcher.rest()
+            else:
+                story = self.model.close()
+                await self.system.close()
+                await self.watcher.rest()
+                _assert_follows(story, self.watcher.steps[self.compared[0] :])
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        _assert_lives(self.watcher.steps)
+        _assert_lives([Step("exited" if act[0] == "over" else act[0], *act[1:]) for act in self.stage.log])
+        assert all(row[1] != "running" for row in _rows_of_tree(self.system.tree()))
+        told = {id(error) for reason in self.watcher.exits for error in flat(reason.exception)}
+        lost = [error for error in self.stage.raised if id(error) not in told]
+        assert not lost
+
+    async def _rage(self) -> list[asyncio.Task[object]]:
+        """Much at once, without waiting for any of it."""
+        calls: list[asyncio.Task[object]] = []
+        for what, pick, how in self.storm:
+            paths = [path for path, *_ in _rows_of_tree(self.system.tree())][1:]
+            if what == "turn" or not paths:
+                await asyncio.sleep(0)
+                continue
+            path = paths[pick % len(paths)]
+            if what == "tell":
+                with suppress(ActorStopped):
+                    self.system.lookup(path).tell_nowait(End(how))
+            else:
+                act = {"stop": stop_child, "restart": restart_child, "remove": remove_child}[what]
+                calls.append(asyncio.create_task(self._by_hand(act, path)))
+        return calls
+
+
+def _is_within_reach(node: Node) -> bool:
+    """Its supervisor is there to obey."""
+    return node.parent is not None and node.parent.plan.crew is not None and node.parent.state == "running"
+
+
+def _paths(parent: str, plan: Plan) -> Iterator[tuple[str, Plan]]:
+    path = f"{parent}/{plan.name}"
+    yield path, plan
+    for child in plan.crew.children if plan.crew is not None else ():
+        yield from _paths(path, child)
+
+
+def _rows_of_model(node: Node) -> Iterator[tuple[str, str, int]]:
+    yield node.path, node.state, node.attempt
+    for child in node.children.values():
+        yield from _rows_of_model(child)
+
+
+def _rows_of_tree(node: TreeNode) -> Iterator[tuple[str, str, int]]:
+    yield node.path, node.state, node.attempt
+    for child in node.children:
+        yield from _rows_of_tree(child)
+
+
+def _assert_follows(story: Story, steps: list[Step]) -> None:
+    """The steps are those of the story, all of them, in its order."""
+    reader = Reader(story)
+    for number, step in enumerate(steps):
+        if not reader.accept(step):
+            seen = "\n".join(f"  {seen}" for seen in steps[:number])
+            expected = "\n".join(story.lines("  "))
+            raise AssertionError(f"expected\n{expected}\nbut saw\n{seen}\nand then\n  {step}")
+    assert reader.at_end
+
+
+def _acts(story: Story, alive: set[tuple[str, int]]) -> Story:
+    """What the puppets themselves do in a story: they are started, and they are over."""
+    acts = Story(story.side_by_side)
+    for part in story.parts:
+        if isinstance(part, Story):
+            acts.parts.append(_acts(part, alive))
+        elif part.path.endswith(IDLE):
+            continue  # notes nothing
+        elif part.what == "starting":
+            alive.add((part.path, part.attempt))
+            acts.parts.append(Step("starting", part.path, part.attempt))
+        elif part.what in ("exited", "stopped") and (part.path, part.attempt) in alive:
+            alive.remove((part.path, part.attempt))
+            acts.parts.append(Step("over", part.path, part.attempt))
+    return acts
+
+
+def _assert_lives(steps: list[Step]) -> None:
+    """Each incarnation is started once, after the one before is over, and ends once, within the life of its supervisor."""
+    alive: dict[str, int] = {}
+    last: dict[str, int] = defaultdict(int)
+    ready: set[tuple[str, int]] = set()
+    for before, step in zip([None, *steps], steps, strict=False):
+        path, attempt = step.path, step.attempt
+        match step.what:
+            case "starting":
+                assert path not in alive, f"{step}, while #{alive[path]} is alive"
+                assert attempt in (1, last[path] + 1), f"{step} after #{last[path]}"
+                assert path.count("/") == 2 or path.rpartition("/")[0] in alive, f"{step} under nobody"
+                alive[path] = last[path] = attempt
+                ready.discard((path, attempt))
+            case "started":
+                assert alive.get(path) == attempt, str(step)
+                assert (path, attempt) not in ready, f"{step} twice"
+                ready.add((path, attempt))
+            case "exited" | "stopped" if alive.get(path) == attempt:
+                del alive[path]
+                assert not [other for other in alive if other.startswith(f"{path}/")], f"{step} before those below it"
+            case "stopped":  # it waited for its start
+                assert attempt == last[path] or attempt == 0, f"{step} after #{last[path]}"
+            case "gave up":
+                assert before == Step("exited", path, attempt, step.kind), f"{step} after {before}"
+            case _:
+                raise AssertionError(f"{step}, but it is not alive")
+    assert not alive
+
+
+class RandomTreeOnAsyncio(RandomTree):
+    new_loop = asyncio.new_event_loop
+
+
+class RandomTreeOnUvloop(RandomTree):
+    new_loop = uvloop.new_event_loop
+
+
+SETTINGS = settings(
+    max_examples=RANDOM_TREES or 150,
+    stateful_step_count=25,
+    derandomize=not RANDOM_TREES,
+    database=None,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+TestOnAsyncio = RandomTreeOnAsyncio.TestCase
+TestOnAsyncio.settings = SETTINGS
+TestOnUvloop = RandomTreeOnUvloop.TestCase
+TestOnUvloop.settings = SETTINGS
