@@ -74,8 +74,10 @@ class Auditor:
         if path in self.open and self.open.pop(path) != attempt:
             self.mistakes.append(f"{path}: attempt {attempt} is over, which was not the one that ran")
         self.failed_exits += reason.failed
-        for number in _numbers(reason):
-            self._ledger.untold.discard(number)
+        numbers = set(_numbers(reason))
+        self._ledger.untold -= numbers
+        if reason.failed and not numbers:
+            self.mistakes.append(f"{path}: attempt {attempt} ended by nobody's order: {reason}")
 
 
 def _numbers(reason: ExitReason) -> Iterator[int]:

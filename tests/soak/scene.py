@@ -60,7 +60,6 @@ class Scene:
         self._serial = itertools.count()
         self._members: deque[str] = deque()
         self.told: Counter[str] = Counter()  # what callers were told
-        self.injected = 0
 
     async def build(self) -> None:
         """Start the tree; done when all of it runs."""
@@ -118,7 +117,6 @@ class Scene:
 
     def _order_crash(self, group: anyio.abc.TaskGroup) -> None:
         ref, how = self._luck.choice(self._victims()), self._luck.choice(list(Crash))
-        self.injected += 1
         if self._luck.random() < 0.2:
             group.start_soon(self._ask, ref, how, 1.0)
         else:

@@ -50,3 +50,14 @@ async def test_incarnations_that_overlap_or_do_not_end_are_seen() -> None:
         "/a: attempt 2 begins while 1 is not over",
         "/a: attempt 1 is over, which was not the one that ran",
     ]
+
+
+async def test_a_crash_that_nobody_ordered_is_a_mistake_of_the_kernel_or_of_the_crew() -> None:
+    auditor = await audited(
+        Ledger(),
+        ChildStarting(path="/a", attempt=1),
+        exited(1, ExitReason.from_exception(AssertionError("came up twice"))),
+    )
+    assert auditor.mistakes == [
+        "/a: attempt 1 ended by nobody's order: exception (AssertionError: came up twice)",
+    ]
