@@ -4,8 +4,10 @@
 tells it to, and checks the machine's invariants after every step.
 """
 
+import gc
 import random
 import sys
+import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -478,6 +480,22 @@ def test_restarts_that_count_no_longer_are_let_go_of_at_later_events() -> None:
     for _ in range(3):
         world.send(TimeUp("nobody", 1))
     assert [child.count is None for child in children.values()] == [True, True, True]
+
+
+def test_exceptions_that_count_for_no_budget_any_more_are_let_go_of() -> None:
+    class Oops(Exception):
+        """An exception that can be referred to weakly."""
+
+    world = World(policy=RestartPolicy(application=Intensity(5, 20.0))).running("a")
+    oops = Oops()
+    reference = weakref.ref(oops)
+    world.exit("a", ExitReason.from_exception(oops))
+    world.notes.clear()
+    del oops
+    world.now = 20.0
+    world.up("a")
+    gc.collect()
+    assert reference() is None
 
 
 def test_shutdown_stops_one_after_the_other_in_reverse() -> None:
