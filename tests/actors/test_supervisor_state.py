@@ -492,7 +492,7 @@ def test_exceptions_that_count_for_no_budget_any_more_are_let_go_of() -> None:
     world.exit("a", ExitReason.from_exception(oops))
     world.notes.clear()
     del oops
-    world.now = 20.0
+    world.now = 60.0  # the window of the child's own budget
     world.up("a")
     gc.collect()
     assert reference() is None
