@@ -489,6 +489,8 @@ class Cell:
         self._start_grace()
         errors: list[BaseException] = []
         with anyio.CancelScope(shield=True) as self._scope:
+            if self._overdue:
+                self._scope.cancel()  # the grace was over before this began: what has to wait is cut off at once
             for release in (self.actor._drain, self.actor.stopped):
                 try:
                     await release(reason)
