@@ -83,7 +83,10 @@ def _draw(axes: Axes, rows: Sequence[ActorRow], measure: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     show = text_of(measure)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    few_decades = high < 30 * low  # then the powers of ten alone would leave the axis bare
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: show(value)) if few_decades else NullFormatter())
+    axes.tick_params(axis="y", which="both", labelsize=8)
     axes.grid(alpha=0.3)
     axes.set_xlabel("actors")
     axes.set_title(_TITLES[measure], fontsize=10)

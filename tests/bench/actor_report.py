@@ -84,7 +84,7 @@ class ActorRow:
         show = text_of(self.measure)
         text = f"{head} {show(self.value):>10}"
         if self.limit is not None and self.ratio is not None:
-            low, middle, high = (f"{value:.2f}" for value in (self.ratio.low, self.ratio.middle, self.ratio.high))
+            low, middle, high = (ratio_text(value) for value in (self.ratio.low, self.ratio.middle, self.ratio.high))
             text += f"   limit {show(self.limit):>10}   ratio {middle} ({low}–{high}, n={self.repetitions})"
         else:
             low, high = show(self.spread.low), show(self.spread.high)
@@ -174,6 +174,13 @@ def text_of(measure: str) -> Callable[[float], str]:
     if measure == "restart":
         return seconds_text
     return bytes_text if measure in ("memory", "traced") else rate_text
+
+
+def ratio_text(ratio: float) -> str:
+    """Two figures at least, whether it is a fraction of a percent or in thousands."""
+    if ratio >= 100:
+        return f"{ratio:,.0f}"
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def rate_text(rate: float) -> str:

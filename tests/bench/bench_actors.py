@@ -17,6 +17,8 @@ MEASURES = ("tell", "ask", "spawn", "memory", "traced", "restart")
 LOOPS = ("asyncio", "uvloop")
 #: A peer that gives each actor a process is not asked for MANY: it carries less than a thousand, or little more.
 _PROCESS_EACH = ("thespian-multiproc", "ray")
+#: They start within a second, and so can be measured as often as we are.
+_FAST_PEERS = ("xoscar", "thespian-simple", "pykka")
 #: Members that tracemalloc looks at; it makes everything several times slower.
 _TRACED = 10_000
 
@@ -48,12 +50,14 @@ class Case:
 def cases(*, quick: bool) -> list[Case]:
     """What is measured: the shortest first, so that a look at the first lines tells much."""
     mine = [(subject, loop) for loop in LOOPS for subject in ("limit", *OURS)]
-    few = [Case(subject, loop, 1, 2 if quick else 5) for subject, loop in mine]
-    few += [Case(subject, "uvloop", 1, 1) for subject in PEERS]
-    thousand = [Case(subject, loop, 1000, 2 if quick else 5) for subject, loop in mine]
+    rounds = 2 if quick else 5
+    few = [Case(subject, loop, 1, rounds) for subject, loop in mine]
+    few += [Case(subject, "uvloop", 1, rounds if subject in _FAST_PEERS else 1) for subject in PEERS]
     if quick:
-        return few + thousand + [Case(subject, "uvloop", MANY, 1) for subject in ("limit", "pool")]
-    thousand += [Case(subject, "uvloop", 1000, 1) for subject in PEERS]
+        few += [Case(subject, loop, 1000, 1) for subject, loop in mine]
+        return few + [Case(subject, "uvloop", MANY, 1) for subject in ("limit", "pool")]
+    thousand = [Case(subject, loop, 1000, rounds) for subject, loop in mine]
+    thousand += [Case(subject, "uvloop", 1000, 3 if subject in _FAST_PEERS else 1) for subject in PEERS]
     many = [Case(subject, loop, MANY, 2) for subject, loop in mine]
     many += [Case(subject, "uvloop", MANY, 1) for subject in PEERS if subject not in _PROCESS_EACH]
     traced = [Case(subject, "asyncio", _TRACED, 1, traced=True) for subject in ("limit", *OURS)]
