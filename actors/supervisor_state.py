@@ -291,6 +291,9 @@ class SupervisorState:
         if self._held_by is child:
             self._held_by = None
         if sequel is _Sequel.START:
+            if child.phase is Phase.FAILED:  # whoever starts it again has mended what was wrong: a fresh budget
+                child.count = None
+                self._counted.pop(name, None)
             self._line_up(child, in_line=False)
         elif not child.phase.over:
             child.sequel = sequel

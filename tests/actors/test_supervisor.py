@@ -334,3 +334,16 @@ async def test_a_thousand_members_stop_together(system: ActorSystem, troupe: Tro
         await member.ready(10)
     await system.stop_child("s")
     assert len(troupe.log) == 2000
+
+
+async def test_a_child_that_gave_up_comes_back_by_hand_with_a_fresh_budget(system: ActorSystem, troupe: Troupe) -> None:
+    ref = await system.start_child(troupe.spec("a", policy=ONCE))
+    for attempt in (1, 2):
+        await ref.tell("crash")
+        if attempt == 1:
+            await ref.ready(10, after=1)
+    await ref.terminated(10)
+    await restart_child(system.root, "a")
+    await ref.tell("crash")
+    await ref.ready(10, after=3)
+    assert await ref.ask("attempt") == 4
