@@ -37,7 +37,7 @@ class Plan:
     name: str
     restart: Restart = Restart.PERMANENT
     significant: bool = False
-    policy: RestartPolicy = RestartPolicy()
+    policy: RestartPolicy = field(default_factory=RestartPolicy)
     turns: int = 0
     idle: bool = False
     crew: "Crew | None" = None
@@ -93,8 +93,13 @@ class Story:
     side_by_side: bool = False
     parts: "list[Step | Story]" = field(default_factory=list)
 
-    def __len__(self) -> int:
-        return sum(1 if isinstance(part, Step) else len(part) for part in self.parts)
+    def steps(self) -> Iterator[Step]:
+        """All of them, in one of the orders they may come in."""
+        for part in self.parts:
+            if isinstance(part, Step):
+                yield part
+            else:
+                yield from part.steps()
 
     def lines(self, indent: str = "") -> Iterator[str]:
         """As text."""
@@ -195,6 +200,28 @@ class Model:
         self._end(self.find(path), reason)
         return self._story
 
+    def crash_linked(self, paths: list[str], reason: ExitReason) -> Story:
+        """The first of a chain of linked workers ends by itself, and each takes the next one along.
+
+        Raises Ambiguous unless what follows of each is apart from what follows of the others.
+        """
+        nodes = [self.find(path) for path in paths]
+        whole, seen = Story(side_by_side=True), set[str]()
+        for node in nodes:
+            if node.state != "running" or not self._knows(node.path) or self.find(node.path) is not node:
+                raise Ambiguous  # taken along by its supervisor already
+            self._story = Story()
+            final = self._end(node, reason)
+            touched = set(self._touched())
+            if touched & seen:
+                raise Ambiguous
+            seen |= touched
+            whole.parts.append(self._story)
+            if final.kind == "normal":
+                break
+            reason = ExitReason(final.kind, final.blame)
+        return whole
+
     def stop(self, path: str) -> Story:
         """Stopped by hand."""
         self._story = Story()
@@ -210,6 +237,8 @@ class Model:
         assert node.parent is not None
         if node.state == "running":
             self._tell("stopped", node, self._close(node, SHUTDOWN), again=True)
+        elif node.state == "failed":
+            node.spent = []  # whoever starts it again has mended what was wrong
         node.state = "waiting"
         self._go_on(node.parent)
         return self._story
@@ -230,7 +259,8 @@ class Model:
 
     # An incarnation ends by itself, and its supervisor decides.
 
-    def _end(self, node: Node, reason: ExitReason) -> None:
+    def _end(self, node: Node, reason: ExitReason) -> ExitReason:
+        """All that follows from it; returns its final exit."""
         assert node.parent is not None
         final = self._close(node, reason)
         verdict = self._judge(node, final)
@@ -238,6 +268,7 @@ class Model:
             self._go_on(node.parent)
         else:
             self._end(node.parent, verdict)
+        return final
 
     def _go_on(self, supervisor: Node) -> None:
         """Start what waits; if that makes the supervisor end, follow it up the tree."""
@@ -412,6 +443,14 @@ class Model:
     def _forget(self, node: Node) -> None:
         assert node.parent is not None
         node.parent.children.pop(node.plan.name, None)
+
+    def _touched(self) -> Iterator[str]:
+        """Whom the story tells of, and the purses it spent from that belong to several."""
+        for step in self._story.steps():
+            yield step.path
+            supervisor = step.path.rpartition("/")[0]
+            if step.what == "exited" and self._knows(supervisor) and self.find(supervisor).crew.policy is not None:
+                yield f"purse of {supervisor}"
 
     def _tell(self, what: str, node: Node, reason: ExitReason | None = None, *, again: bool = False) -> None:
         self._story.parts.append(Step(what, node.path, node.attempt, reason.kind if reason else "", again))

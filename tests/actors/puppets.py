@@ -8,7 +8,9 @@ from typing import Any
 
 from ssasync.actors import (
     Actor,
+    ActorRef,
     ActorSystem,
+    Backoff,
     Blame,
     ChildExited,
     ChildGaveUp,
@@ -18,13 +20,32 @@ from ssasync.actors import (
     ChildStopped,
     Event,
     ExitReason,
+    Intensity,
+    Intent,
+    Journal,
     Pool,
+    RestartPolicy,
     Subscription,
     Supervisor,
 )
-from tests.actors.otp_model import BUG, Plan, Step
+from tests.actors.otp_model import BUG, Crew, Plan, Step
 
 PATIENCE = 10.0  #: seconds after which something that must come will not
+
+
+HOUR = 3600.0
+#: Restarts at once, and more often than any test makes it.
+AT_ONCE = RestartPolicy(Intensity(1000, HOUR), Intensity(1000, HOUR), Backoff(0.0))
+
+
+def times(restarts: int) -> RestartPolicy:
+    """So many restarts, without backoff; none for the infrastructure."""
+    return RestartPolicy(Intensity(restarts, HOUR), Intensity(0, HOUR), Backoff(0.0))
+
+
+def plans(names: str, **options: Any) -> tuple[Plan, ...]:
+    """Workers named by single letters."""
+    return tuple(Plan(name, **{"policy": AT_ONCE, **options}) for name in names)
 
 
 class Boom(Exception):
@@ -64,6 +85,13 @@ class End:
 
     how: str
     leave: bool = False
+
+
+@dataclass(frozen=True)
+class Link:
+    """Told to a puppet: link yourself to another."""
+
+    to: ActorRef
 
 
 @dataclass
@@ -122,6 +150,8 @@ class Idler(Actor):
                 self.exit(EXITS[message.how])
             else:
                 await self.stage.act(message.how)
+        elif isinstance(message, Link):
+            self.link(message.to)
         return self.attempt
 
     async def stopped(self, reason: ExitReason) -> None:
@@ -185,6 +215,16 @@ def director(stage: Stage, plan: Plan) -> Actor:
     return PoolDirector(stage, plan) if plan.crew.pool else Director(stage, plan)
 
 
+class Records(Journal):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.intents: list[Intent] = []
+
+    async def record(self, intent: Intent) -> None:
+        self.intents.append(intent)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mark(Event):
     """Published by a test: all that was published before has been read when this is."""
@@ -226,6 +266,43 @@ class Watcher:
             self.exits.append(event.reason)
 
 
+class Play:
+    """A supervisor `s` under the root, what its children did, and what happened."""
+
+    def __init__(self, system: ActorSystem) -> None:
+        self.system = system
+        self.stage = Stage()
+        self.watcher = Watcher(system)
+        self._read = 0
+
+    async def begin(self, crew: Crew, **options: Any) -> ActorRef:
+        """Start it, with options of its own plan."""
+        return await self.system.start_child(self.stage.spec(Plan("s", crew=crew, **options)))
+
+    def child(self, name: str) -> ActorRef:
+        """A child of it."""
+        return self.system.lookup(f"/{self.system.name}/s/{name}")
+
+    async def end(self, name: str, how: str = "bug") -> None:
+        """Let a child end."""
+        await self.child(name).tell(End(how, leave=how not in BY_RAISING))
+
+    async def until(self, what: str, name: str, attempt: int = 1) -> Step:
+        """Until that has happened to a child, or to `s`; steps before it are skipped."""
+        path = f"/{self.system.name}/{name}" if name == "s" else f"/{self.system.name}/s/{name}"
+        while True:
+            await self.watcher.until(self._read + 1)
+            step = self.watcher.steps[self._read]
+            self._read += 1
+            if (step.what, step.path, step.attempt) == (what, path, attempt):
+                return step
+
+    def acts(self) -> list[str]:
+        """What puppets did since the last call: `+name` for a start, `-name` for an end."""
+        log, self.stage.log[:] = list(self.stage.log), []
+        return [f"{'+' if what == 'starting' else '-'}{path.rpartition('/')[2]}" for what, path, _ in log]
+
+
 def step_of(event: Event) -> Step | None:
     """The event as a step of the model; None for those it does not know."""
     match event:
@@ -249,4 +326,3 @@ def flat(error: BaseException | None) -> Iterator[BaseException]:
             yield from flat(inner)
     elif error is not None:
         yield error
-

@@ -10,13 +10,16 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 
+import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from ssasync.actors import (
+    Act,
     ActorCrashed,
     ActorError,
     ActorRef,
@@ -25,6 +28,7 @@ from ssasync.actors import (
     AutoShutdown,
     Backoff,
     Intensity,
+    Journal,
     Restart,
     RestartPolicy,
     Strategy,
@@ -36,7 +40,7 @@ from ssasync.actors import (
     stop_child,
 )
 from tests.actors.otp_model import Ambiguous, Crew, Model, Node, Plan, Reader, Step, Story
-from tests.actors.puppets import BY_LEAVING, BY_RAISING, EXITS, PATIENCE, End, Stage, Watcher, flat
+from tests.actors.puppets import BY_LEAVING, BY_RAISING, EXITS, PATIENCE, End, Link, Records, Stage, Watcher, flat
 
 RANDOM_TREES = int(os.environ.get("SSASYNC_RANDOM_TREES", "0"))
 IDLE = "idle"  # the name of those that have no started(), so that they may be parked in a pool
@@ -122,64 +126,83 @@ class RandomTree(RuleBasedStateMachine):
         super().__init__()
         self.loop = type(self).new_loop()
         self.stage = Stage()
+        self.records = Records()
         self.model = Model("t")
         self.alive: set[tuple[str, int]] = set()  # incarnations, by what was compared
         self.compared = (0, 0)  # steps of the watcher and lines of the stage's log
         self.sound = True
         self.storm: Storm = []
         LOG.disabled = True  # hundreds of crashes that were all meant
-        self.loop.run_until_complete(self._open())
 
-    async def _open(self) -> None:
-        self.system = ActorSystem("t")
-        await self.system.open()
-        self.watcher = Watcher(self.system)
-
-    @initialize(first=plans("a", 3), second=plans("b", 2), storm=storms)
-    def plant(self, first: Plan, second: Plan, storm: Storm) -> None:
+    @initialize(first=plans("a", 3), second=plans("b", 2), journal=st.booleans(), storm=storms)
+    def plant(self, first: Plan, second: Plan, journal: bool, storm: Storm) -> None:
         self.storm = storm
+        self.loop.run_until_complete(self._open(self.records if journal else None))
         for plan in (first, second):
             self._add("/t", plan, NO_SCRIPT)
+
+    async def _open(self, journal: Journal | None) -> None:
+        self.system = ActorSystem("t", journal=journal)
+        await self.system.open()
+        self.watcher = Watcher(self.system)
 
     # What happens to it.
 
     @rule(pick=picks, how=st.sampled_from(BY_RAISING), asked=st.booleans(), script=scripts)
     def crash(self, pick: int, how: str, asked: bool, script: Script) -> None:
-        for node in self._picked(pick, lambda node: node.state == "running"):
-            path = node.path
+        path = self._pick(pick, lambda node: node.state == "running")
+        if path is not None:
             self._step(script, lambda model: model.crash(path, EXITS[how]), lambda: self._end(path, End(how), asked))
 
     @rule(pick=picks, how=st.sampled_from(BY_LEAVING), script=scripts)
     def leave(self, pick: int, how: str, script: Script) -> None:
-        for node in self._picked(pick, lambda node: node.state == "running"):
-            path, end = node.path, End(how, leave=True)
+        path = self._pick(pick, lambda node: node.state == "running")
+        if path is not None:
+            end = End(how, leave=True)
             self._step(script, lambda model: model.crash(path, EXITS[how]), lambda: self._end(path, end, asked=False))
+
+    @rule(
+        chain=st.lists(picks, min_size=2, max_size=4),
+        how=st.sampled_from([*BY_RAISING, "normal", "shutdown"]),
+        script=scripts,
+    )
+    def crash_linked(self, chain: list[int], how: str, script: Script) -> None:
+        picked = [self._pick(pick, lambda node: node.state == "running" and node.plan.crew is None) for pick in chain]
+        paths = [path for path in dict.fromkeys(picked) if path is not None]
+        if how == "normal":
+            paths = paths[:2]  # it takes nobody along: a longer chain would stay linked
+        if len(paths) > 1:
+            end = End(how, leave=how not in BY_RAISING)
+            self._step(
+                script, lambda model: model.crash_linked(paths, EXITS[how]), lambda: self._end_linked(paths, end)
+            )
 
     @rule(pick=picks, script=scripts)
     def stop(self, pick: int, script: Script) -> None:
-        for node in self._picked(pick, _is_within_reach):
-            path = node.path
+        path = self._pick(pick, _is_within_reach)
+        if path is not None:
             self._step(script, lambda model: model.stop(path), lambda: self._by_hand(stop_child, path))
 
     @rule(pick=picks, script=scripts)
     def restart(self, pick: int, script: Script) -> None:
-        for node in self._picked(pick, _is_within_reach):
-            path = node.path
+        path = self._pick(pick, _is_within_reach)
+        if path is not None:
             self._step(script, lambda model: model.restart(path), lambda: self._by_hand(restart_child, path))
 
     @rule(pick=picks, script=scripts)
     def remove(self, pick: int, script: Script) -> None:
-        for node in self._picked(pick, _is_within_reach):
-            path = node.path
+        path = self._pick(pick, _is_within_reach)
+        if path is not None:
             self._step(script, lambda model: model.remove(path), lambda: self._by_hand(remove_child, path))
 
     @rule(pick=picks, name=st.sampled_from(["a", "b", "e", IDLE]), data=st.data(), script=scripts)
     def add(self, pick: int, name: str, data: st.DataObject, script: Script) -> None:
-        for node in self._picked(pick, lambda node: node.plan.crew is not None and node.state == "running", root=True):
-            depth = 4 - node.path.count("/")
-            if name not in node.children or node.children[name].state in OVER:
-                plan = data.draw(plans(name, depth, node.crew.auto_shutdown))
-                self._add(node.path, plan, script)
+        path = self._pick(pick, lambda node: node.plan.crew is not None and node.state == "running", root=True)
+        assert path is not None
+        node = self.model.find(path)
+        if name not in node.children or node.children[name].state in OVER:
+            plan = data.draw(plans(name, 4 - path.count("/"), node.crew.auto_shutdown))
+            self._add(path, plan, script)
 
     def _add(self, parent: str, plan: Plan, script: Script) -> None:
         async def add() -> None:
@@ -194,12 +217,15 @@ class RandomTree(RuleBasedStateMachine):
             await ref.tell(end)
             return
         raised = len(self.stage.raised)
-        try:
+        with pytest.raises(ActorCrashed) as crash:
             await ref.ask(end)
-        except ActorCrashed as error:
-            assert error.reason.exception is self.stage.raised[raised]
-        else:
-            raise AssertionError(f"{path} answered, but was to crash")
+        assert crash.value.reason.exception is self.stage.raised[raised]
+
+    async def _end_linked(self, paths: list[str], end: End) -> None:
+        refs = [self.system.lookup(path) for path in paths]
+        for one, other in pairwise(refs):
+            await one.ask(Link(other))
+        await refs[0].tell(end)
 
     async def _by_hand(self, act: Callable[[ActorRef, str], Awaitable[object]], path: str) -> None:
         supervisor, _, name = path.rpartition("/")
@@ -208,10 +234,10 @@ class RandomTree(RuleBasedStateMachine):
 
     # One step of both.
 
-    def _picked(self, pick: int, choice: Callable[[Node], bool], root: bool = False) -> list[Node]:
-        """One that fits, or none."""
+    def _pick(self, pick: int, choice: Callable[[Node], bool], root: bool = False) -> str | None:
+        """The path of one that fits, if there is any."""
         nodes = [node for node in self.model.root.all_below() if choice(node) and (root or node.parent is not None)]
-        return [nodes[pick % len(nodes)]] if nodes else []
+        return nodes[pick % len(nodes)].path if nodes else None
 
     def _step(
         self,
@@ -262,7 +288,7 @@ class RandomTree(RuleBasedStateMachine):
         try:
             async with asyncio.timeout(PATIENCE):
                 await really()
-                await self.watcher.until(self.compared[0] + len(story))
+                await self.watcher.until(self.compared[0] + len(list(story.steps())))
                 for node in self.model.root.all_below():  # those who answer have seen all that was reported to them
                     if node.state == "running":
                         answer = await self.system.lookup(node.path).ask("attempt")
@@ -280,7 +306,9 @@ class RandomTree(RuleBasedStateMachine):
     def _assert_at_rest(self) -> None:
         assert list(_rows_of_tree(self.system.tree())) == list(_rows_of_model(self.model.root))
         running = {node.path: node for node in self.model.root.all_below() if node.state == "running"}
-        parked = {path for path, node in running.items() if node.parent and node.parent.crew.pool and not node.plan.crew}
+        parked = {
+            path for path, node in running.items() if node.parent and node.parent.crew.pool and not node.plan.crew
+        }
         tasks = Counter(task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task())
         del tasks["actor system t"]
         assert set(tasks) | parked == set(running), render_tree(self.system.tree())
@@ -292,7 +320,8 @@ class RandomTree(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.loop.run_until_complete(self._finish())
+            if hasattr(self, "watcher"):
+                self.loop.run_until_complete(self._finish())
         finally:
             self.loop.close()
             LOG.disabled = False
@@ -317,6 +346,9 @@ class RandomTree(RuleBasedStateMachine):
         _assert_lives(self.watcher.steps)
         _assert_lives([Step("exited" if act[0] == "over" else act[0], *act[1:]) for act in self.stage.log])
         assert all(row[1] != "running" for row in _rows_of_tree(self.system.tree()))
+        if self.system.journal is not None:
+            recorded = {(intent.path, intent.attempt) for intent in self.records.intents if intent.act is Act.START}
+            assert {act[1:] for act in self.stage.log} <= recorded
         told = {id(error) for reason in self.watcher.exits for error in flat(reason.exception)}
         lost = [error for error in self.stage.raised if id(error) not in told]
         assert not lost
@@ -430,7 +462,7 @@ class RandomTreeOnUvloop(RandomTree):
 
 
 SETTINGS = settings(
-    max_examples=RANDOM_TREES or 150,
+    max_examples=RANDOM_TREES or 100,
     stateful_step_count=25,
     derandomize=not RANDOM_TREES,
     database=None,
