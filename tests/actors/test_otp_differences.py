@@ -42,6 +42,7 @@ test_difference_a_child_may_stop_its_own_supervisor
 """
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -221,3 +222,8 @@ async def test_difference_a_child_may_stop_its_own_supervisor(play: Play) -> Non
     with pytest.raises(ActorStopped):
         await child.ask("stop the supervisor")
     assert (await supervisor.terminated(PATIENCE)).kind == "shutdown"
+
+
+def test_the_list_above_is_complete() -> None:
+    tests = {name for name in globals() if name.startswith("test_")} - {"test_the_list_above_is_complete"}
+    assert set(re.findall(r"\btest_\w+\b(?!\.py)", __doc__ or "")) == tests

@@ -65,6 +65,7 @@ test_otp_processes.py.
 """
 
 import asyncio
+import re
 from typing import Any
 
 import anyio
@@ -562,3 +563,9 @@ async def test_an_unexpected_message_does_no_harm(play: Play) -> None:
     assert await supervisor.ask("unexpected") is None
     assert play.system.statistics().dead_letters == 1
     assert await play.child("a").ask("attempt") == 1
+
+
+def test_the_list_above_is_complete() -> None:
+    elsewhere = {"test_restarts_are_counted_within_the_window_only"}
+    tests = {name for name in globals() if name.startswith("test_")} - {"test_the_list_above_is_complete"}
+    assert set(re.findall(r"\btest_\w+\b(?!\.py)", __doc__ or "")) == tests | elsewhere
