@@ -75,8 +75,36 @@ class ExitReason:
             return cls(CANCELLED, Blame.APPLICATION, detail, error)
         return cls(EXCEPTION, Blame.APPLICATION, exception_text(error), error)
 
+    def without_frames(self) -> "ExitReason":
+        """The same reason with a copy of its exception that has no traceback: to be kept for long.
+
+        A traceback holds its frames, and they hold all that the dead incarnation held: ten gigabytes of arrays, say.
+        """
+        if self.exception is None:
+            return self
+        return replace(self, exception=_without_frames(self.exception))
+
     def __str__(self) -> str:
         return f"{self.kind} ({self.detail})" if self.detail else self.kind
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """A copy, not the same one stripped: a caller whose `ask` failed may want to print its traceback.
+
+    Constructors are not run again: many make their text from other arguments than `args`.
+    """
+    try:
+        if isinstance(error, BaseExceptionGroup):
+            return error.derive([_without_frames(part) for part in error.exceptions])
+        reduced = error.__reduce__()  # of an OSError it has more than `args`
+        if reduced[0] is type(error):
+            bare = type(error).__new__(type(error), *reduced[1])
+            bare.__dict__.update(error.__dict__)
+            if str(bare) == str(error):
+                return bare
+    except Exception:  # noqa: BLE001, S110 -- code of the exception's own class; the text must do
+        pass
+    return RuntimeError(exception_text(error))
 
 
 def exception_text(error: BaseException) -> str:

@@ -92,7 +92,7 @@ class RestartPolicy:
 #: What a ChildSpec has unless told otherwise.
 DEFAULT_POLICY = RestartPolicy()
 
-#: Exceptions kept of one child, or of one supervisor's children: each holds the frames it went through.
+#: Exceptions kept of one child, or of one supervisor's children; see ExitReason.without_frames.
 EXCEPTIONS_KEPT = 5
 
 
@@ -115,8 +115,9 @@ class RestartCount:
         until = now + self.policy.budget(reason).seconds
         times = self._until.setdefault(self._account(reason), deque())
         times.append(until)
-        if reason.exception is not None:
-            self._exceptions = [*self._exceptions, (until, reason.exception)][-EXCEPTIONS_KEPT:]
+        error = reason.without_frames().exception
+        if error is not None:
+            self._exceptions = [*self._exceptions, (until, error)][-EXCEPTIONS_KEPT:]
         return len(times)
 
     def exceptions(self, now: float) -> list[BaseException]:

@@ -304,6 +304,8 @@ class Supervisor(Actor):
     def _note(self, kid: Child, note: Note) -> None:
         """An incarnation is over: story, events, log, and whoever waits for it."""
         reason = note.reason or ExitReason.shutdown()
+        # Who reads an event late, or never, must not keep the incarnation alive; the crash log has the traceback.
+        told = reason.without_frames()
         will_restart = note.fate is Fate.RESTARTED or (note.fate is Fate.TAKEN_DOWN and not self._children_state.ending)
         if will_restart:
             phase = Phase.BACKOFF if note.delay > 0 else Phase.WAITING
@@ -312,18 +314,18 @@ class Supervisor(Actor):
         kid.cell = None
         kid.enter(phase, f"after {reason}" + (f"; {note.detail}" if note.detail else ""))
         if note.reason is not None:
-            kid.incarnation_over(note.attempt, note.reason)
+            kid.incarnation_over(note.attempt, told)
         if note.fate in (Fate.TAKEN_DOWN, Fate.STOPPED):
-            self.publish(ChildStopped(path=kid.path, attempt=note.attempt, reason=reason, will_restart=will_restart))
+            self.publish(ChildStopped(path=kid.path, attempt=note.attempt, reason=told, will_restart=will_restart))
         else:
             self.publish(
                 ChildExited(
-                    path=kid.path, attempt=note.attempt, reason=reason, will_restart=will_restart, delay=note.delay
+                    path=kid.path, attempt=note.attempt, reason=told, will_restart=will_restart, delay=note.delay
                 )
             )
         if note.fate is Fate.GAVE_UP:
             story = tuple(str(line) for line in kid.story)
-            self.publish(ChildGaveUp(path=kid.path, attempt=note.attempt, reason=reason, story=story))
+            self.publish(ChildGaveUp(path=kid.path, attempt=note.attempt, reason=told, story=story))
         if reason.failed:
             fate = f"restarted in {note.delay:.2f} s" if will_restart else note.detail or note.fate.value
             self.system.crash_log.add(kid.path, note.attempt, reason, fate=fate, story=kid.story)

@@ -159,7 +159,8 @@ class SupervisorState:
             case Shutdown(reason):
                 self._shut_down(reason)
         self._advance()
-        return self._out
+        out, self._out = self._out, []  # not kept: an exit in it holds its incarnation
+        return out
 
     @property
     def ending(self) -> bool:

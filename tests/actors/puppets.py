@@ -109,18 +109,16 @@ class Stage:
             await asyncio.get_running_loop().create_future()
         if how == "stray":
             future = asyncio.get_running_loop().create_future()
-            future.cancel()
+            future.cancel(f"stray {len(self.raised)}")
             try:
                 await future
             except asyncio.CancelledError as error:
                 self.raised.append(error)
                 raise
-        number = len(self.raised)
-        error = (
-            Harder(number) if how == "harder" else Boom(number, None if EXITS[how].kind == "exception" else EXITS[how])
-        )
-        self.raised.append(error)
-        raise error
+        number, reason = len(self.raised), EXITS[how]
+        failure = Harder(number) if how == "harder" else Boom(number, None if reason == BUG else reason)
+        self.raised.append(failure)
+        raise failure
 
     def spec(self, plan: Plan) -> ChildSpec:
         """The child that `plan` means."""

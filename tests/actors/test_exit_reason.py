@@ -1,4 +1,5 @@
 import asyncio
+import traceback
 from typing import Any
 
 import pytest
@@ -72,3 +73,39 @@ def test_several_exceptions_are_a_group_and_one_is_itself() -> None:
     assert isinstance(group, BaseExceptionGroup)
     assert (group.message, group.exceptions) == ("two", (first, second))
     assert isinstance(one_or_group([first, first], "no interrupt among them"), ExceptionGroup)
+
+
+class Composed(Exception):
+    def __init__(self, what: str, how_many: int) -> None:
+        self.what = what
+        super().__init__(f"{how_many} of {what}")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("plain"),
+        Composed("them", 3),
+        OSError(2, "gone", "there"),
+        KeyError("k"),
+        asyncio.CancelledError("why"),
+        ExceptionGroup("both", [Composed("it", 1), ExceptionGroup("inner", [ValueError("deep")])]),
+    ],
+)
+def test_a_reason_without_frames_says_the_same(error: BaseException) -> None:
+    try:
+        raise error
+    except BaseException as raised:  # noqa: BLE001 -- all kinds
+        kept = ExitReason.from_exception(raised).without_frames().exception
+    assert kept is not None
+    assert kept is not error
+    assert kept.__traceback__ is None
+    assert error.__traceback__ is not None
+    assert "".join(traceback.format_exception(kept)) == "".join(traceback.format_exception(error.with_traceback(None)))
+
+
+def test_an_exception_that_cannot_be_copied_is_kept_as_text() -> None:
+    error = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad")
+    kept = ExitReason.from_exception(error).without_frames().exception
+    assert type(kept) is RuntimeError
+    assert str(kept) == f"UnicodeDecodeError: {error}"

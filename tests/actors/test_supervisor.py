@@ -1,6 +1,9 @@
 """The supervisor with real actors; what it decides is tested in test_supervisor_state.py."""
 
 import asyncio
+import gc
+import logging
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,6 +11,7 @@ import pytest
 
 from ssasync.actors import (
     Actor,
+    ActorCrashed,
     ActorRef,
     ActorStopped,
     ActorSystem,
@@ -24,6 +28,7 @@ from ssasync.actors import (
     Intensity,
     NameTaken,
     NotSupervisor,
+    Pool,
     Restart,
     RestartPolicy,
     Strategy,
@@ -35,6 +40,7 @@ from ssasync.actors import (
 )
 
 NEVER = RestartPolicy(application=Intensity(0, 60.0))
+AT_ONCE = RestartPolicy(application=Intensity(1000, 60.0), backoff=Backoff(0.0))
 ONCE = RestartPolicy(application=Intensity(1, 60.0), backoff=Backoff(0.0))
 
 
@@ -334,6 +340,34 @@ async def test_a_thousand_members_stop_together(system: ActorSystem, troupe: Tro
         await member.ready(10)
     await system.stop_child("s")
     assert len(troupe.log) == 2000
+
+
+@pytest.mark.parametrize("under", [Supervisor, Pool])
+async def test_a_crashed_incarnation_is_let_go(
+    system: ActorSystem, under: type[Supervisor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state may be the largest thing in the process; nobody here has read its events or its crash report yet."""
+    monkeypatch.setattr(logging.getLogger("ssasync.actors"), "disabled", True)  # pytest keeps the records
+
+    class Heavy(Actor):
+        async def receive(self, message: Any) -> Any:
+            if message == "crash":
+                raise ExceptionGroup("heavy", [ValueError(self.attempt), OSError(2, "gone")])
+            return weakref.ref(self)
+
+    events = system.events()
+    supervisor = await system.start_child(ChildSpec("s", lambda: under(policy=RestartPolicy())))
+    ref = await start_child(supervisor, ChildSpec("heavy", Heavy, policy=AT_ONCE))
+    incarnations = []
+    for attempt in range(3):
+        incarnations.append(await ref.ask("who"))
+        with pytest.raises(ActorCrashed):
+            await ref.ask("crash")
+        await ref.ready(10, after=attempt + 1)
+    await ref.ask("who")
+    gc.collect()
+    assert [incarnation() for incarnation in incarnations] == [None] * 3
+    await events.aclose()
 
 
 async def test_a_child_that_gave_up_comes_back_by_hand_with_a_fresh_budget(system: ActorSystem, troupe: Troupe) -> None:

@@ -444,7 +444,7 @@ def test_a_supervisor_that_gives_up_after_several_fails_with_the_last_of_them(re
     policy = RestartPolicy(Intensity(restarts, 60.0), backoff=Backoff(0.0))
     group = failing(World().running("a", policy=policy), "a", *errors)
     assert isinstance(group, ExceptionGroup)
-    assert list(group.exceptions) == errors[-5:]
+    assert [repr(error) for error in group.exceptions] == [repr(error) for error in errors[-5:]]
 
 
 def test_exceptions_out_of_their_window_are_not_reported() -> None:
@@ -454,7 +454,7 @@ def test_exceptions_out_of_their_window_are_not_reported() -> None:
     world.now = 10.0
     group = failing(world, "a", *errors[1:])
     assert isinstance(group, ExceptionGroup)
-    assert list(group.exceptions) == errors[1:]
+    assert [repr(error) for error in group.exceptions] == [repr(error) for error in errors[1:]]
 
 
 def test_the_exceptions_of_all_children_lead_to_the_end_by_a_common_budget() -> None:
@@ -465,7 +465,7 @@ def test_the_exceptions_of_all_children_lead_to_the_end_by_a_common_budget() -> 
     world.exit("a", ASKED)
     assert world.finished is not None
     assert isinstance(world.finished.exception, ExceptionGroup)
-    assert list(world.finished.exception.exceptions) == errors
+    assert [str(error) for error in world.finished.exception.exceptions] == ["in a", "in b"]
 
 
 def test_restarts_that_count_no_longer_are_let_go_of_at_later_events() -> None:
