@@ -137,10 +137,14 @@ class Supervisor(Actor):
             names.add(spec.name)
 
     async def stop_child(self, name: str) -> ExitReason:
-        """Stop a child for good, within its grace; returns its exit. Raises UnknownActor."""
+        """Stop a child for good, within its grace; returns its exit. Raises UnknownActor.
+
+        The last wish counts: one that is told to restart meanwhile runs again when this returns.
+        """
         kid = self._kid(name)
+        before = kid.attempt
         self._inside.child.mailbox.post(StopAsked(name))
-        await self._wish_granted(kid, lambda: kid.outcome is not None, "over")
+        await self._wish_granted(kid, lambda: kid.outcome is not None or kid.runs(after=before), "over")
         return kid.last_word()
 
     async def remove_child(self, name: str) -> ExitReason:

@@ -251,6 +251,16 @@ async def test_stopping_and_restarting_by_hand(system: ActorSystem, troupe: Trou
     assert troupe.take() == ["+a", "-a", "+a", "-a", "+a"]
 
 
+async def test_of_a_stop_and_a_restart_by_hand_the_last_counts_and_nobody_waits_for_ever(
+    system: ActorSystem, troupe: Troupe
+) -> None:
+    supervisor = await system.start_child(ChildSpec("s", Supervisor))
+    ref = await start_child(supervisor, troupe.spec("a"))
+    async with asyncio.timeout(10):
+        reason, again = await asyncio.gather(stop_child(supervisor, "a"), restart_child(supervisor, "a"))
+    assert (reason.kind, again, await ref.ask("attempt")) == ("shutdown", ref, 2)
+
+
 async def test_names_are_unique_among_the_living(system: ActorSystem, troupe: Troupe) -> None:
     await system.start_child(troupe.spec("a"))
     with pytest.raises(NameTaken, match="/test/a exists already and is running"):
