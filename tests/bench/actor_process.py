@@ -16,9 +16,11 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 #: Seconds beyond those of the work: for imports, for daemons that start and stop.
-OVERHEAD = 30.0
-#: Seconds between two looks. A look costs the subject nothing, and a daemon lives longer before its parent is gone.
+OVERHEAD = 15.0
+#: Seconds between two looks, at least. A daemon lives longer before its parent is gone.
 PERIOD = 0.2
+#: Longer if a look at very many processes takes long: it shall not take more of the machine than this.
+LOOK_SHARE = 0.05
 _TOKEN = "SSA_BENCH_TOKEN"  # noqa: S105 -- marks the environment of all that a subject starts
 
 
@@ -69,11 +71,14 @@ def run_alone(arguments: Sequence[str], *, seconds: float, memory: int) -> Outco
 def _watch(process: subprocess.Popen[bytes], tree: "_Tree", *, seconds: float, memory: int) -> str | None:
     """Until the process has ended or must be ended; why, if it must."""
     deadline = time.monotonic() + seconds
+    period = PERIOD
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(PERIOD)
+            process.wait(period)
             return None
+        begin = time.monotonic()
         members = tree.look()
+        period = max(PERIOD, (time.monotonic() - begin) / LOOK_SHARE)
         if time.monotonic() > deadline:
             return f"not over after {seconds:.0f} s"
         # The resident size is more, but costs nothing to ask: the true one only when that is near.
@@ -94,9 +99,17 @@ class _Tree:
 
     def look(self) -> list[psutil.Process]:
         """All that live; finds new ones below the known ones."""
-        for process in tuple(self._known):
-            with contextlib.suppress(psutil.Error):
-                self._known.update(process.children(recursive=True))
+        self._known = {process for process in self._known if process.is_running()}
+        pids = {process.pid for process in self._known}
+        # One pass over all processes, however many are ours. A child mostly follows its parent, so that is mostly all.
+        found = True
+        while found:
+            found = False
+            for process in psutil.process_iter(["ppid"]):
+                if process.info["ppid"] in pids and process.pid not in pids:
+                    self._known.add(process)
+                    pids.add(process.pid)
+                    found = True
         return [process for process in self._known if _lives(process)]
 
     def find_strays(self) -> None:

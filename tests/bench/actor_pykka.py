@@ -7,6 +7,8 @@ import pykka
 
 from tests.bench.actor_load import ASK, LAST, CannotError, turns
 
+_PATIENCE = 15.0
+
 
 class Threads:
     """A thread each."""
@@ -31,7 +33,8 @@ class Threads:
         for some, message in turns(self._refs[:count], passes):
             for ref in some:
                 ref.tell(message)
-        self.handled.wait(60.0)
+        if not self.handled.wait(_PATIENCE):
+            raise TimeoutError(f"not all of {count} handled within {_PATIENCE:g} s")
 
     async def ask(self, actors: Sequence[int]) -> None:
         refs = self._refs
@@ -42,10 +45,13 @@ class Threads:
         raise CannotError("an exception in a told message ends the actor; no restart")
 
     async def close(self) -> None:
-        pykka.ActorRegistry.stop_all(timeout=30.0)
+        # Does not wait: thousands of threads take minutes to end, and the end of the process ends them, too.
+        pykka.ActorRegistry.stop_all(block=False)
 
 
 class Player(pykka.ThreadingActor):
+    use_daemon_thread = True
+
     def __init__(self, subject: Threads) -> None:
         super().__init__()
         self._subject = subject

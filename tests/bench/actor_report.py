@@ -68,6 +68,7 @@ class ActorRow:
     loop: str
     count: int
     carried: int
+    carried_why: str  #: no more
     value: float
     spread: Quartiles
     limit: float | None
@@ -90,7 +91,7 @@ class ActorRow:
             low, high = show(self.spread.low), show(self.spread.high)
             text += f"   ({low}–{high}, n={self.repetitions})"
         if self.carried < self.count:
-            text += f"   carried {self.carried:,}"
+            text += f"   carried {self.carried:,} ({self.carried_why})"
         if self.meets_aim is not None:
             text += f"   aim {self.aim}  {'ok' if self.meets_aim else 'MISSED'}"
         return text
@@ -130,6 +131,7 @@ def _row(measure: str, result: Result, here: Sequence[Result]) -> ActorRow | Non
         loop=result.loop,
         count=result.count,
         carried=result.carried,
+        carried_why=result.errors.get("carried", ""),
         value=middle or 0.0,
         spread=Quartiles.of(values) if values else Quartiles(0.0, 0.0, 0.0),
         limit=limit.middle(measure) if limit is not None and ratio is not None else None,

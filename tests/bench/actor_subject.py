@@ -40,6 +40,8 @@ STARTS_OF_ONE = 10  #: a single start is too short to be measured once
 CRASHES = 40
 #: What is left for the messages of the time and the memory a subject is given, once its actors are started.
 SPAWN_SHARE, MEMORY_SHARE = 0.65, 0.9
+#: Seconds of starting between two looks at the memory: with a thousand processes a look takes its time.
+MEMORY_PERIOD = 3.0
 
 
 class Run:
@@ -52,7 +54,6 @@ class Run:
         self._seconds = seconds
         self._memory = memory
         self._slice = slice_seconds
-        self._begin = time.monotonic()
 
     async def measure(self) -> None:
         """Take all measures; one that fails is said to have failed, and the next is taken."""
@@ -71,12 +72,7 @@ class Run:
         try:
             values = await measure()
         except Exception as error:  # noqa: BLE001 -- whatever a subject raises is its result
-            line = str(error).strip().splitlines()
-            text = line[-1] if line else ""
-            own = isinstance(error, CannotError)
-            print(
-                json.dumps({"measure": name, "error": text if own else f"{type(error).__name__}: {text}"}), flush=True
-            )
+            print(json.dumps({"measure": name, "error": _text(error)}), flush=True)
         else:
             say(name, values, min(self.count, self.spawned))
 
@@ -89,19 +85,26 @@ class Run:
                 single.append(await _seconds(self.subject.spawn(1)))
                 self.spawned += 1
             return [1 / seconds for seconds in single]
-        busy, until = 0.0, self._begin + self._seconds * SPAWN_SHARE
-        while self.spawned < self.count and time.monotonic() < until:
+        busy = 0.0
+        why, looked = "", 0.0
+        while self.spawned < self.count and not why:
             more = min(self.subject.batch, self.count - self.spawned)
             try:
                 busy += await _seconds(self.subject.spawn(more))
             except Exception as error:
                 if not self.spawned:
                     raise
-                print(json.dumps({"measure": "carried", "error": f"{type(error).__name__}: {error}"}), flush=True)
+                why = _text(error)
                 break
             self.spawned += more
-            if self.spawned < self.count and memory_of_subject() > self._memory * MEMORY_SHARE:
-                break
+            if busy > self._seconds * SPAWN_SHARE:
+                why = f"in {busy:.0f} s"
+            elif self.spawned < self.count and busy > looked + MEMORY_PERIOD:
+                looked = busy
+                if memory_of_subject() > self._memory * MEMORY_SHARE:
+                    why = f"in {self._memory * MEMORY_SHARE / 2**30:.1f} GiB"
+        if self.spawned < self.count:
+            print(json.dumps({"measure": "carried", "error": why}), flush=True)
         return [self.spawned / busy]
 
     async def _tell(self) -> list[float]:
@@ -151,6 +154,13 @@ async def _rates(some: Callable[[int], Awaitable[int]], slice_seconds: float) ->
         done = await some(messages)
         rates.append(done / (time.perf_counter() - begin))
     return rates
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, CannotError):
+        return str(error)
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
 
 
 async def _seconds(work: Awaitable[None]) -> float:
@@ -210,7 +220,7 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=1, help="actors")
     parser.add_argument("--seconds", type=float, default=60.0, help="for everything")
     parser.add_argument("--memory", type=int, default=8 << 10, help="MiB")
-    parser.add_argument("--slice", type=float, default=0.12, help="seconds that messages are sent for a value")
+    parser.add_argument("--slice", type=float, default=0.08, help="seconds that messages are sent for a value")
     parser.add_argument("--traced", action="store_true", help="only the memory, as tracemalloc sees it")
     arguments = parser.parse_args()
     factory = uvloop.new_event_loop if arguments.loop == "uvloop" else asyncio.new_event_loop

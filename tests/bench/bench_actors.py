@@ -32,7 +32,7 @@ class Case:
     count: int
     rounds: int
     traced: bool = False
-    slice_seconds: float = 0.12  #: that messages are sent for one value of a rate
+    slice_seconds: float = 0.08  #: that messages are sent for one value of a rate
 
     @property
     def arguments(self) -> list[str]:
@@ -58,7 +58,7 @@ def cases(*, quick: bool) -> list[Case]:
         return few + [Case(subject, "uvloop", MANY, 1) for subject in ("limit", "pool")]
     thousand = [Case(subject, loop, 1000, rounds) for subject, loop in mine]
     thousand += [Case(subject, "uvloop", 1000, 3 if subject in _FAST_PEERS else 1) for subject in PEERS]
-    many = [Case(subject, loop, MANY, 2) for subject, loop in mine]
+    many = [Case(subject, loop, MANY, 1 if subject == "supervisor" else 2) for subject, loop in mine]
     many += [Case(subject, "uvloop", MANY, 1) for subject in PEERS if subject not in _PROCESS_EACH]
     traced = [Case(subject, "asyncio", _TRACED, 1, traced=True) for subject in ("limit", *OURS)]
     return few + thousand + many + traced
