@@ -35,7 +35,7 @@ SUBJECTS = {
 }
 
 SLICES = 5  #: values a rate is measured by
-MEASURE_SECONDS = 3.0  #: then no further slice is begun
+MEASURE_SECONDS = 2.0  #: then no further slice is begun
 STARTS_OF_ONE = 10  #: a single start is too short to be measured once
 CRASHES = 40
 #: What is left for the messages of the time and the memory a subject is given, once its actors are started.
