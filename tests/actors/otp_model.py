@@ -213,7 +213,7 @@ class Model:
             self._story = Story()
             final = self._end(node, reason)
             touched = set(self._touched())
-            if touched & seen:
+            if any(_is_above(one, other) or _is_above(other, one) for one in touched for other in seen):
                 raise Ambiguous
             seen |= touched
             whole.parts.append(self._story)
@@ -474,6 +474,11 @@ def _is_restarted(restart: Restart, reason: ExitReason) -> bool:
         case Restart.TRANSIENT:
             return reason.kind not in ("normal", "shutdown") and reason.blame is not Blame.REQUESTED
     return False
+
+
+def _is_above(one: str, other: str) -> bool:
+    """Whether the first path is that of a supervisor of the second, or the same."""
+    return other == one or other.startswith(f"{one}/")
 
 
 def _affords(policy: RestartPolicy, spent: list[ExitReason], reason: ExitReason) -> bool:
