@@ -81,14 +81,14 @@ class Actor:
 
     def send_after(self, seconds: float, message: Any) -> Timer:
         """Send `message` to oneself in `seconds`, unless the timer is cancelled or this incarnation ends before."""
-        return self._inside.add_timer(seconds, message, repeat=False)
+        return self._inside.ties.add_timer(seconds, message, repeat=False)
 
     def send_interval(self, seconds: float, message: Any) -> Timer:
         """Send `message` to oneself every `seconds`, first in `seconds`, until cancelled or the end of the incarnation.
 
         While a tick waits in the mailbox no other is queued; those are counted in `Timer.skipped`. It does not drift.
         """
-        return self._inside.add_timer(seconds, message, repeat=True)
+        return self._inside.ties.add_timer(seconds, message, repeat=True)
 
     def watch(self, ref: "ActorRef") -> None:
         """Be sent Up, Down and Terminated of another actor, ahead of ordinary messages.
@@ -96,11 +96,11 @@ class Actor:
         What is true now is told first: Up if it runs, Terminated if it is over. Ends with Terminated, with `unwatch`, or
         with this incarnation: watch in `started`. Watching twice is watching once.
         """
-        self._inside.watch(ref._child)
+        self._inside.ties.watch(ref._child)
 
     def unwatch(self, ref: "ActorRef") -> None:
         """Be told nothing more of it, not even what is queued already."""
-        self._inside.unwatch(ref._child)
+        self._inside.ties.unwatch(ref._child)
 
     def link(self, ref: "ActorRef") -> None:
         """Tie this incarnation and the other's present one: when one ends, other than normally, so does the other.
@@ -109,11 +109,11 @@ class Actor:
         `traps_exits` is sent LinkedExit instead, for normal ends too. A link does not survive either of the two.
         Raises ActorStopped (it is over), NotRunning (it has no incarnation at the moment).
         """
-        self._inside.link(ref._child)
+        self._inside.ties.link(ref._child)
 
     def unlink(self, ref: "ActorRef") -> None:
         """Undo `link`."""
-        self._inside.unlink(ref._child)
+        self._inside.ties.unlink(ref._child)
 
     def register(self, name: str) -> None:
         """Be found by `ActorSystem.whereis(name)` until this child is over. Raises RegisteredName."""

@@ -16,7 +16,6 @@ ends, and the next message gets it another one. 100,000 idle tasks with their sc
 import asyncio
 import logging
 import traceback
-from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -24,15 +23,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ssasync.actors.actor import Actor
-from ssasync.actors.child import Phase
 from ssasync.actors.deadlines import Deadline
-from ssasync.actors.errors import ActorCrashed, ActorStopped, NotRunning
+from ssasync.actors.errors import ActorCrashed, ActorStopped
 from ssasync.actors.events import ActorAbandoned, ActorStuck, JournalFailed
-from ssasync.actors.exit_reason import NORMAL, START_TIMEOUT, STUCK, Blame, ExitReason, exception_text
+from ssasync.actors.exit_reason import START_TIMEOUT, STUCK, Blame, ExitReason, exception_text
 from ssasync.actors.journal import Act, Intent
 from ssasync.actors.mailbox import Ask
+from ssasync.actors.ties import Ties
 from ssasync.actors.timers import Timer
-from ssasync.actors.watch import Down, LinkedExit, Terminated, Up
 
 if TYPE_CHECKING:
     from ssasync.actors.child import Child
@@ -62,18 +60,6 @@ class CellExited:
     name: str
     attempt: int
     reason: ExitReason
-
-
-class _Ties:
-    """What binds an incarnation to others and ends with it. Made when first needed: most incarnations have none."""
-
-    __slots__ = ("links", "notices", "timers", "watched")
-
-    def __init__(self) -> None:
-        self.timers: set[Timer] = set()
-        self.watched: set[Child] = set()
-        self.links: set[Cell] = set()
-        self.notices: deque[Up | Down | Terminated | LinkedExit] = deque()
 
 
 class _Parked:
@@ -138,7 +124,7 @@ class Cell:
         self._overdue = False  # past its grace
         self._parks = parks
         self._parked = False  # has no task now, and none on its way
-        self._ties: _Ties | None = None
+        self._ties: Ties | None = None
         self._start_deadline: Deadline | None = None
         self._grace: Deadline | None = None
 
@@ -223,103 +209,22 @@ class Cell:
             except Exception:
                 log.exception("%s (attempt %d): kill() failed", self.child.path, self.attempt)
 
-    def notify(self, notice: Up | Down | Terminated | LinkedExit) -> None:
-        """Let the actor handle `notice` before its ordinary messages."""
-        if not (self._ending or self._over):
-            self._tied().notices.append(notice)
-            self.child.mailbox.wake()
-
-    # Ties. They are undone when the incarnation is over; timers already when it begins to end.
-
-    def add_timer(self, seconds: float, message: Any, *, repeat: bool) -> Timer:
-        """See Actor.send_after and Actor.send_interval."""
-        timer = Timer(self, seconds, message, repeat=repeat)
-        if self._ending:
-            timer.cancel()
-        else:
-            self._tied().timers.add(timer)
-        return timer
-
-    def forget_timer(self, timer: Timer) -> None:
-        """It has delivered its last message, or was cancelled."""
-        if self._ties is not None:
-            self._ties.timers.discard(timer)
-
-    def watch(self, child: "Child") -> None:
-        """See Actor.watch."""
-        if child in self._tied().watched:
-            return
-        if child.phase is Phase.RUNNING:
-            self.notify(Up(child.ref, child.attempt))
-        elif child.outcome is not None:
-            self.notify(Terminated(child.ref, child.outcome))
-            return
-        self._tied().watched.add(child)
-        child.add_watcher(self)
-
-    def unwatch(self, child: "Child") -> None:
-        """See Actor.unwatch."""
-        if self._ties is not None and child in self._ties.watched:
-            self._ties.watched.discard(child)
-            child.remove_watcher(self)
-            self._forget_notices(child, (Up, Down, Terminated))
-
-    def watch_ended(self, child: "Child", reason: ExitReason) -> None:
-        """A watched child is over."""
-        self._tied().watched.discard(child)
-        self.notify(Terminated(child.ref, reason))
-
-    def link(self, child: "Child") -> None:
-        """See Actor.link."""
-        peer = child.cell
-        if peer is self:
-            return
-        if peer is None or peer._over:
-            raise child.stopped_error() if child.outcome is not None else NotRunning(child.path, child.phase.value)
-        self._tied().links.add(peer)
-        peer._tied().links.add(self)
-
-    def unlink(self, child: "Child") -> None:
-        """See Actor.unlink."""
-        for peer in [peer for peer in self._tied().links if peer.child is child]:
-            self._tied().links.discard(peer)
-            peer._tied().links.discard(self)
-        self._forget_notices(child, (LinkedExit,))
-
-    def _linked_exit(self, peer: "Cell", reason: ExitReason) -> None:
-        self._tied().links.discard(peer)
-        if self.actor is not None and self.actor.traps_exits:
-            self.notify(LinkedExit(peer.child.ref, peer.attempt, reason))
-        elif reason.kind != NORMAL:
-            detail = f"linked to {peer.child.path} (attempt {peer.attempt}), which ended: {reason}"
-            # In the next turn: a long chain of linked actors would be a deep recursion.
-            system = self.child.system
-            system.loop.call_soon(self.stop, ExitReason(reason.kind, reason.blame, detail, reason.exception))
-
-    def _tied(self) -> _Ties:
+    @property
+    def ties(self) -> Ties:
+        """Its watches, links and timers; made when first needed, since most incarnations have none."""
         if self._ties is None:
-            self._ties = _Ties()
+            self._ties = Ties(self)
         return self._ties
 
-    def _forget_notices(self, child: "Child", kinds: tuple[type, ...]) -> None:
-        ties = self._tied()
-        ties.notices = deque(n for n in ties.notices if not (n.ref is child.ref and isinstance(n, kinds)))
+    @property
+    def ending(self) -> bool:
+        """It handles no messages any more."""
+        return self._ending or self._over
 
-    def _stop_timers(self) -> None:
-        if self._ties is not None:
-            for timer in tuple(self._ties.timers):
-                timer.cancel()
-
-    def _untie(self, reason: ExitReason) -> None:
-        ties, self._ties = self._ties, None
-        if ties is None:
-            return
-        for timer in tuple(ties.timers):
-            timer.cancel()
-        for child in ties.watched:
-            child.remove_watcher(self)
-        for peer in ties.links:
-            peer._linked_exit(self, reason)
+    @property
+    def over(self) -> bool:
+        """It has reported its exit."""
+        return self._over
 
     def budget(self) -> float:
         """Seconds until this incarnation is over, or given up, from the moment it is asked to stop."""
@@ -483,7 +388,8 @@ class Cell:
     async def _end(self, reason: ExitReason) -> ExitReason:
         """Release what was acquired, within the grace."""
         self._ending = True
-        self._stop_timers()
+        if self._ties is not None:
+            self._ties.stop_timers()
         if not self._entered or self.actor is None:
             return reason
         self._start_grace()
@@ -601,7 +507,8 @@ class Cell:
     def _report_exit(self, reason: ExitReason) -> None:
         if not self._over:
             self._over = True
-            self._untie(reason)
+            if self._ties is not None:
+                self._ties.undo(reason)
             self._report(CellExited(self.child.spec.name, self.attempt, reason))
 
     def _report(self, report: CellStarted | CellExited) -> None:

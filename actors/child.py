@@ -18,6 +18,7 @@ from ssasync.actors.watch import Down, Up
 if TYPE_CHECKING:
     from ssasync.actors.cell import Cell
     from ssasync.actors.system import ActorSystem
+    from ssasync.actors.ties import Ties
 
 STORY_LENGTH = 20
 
@@ -104,7 +105,7 @@ class Child:
         self.was_ready = False  # since it was added, or started again by hand
         self.story: list[Transition] = []  # the last STORY_LENGTH; an empty deque would take as much as they do
         self._waiters: dict[asyncio.Future[None], Callable[[], bool]] | None = None
-        self._watchers: dict[Cell, None] | None = None
+        self._watchers: dict[Ties, None] | None = None
 
     def enter(self, phase: Phase, detail: str = "") -> None:
         """Note a transition and wake whoever waits for it."""
@@ -207,16 +208,16 @@ class Child:
             if deadline is not None:
                 deadline.cancel()
 
-    def add_watcher(self, cell: "Cell") -> None:
-        """Tell `cell` of every Up, Down and Terminated from now on."""
+    def add_watcher(self, watcher: "Ties") -> None:
+        """Tell `watcher` of every Up, Down and Terminated from now on."""
         if self._watchers is None:
             self._watchers = {}
-        self._watchers[cell] = None
+        self._watchers[watcher] = None
 
-    def remove_watcher(self, cell: "Cell") -> None:
+    def remove_watcher(self, watcher: "Ties") -> None:
         """Tell it nothing more."""
         if self._watchers is not None:
-            self._watchers.pop(cell, None)
+            self._watchers.pop(watcher, None)
 
     def _wake(self) -> None:
         if not self._waiters:

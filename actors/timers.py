@@ -4,8 +4,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ssasync.actors.cell import Cell
     from ssasync.actors.deadlines import Deadline
+    from ssasync.actors.ties import Ties
 
 
 class Timer:
@@ -15,9 +15,9 @@ class Timer:
     last tick still waits is not queued again. Therefore a timer holds at most one place, and may exceed the limit.
     """
 
-    __slots__ = ("_cell", "_deadline", "_due", "_period", "_queued", "message", "skipped")
+    __slots__ = ("_deadline", "_due", "_period", "_queued", "_ties", "message", "skipped")
 
-    def __init__(self, cell: "Cell", seconds: float, message: Any, *, repeat: bool) -> None:
+    def __init__(self, ties: "Ties", seconds: float, message: Any, *, repeat: bool) -> None:
         if not seconds >= 0 or math.isinf(seconds) or (repeat and seconds == 0):
             raise ValueError(
                 f"{'send_interval' if repeat else 'send_after'}({seconds!r}): give a finite number of seconds "
@@ -25,24 +25,24 @@ class Timer:
             )
         self.message = message
         self.skipped = 0  #: ticks that were due while the one before still waited in the mailbox
-        self._cell: Cell | None = cell
+        self._ties: Ties | None = ties
         self._period = seconds if repeat else None
         self._queued = False
-        self._due = cell.child.system.loop.time() + seconds
+        self._due = ties.cell.child.system.loop.time() + seconds
         self._deadline: Deadline | None = None
         self._arm()
 
     @property
     def active(self) -> bool:
         """Whether it will deliver anything any more."""
-        return self._cell is not None
+        return self._ties is not None
 
     def cancel(self) -> bool:
         """Deliver nothing any more, not even what is queued already; False if there was nothing to come."""
-        cell, self._cell = self._cell, None
-        if cell is None:
+        ties, self._ties = self._ties, None
+        if ties is None:
             return False
-        cell.forget_timer(self)
+        ties.timers.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
         return True
@@ -50,30 +50,30 @@ class Timer:
     def take(self) -> bool:
         """The actor has come to this place in its mailbox: whether `message` is to be handled."""
         self._queued = False
-        if self._cell is None:
+        if self._ties is None:
             return False
         if self._period is None:
-            self._cell.forget_timer(self)
-            self._cell = None
+            self._ties.timers.discard(self)
+            self._ties = None
         return True
 
     def _arm(self) -> None:
-        if self._cell is not None:
-            system = self._cell.child.system
+        if self._ties is not None:
+            system = self._ties.cell.child.system
             self._deadline = system.deadlines.after(self._due - system.loop.time(), self._fire)
 
     def _fire(self) -> None:
         self._deadline = None
-        if self._cell is None:
+        if self._ties is None:
             return
         if self._queued:
             self.skipped += 1
         else:
             self._queued = True
-            self._cell.child.mailbox.put_timer(self)
+            self._ties.cell.child.mailbox.put_timer(self)
         if self._period is not None:
             # From the time it was due, not from now: a late loop makes no interval drift. Ticks missed are not made up.
-            late = self._cell.child.system.loop.time() - self._due
+            late = self._ties.cell.child.system.loop.time() - self._due
             missed = int(late / self._period)
             self.skipped += missed
             self._due += (missed + 1) * self._period

@@ -142,6 +142,31 @@ class TestWatch:
         assert heard.get_nowait() == "only this"
         assert watched._child._watchers == {}
 
+    async def test_unwatch_takes_back_even_the_end(
+        self, system: ActorSystem, watcher: ActorRef, heard: "asyncio.Queue[Any]"
+    ) -> None:
+        watched = await system.start_child(ChildSpec("watched", Peer))
+        await watcher.ask(("watch", watched))
+        assert type(await next_of(heard)) is Up
+
+        class Busy(Peer):
+            async def receive(self, message: Any) -> Any:
+                if message == "stop it and unwatch":
+                    await self.system.stop_child("watched")
+                    self.unwatch(watched)
+                return await super().receive(message)
+
+        busy = await system.start_child(ChildSpec("busy", lambda: Busy(heard)))
+        await busy.ask(("watch", watched))
+        assert type(await next_of(heard)) is Up
+        await busy.ask("stop it and unwatch")
+        await busy.ask("last")
+        told = [await next_of(heard) for _ in range(4)]
+        assert [type(message) for message in told if not isinstance(message, str)] == [
+            Down,
+            Terminated,
+        ]  # the watcher's
+
     async def test_ends_with_the_watcher_and_is_renewed_in_started(
         self, system: ActorSystem, heard: "asyncio.Queue[Any]", at_once: RestartPolicy
     ) -> None:
