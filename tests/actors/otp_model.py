@@ -7,17 +7,17 @@ or side by side where OTP leaves the order open.
 
 Where the kernel departs from OTP on purpose the model does, too: a failed start counts as a crash, at the first start as
 well; budgets are kept for each child and for two blames apart (and for all children together only where the supervisor
-has a policy); a child that used them up may be left as failed; a supervisor that gave up has failed, so that a transient
+has a policy); a child that used them up may be left as failed, and comes back by hand with a fresh budget; a supervisor that gave up has failed, so that a transient
 one is restarted. Time stands still: every restart counts.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from ssasync.actors import AutoShutdown, Blame, ExitReason, Intensity, Restart, RestartPolicy, Strategy
+from tests.actors.otp_story import Step, Story
 
 BUG = ExitReason("exception", Blame.APPLICATION)
 SHUTDOWN = ExitReason.shutdown()
@@ -69,72 +69,6 @@ class Crew:
         facts += [self.auto_shutdown.value] * (self.auto_shutdown is not AutoShutdown.NEVER)
         facts += [_short(self.policy)] if self.policy is not None else []
         return f"({', '.join(facts)}: {list(self.children)})"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One event. `kind` is that of the exit; `again`: it is to be restarted."""
-
-    what: str  # starting, started, exited (by itself), stopped (by its supervisor), gave up
-    path: str
-    attempt: int
-    kind: str = ""
-    again: bool = False
-
-    def __str__(self) -> str:
-        exit_ = f" ({self.kind}{', to be restarted' if self.again else ''})" if self.kind else ""
-        return f"{self.what} {self.path} #{self.attempt}{exit_}"
-
-
-@dataclass
-class Story:
-    """Steps and stories, one after the other or (`side_by_side`) in any order."""
-
-    side_by_side: bool = False
-    parts: "list[Step | Story]" = field(default_factory=list)
-
-    def steps(self) -> Iterator[Step]:
-        """All of them, in one of the orders they may come in."""
-        for part in self.parts:
-            if isinstance(part, Step):
-                yield part
-            else:
-                yield from part.steps()
-
-    def lines(self, indent: str = "") -> Iterator[str]:
-        """As text."""
-        for part in self.parts:
-            if isinstance(part, Step):
-                yield f"{indent}{part}"
-            else:
-                yield f"{indent}{'in any order' if part.side_by_side else 'in order'}:"
-                yield from part.lines(indent + "  ")
-
-
-class Reader:
-    """Follows a story: which steps may come next."""
-
-    def __init__(self, story: Story) -> None:
-        self._side_by_side = story.side_by_side
-        self._parts = deque(part if isinstance(part, Step) else Reader(part) for part in story.parts)
-
-    def accept(self, step: Step) -> bool:
-        """Whether `step` may come next; if so, it has come."""
-        while self._parts and isinstance(first := self._parts[0], Reader) and first.at_end:
-            self._parts.popleft()
-        for part in tuple(self._parts) if self._side_by_side else tuple(self._parts)[:1]:
-            if isinstance(part, Reader):
-                if part.accept(step):
-                    return True
-            elif part == step:
-                self._parts.remove(part)
-                return True
-        return False
-
-    @property
-    def at_end(self) -> bool:
-        """Nothing is left to come."""
-        return all(isinstance(part, Reader) and part.at_end for part in self._parts)
 
 
 @dataclass(eq=False)

@@ -28,7 +28,8 @@ from ssasync.actors import (
     Subscription,
     Supervisor,
 )
-from tests.actors.otp_model import BUG, Crew, Plan, Step
+from tests.actors.otp_model import BUG, Crew, Plan
+from tests.actors.otp_story import Step
 
 PATIENCE = 10.0  #: seconds after which something that must come will not
 

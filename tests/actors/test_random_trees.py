@@ -39,7 +39,8 @@ from ssasync.actors import (
     start_child,
     stop_child,
 )
-from tests.actors.otp_model import Ambiguous, Crew, Model, Node, Plan, Reader, Step, Story
+from tests.actors.otp_model import Ambiguous, Crew, Model, Node, Plan
+from tests.actors.otp_story import Step, Story, assert_follows
 from tests.actors.puppets import BY_LEAVING, BY_RAISING, EXITS, PATIENCE, End, Link, Records, Stage, Watcher, flat
 
 RANDOM_TREES = int(os.environ.get("SSASYNC_RANDOM_TREES", "0"))
@@ -305,8 +306,8 @@ class RandomTree(RuleBasedStateMachine):
             raise AssertionError(f"expected\n{expected}\nbut saw\n{seen}\n{render_tree(self.system.tree())}") from error
         steps, acts = self.watcher.steps[self.compared[0] :], self.stage.log[self.compared[1] :]
         self.compared = (len(self.watcher.steps), len(self.stage.log))
-        _assert_follows(story, steps)
-        _assert_follows(_acts(story, self.alive), [Step(*act) for act in acts])
+        assert_follows(story, steps)
+        assert_follows(_acts(story, self.alive), [Step(*act) for act in acts])
         self._assert_at_rest()
 
     def _assert_at_rest(self) -> None:
@@ -356,7 +357,7 @@ class RandomTree(RuleBasedStateMachine):
             story = self.model.close()
             await self.system.close()
             await self.watcher.rest()
-            _assert_follows(story, self.watcher.steps[self.compared[0] :])
+            assert_follows(story, self.watcher.steps[self.compared[0] :])
         assert asyncio.all_tasks() == {asyncio.current_task()}
         _assert_lives(self.watcher.steps)
         acts = [Step("exited" if act[0] == "over" else act[0], *act[1:]) for act in self.stage.log]
@@ -431,17 +432,6 @@ def _rows_of_tree(node: TreeNode) -> Iterator[tuple[str, str, int]]:
     yield node.path, node.state, node.attempt
     for child in node.children:
         yield from _rows_of_tree(child)
-
-
-def _assert_follows(story: Story, steps: list[Step]) -> None:
-    """The steps are those of the story, all of them, in its order."""
-    reader = Reader(story)
-    for number, step in enumerate(steps):
-        if not reader.accept(step):
-            seen = "\n".join(f"  {seen}" for seen in steps[:number])
-            expected = "\n".join(story.lines("  "))
-            raise AssertionError(f"expected\n{expected}\nbut saw\n{seen}\nand then\n  {step}")
-    assert reader.at_end
 
 
 def _acts(story: Story, alive: set[tuple[str, int]]) -> Story:
