@@ -7,8 +7,8 @@ or side by side where OTP leaves the order open.
 
 Where the kernel departs from OTP on purpose the model does, too: a failed start counts as a crash, at the first start as
 well; budgets are kept for each child and for two blames apart (and for all children together only where the supervisor
-has a policy); a child that used them up may be left as failed, and comes back by hand with a fresh budget; a supervisor that gave up has failed, so that a transient
-one is restarted. Time stands still: every restart counts.
+has a policy); a child that used them up may be left as failed, and comes back by hand with a fresh budget; a supervisor
+that gave up has failed, so that a transient one is restarted. Time stands still: every restart counts.
 """
 
 from collections.abc import Iterator
