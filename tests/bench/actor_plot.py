@@ -75,9 +75,9 @@ def _draw(axes: Axes, rows: Sequence[ActorRow], measure: str) -> None:
         )
     if measure in _AIMS:
         axes.axhline(_AIMS[measure], color="black", lw=1, linestyle="dotted")
-        axes.annotate("aim", (1.0, _AIMS[measure]), fontsize=8, va="bottom")
+        axes.annotate("aim", (0.01, _AIMS[measure]), xycoords=("axes fraction", "data"), fontsize=8, va="bottom")
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set_yscale("log", base=4 if measure == "memory" else 10)
     counts = sorted({row.count for row in rows})
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
     axes.xaxis.set_minor_locator(NullLocator())

@@ -39,7 +39,7 @@ MEASURE_SECONDS = 2.0  #: then no further slice is begun
 STARTS_OF_ONE = 10  #: a single start is too short to be measured once
 CRASHES = 40
 #: What is left for the messages of the time and the memory a subject is given, once its actors are started.
-SPAWN_SHARE, MEMORY_SHARE = 0.65, 0.9
+SPAWN_SHARE, MEMORY_SHARE = 0.5, 0.9
 #: Seconds of starting between two looks at the memory: with a thousand processes a look takes its time.
 MEMORY_PERIOD = 3.0
 

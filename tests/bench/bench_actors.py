@@ -57,7 +57,7 @@ def cases(*, quick: bool) -> list[Case]:
         few += [Case(subject, loop, 1000, 1) for subject, loop in mine]
         return few + [Case(subject, "uvloop", MANY, 1) for subject in ("limit", "pool")]
     thousand = [Case(subject, loop, 1000, rounds) for subject, loop in mine]
-    thousand += [Case(subject, "uvloop", 1000, 3 if subject in _FAST_PEERS else 1) for subject in PEERS]
+    thousand += [Case(subject, "uvloop", 1000, 2 if subject in _FAST_PEERS else 1) for subject in PEERS]
     many = [Case(subject, loop, MANY, 1 if subject == "supervisor" else 2) for subject, loop in mine]
     many += [Case(subject, "uvloop", MANY, 1) for subject in PEERS if subject not in _PROCESS_EACH]
     traced = [Case(subject, "asyncio", _TRACED, 1, traced=True) for subject in ("limit", *OURS)]
