@@ -379,12 +379,16 @@ class Model:
         node.parent.children.pop(node.plan.name, None)
 
     def _touched(self) -> Iterator[str]:
-        """Whom the story tells of, and the purses it spent from that belong to several."""
+        """Whom the story tells of (with all below), and the purses it spent from that belong to several."""
         for step in self._story.steps():
             yield step.path
             supervisor = step.path.rpartition("/")[0]
-            if step.what == "exited" and self._knows(supervisor) and self.find(supervisor).crew.policy is not None:
-                yield f"purse of {supervisor}"
+            if step.what == "exited" and self._knows(supervisor):
+                crew = self.find(supervisor).crew
+                if crew.policy is not None:
+                    yield f"purse of {supervisor}"
+                if step.again and crew.strategy is not Strategy.ONE_FOR_ONE:
+                    yield supervisor  # a group, and whoever of it was about to end by himself
 
     def _tell(self, what: str, node: Node, reason: ExitReason | None = None, *, again: bool = False) -> None:
         self._story.parts.append(Step(what, node.path, node.attempt, reason.kind if reason else "", again))
