@@ -9,8 +9,11 @@ The scope is shielded: a cancellation from outside reaches the root alone, which
 shield must have a deadline, and a task cannot be killed: past its grace the actor is reported as stuck with its stack,
 killed, and cancelled again; if even that does not end it, the system goes on without it.
 
-An incarnation in a pool has a task only while it has something to do: with nothing left to handle it is parked, its task
-ends, and the next message gets it another one. 100,000 idle tasks with their scopes would take 4.7 s and 4 KiB each.
+An incarnation in a pool has a task only while it has something to do: with nothing left to handle it is parked, and the
+next message gets it a runner. 100,000 idle tasks with their scopes would take 4.7 s and 4 KiB each.
+
+An ask that is taken back cancels its handler through the same scope, which is then used up and replaced: a scope for each
+ask would take a third of its time.
 """
 
 import asyncio
@@ -86,6 +89,7 @@ class Cell:
     """
 
     __slots__ = (
+        "_ask",
         "_coroutine",
         "_ending",
         "_entered",
@@ -114,6 +118,7 @@ class Cell:
         self.task: asyncio.Task[Any] | None = None
         self._coroutine: Coroutine[Any, Any, None] | None = None
         self._scope: anyio.CancelScope | None = None
+        self._ask: Ask | None = None  # whose handler runs
         self._handling = False  # inside started() or receive(): a stop must interrupt, a wake would not be seen
         self._entered = False  # started() was entered: stopped() is due
         self._started = False  # reported as started
@@ -179,10 +184,6 @@ class Cell:
         """Report in the stead of a task that was cancelled before its first step, and so will not report anything."""
         if self.task is None and self._coroutine is not None:
             self._coroutine.close()
-            self._coroutine = None
-            if self._entered:  # it was parked before: it has something to release
-                self.child.system._spawn_cell(self)
-                return
             self._report_exit(self._stop or ExitReason.shutdown("cancelled before it had begun"))
             self.child.system._cell_ended(self)
 
@@ -242,38 +243,47 @@ class Cell:
         return self._coroutine
 
     async def _run(self) -> None:
-        """The whole life of the incarnation; raises nothing."""
+        """The whole life of an incarnation with a task of its own; raises nothing."""
+        reason: ExitReason | None = None
+        while reason is None:
+            with anyio.CancelScope(shield=True) as scope:
+                reason = await self.handle(scope)
+        await self.finish(reason)
+
+    async def handle(self, scope: anyio.CancelScope) -> ExitReason | None:
+        """Start, or go on, inside a shielded scope of the caller's, until something ends it; raises nothing.
+
+        None if it was parked, or if the scope is used up and it wants another one.
+        """
         self.task = asyncio.current_task()
-        ended = await self._live()
-        if ended is None:
-            self._park()
-            return
-        reason = await self._end(ended)
+        self._scope = scope
+        self.child.system._cells.add(self)
+        try:
+            if not self._entered:
+                await self._start()
+            return await self._serve()
+        except GeneratorExit:
+            raise  # the loop is gone and the coroutine is being collected: nothing may be awaited any more
+        except BaseException as error:  # noqa: BLE001 -- everything: see above
+            if isinstance(error, asyncio.CancelledError) and self._stop is None and self._ask_taken_back():
+                return None
+            return self._reason_of(error)
+        finally:
+            self._handling = False
+            self._ask = None
+            if self._start_deadline is not None:
+                self._start_deadline.cancel()
+                self._start_deadline = None
+
+    async def finish(self, reason: ExitReason) -> None:
+        """Release what was acquired, and report; raises nothing."""
+        reason = await self._end(reason)
         if self._overdue and not reason.failed:
             reason = ExitReason(STUCK, Blame.APPLICATION, "was not over after its grace; killed")
         if self._grace is not None:
             self._grace.cancel()
         self._report_exit(reason)
         self.child.system._cell_ended(self)
-
-    async def _live(self) -> ExitReason | None:
-        """Until something ends it; None if it may be parked."""
-        with anyio.CancelScope(shield=True) as scope:
-            self._scope = scope
-            try:
-                if not self._entered:
-                    await self._start()
-                return await self._serve()
-            except GeneratorExit:
-                raise  # the loop is gone and the coroutine is being collected: nothing may be awaited any more
-            except BaseException as error:  # noqa: BLE001 -- everything: see above
-                reason = self._reason_of(error)
-            finally:
-                self._handling = False
-                if self._start_deadline is not None:
-                    self._start_deadline.cancel()
-                    self._start_deadline = None
-        return reason
 
     def _make_actor(self) -> Actor:
         actor = self.child.spec.start()
@@ -313,6 +323,7 @@ class Cell:
             notices = self._ties.notices if self._ties is not None else None
             if not (self._started and (mailbox.messages or notices)):
                 if self._parks and self._started:
+                    self._park()
                     return None
                 turn = TURN
                 await self.idle(urgent_only=not self._started)
@@ -333,6 +344,8 @@ class Cell:
             if kind is Ask:
                 if not message.dropped:
                     await self._answer(message)
+                    if message.taken_back:  # too late, but the scope is used up
+                        return None
             elif kind is not Timer:
                 await receive(message)
             elif message.take():
@@ -352,11 +365,12 @@ class Cell:
         return self._stop or self._leave
 
     async def _answer(self, ask: Ask) -> None:
-        """Handle an ask inside a scope of its own, so that its sender can take it back and the actor lives on."""
-        assert self.actor is not None  # noqa: S101 -- as above
+        """Handle an ask, which its sender can take back: the handler is cancelled then, and the actor lives on."""
+        assert self.actor is not None and self._scope is not None  # noqa: S101, PT018 -- as above
+        self._ask = ask
+        ask.begin(self._scope)
         try:
-            with anyio.CancelScope() as ask.scope:
-                ask.answer(await self.actor.receive(ask.message))
+            ask.answer(await self.actor.receive(ask.message))
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -366,6 +380,11 @@ class Cell:
             else:
                 ask.fail(ActorStopped(self.child.path, reason, tuple(self.child.story)))
             raise
+        finally:
+            ask.finish()
+
+    def _ask_taken_back(self) -> bool:
+        return self._ask is not None and self._ask.taken_back
 
     async def idle(self, *, urgent_only: bool = False) -> None:
         """Wait for messages, or for something urgent."""
@@ -426,9 +445,14 @@ class Cell:
 
     # Without a task.
 
+    @property
+    def parked(self) -> bool:
+        """It has no task now, and none is on its way."""
+        return self._parked
+
     def _park(self) -> None:
-        """The task ends; what is needed for the next one is in the actor and the mailbox."""
-        self.task = self._coroutine = self._scope = None
+        """The task goes to others; what is needed for the next one is in the actor and the mailbox."""
+        self.task = self._scope = None
         self.child.system._cell_ended(self)
         self._parked = True
         self.child.mailbox.park(_Parked(self))
@@ -436,7 +460,7 @@ class Cell:
     def _resume(self) -> None:
         self._parked = False
         self.child.mailbox.unpark()
-        self.child.system._spawn_cell(self)
+        self.child.system.runners.add(self)
 
     # Why it ended.
 

@@ -34,13 +34,34 @@ class MailboxStatistics:
 class Ask:
     """A message whose sender waits for the answer."""
 
-    __slots__ = ("dropped", "message", "reply", "scope")
+    __slots__ = ("_scope", "dropped", "message", "reply", "taken_back")
 
     def __init__(self, message: Any, reply: "asyncio.Future[Any]") -> None:
         self.message = message
         self.reply = reply
-        self.scope: anyio.CancelScope | None = None  # of the handler, while it runs
-        self.dropped = False  # given up while it was queued
+        self.dropped = False  # nobody handles it: it was given up while it was queued, or is over
+        self.taken_back = False  # given up while it was handled
+        self._scope: anyio.CancelScope | None = None  # of the handler, while it runs
+
+    @property
+    def running(self) -> bool:
+        """Its handler runs."""
+        return self._scope is not None
+
+    def begin(self, scope: anyio.CancelScope) -> None:
+        """Its handler begins to run inside `scope`, which is used up if the ask is taken back."""
+        self._scope = scope
+
+    def take_back(self) -> None:
+        """Cancel its handler."""
+        if self._scope is not None:
+            self.taken_back = True
+            self._scope.cancel()
+
+    def finish(self) -> None:
+        """Its handler is over."""
+        self._scope = None
+        self.dropped = True
 
     def answer(self, result: Any) -> None:
         """Give the sender its answer, if it still waits."""

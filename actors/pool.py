@@ -30,4 +30,4 @@ class Pool(Supervisor):
 
     def _spawn(self, cell: Cell) -> None:
         if not cell.begin_parked():
-            super()._spawn(cell)
+            self.system.runners.add(cell)

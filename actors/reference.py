@@ -57,7 +57,7 @@ class ActorRef:
 
         def expire() -> None:
             if not reply.done():
-                reply.set_exception(AskTimeout(child.path, message, timeout, running=ask.scope is not None))
+                reply.set_exception(AskTimeout(child.path, message, timeout, running=ask.running))
                 self._give_up(ask)
 
         deadline = child.system.deadlines.after(timeout, expire)
@@ -104,7 +104,7 @@ class ActorRef:
         return cell is not None and cell.task is asyncio.current_task()
 
     def _give_up(self, ask: Ask) -> None:
-        if ask.scope is not None:
-            ask.scope.cancel()
+        if ask.running:
+            ask.take_back()
         else:
             self._child.mailbox.drop(ask)

@@ -33,6 +33,7 @@ from ssasync.actors.exit_reason import ExitReason
 from ssasync.actors.journal import Journal
 from ssasync.actors.reference import ActorRef
 from ssasync.actors.registry import Registry, RegistryStatistics
+from ssasync.actors.runners import Runners
 from ssasync.actors.supervisor import Supervisor, start_child, stop_child, supervisor_of
 from ssasync.actors.tree import TreeNode, tree_of
 
@@ -78,6 +79,7 @@ class ActorSystem:
         self.crash_log = CrashLog()
         self._registry = Registry()
         self._dead_letters = 0
+        self.runners = Runners(self)
         self._bus = EventBus()
         spec = ChildSpec(name, lambda: Supervisor(escalate=False), restart=Restart.TEMPORARY)
         self._root = Child(self, spec, None)
@@ -295,6 +297,7 @@ class ActorSystem:
                             run, name = self._to_spawn.popleft()
                             group.start_soon(run, name=name)
                         await self._next_order()
+                    self.runners.close()
                 self._close_books()  # before the group waits for what was abandoned
         finally:
             self._close_books()
@@ -313,6 +316,7 @@ class ActorSystem:
             # In the next turn every task that still was to take its first step has taken it, or never will.
             for cell in tuple(self._cells):
                 self.loop.call_soon(cell.bury_unborn)
+            self.loop.call_soon(self.runners.after_sweep)
         finally:
             self._host_waiter = None
 

@@ -32,6 +32,7 @@ from ssasync.actors import (
     start_children,
     stop_child,
 )
+from ssasync.actors.runners import SPARE
 from tests.actors.waiting import until
 
 
@@ -86,7 +87,8 @@ async def test_idle_members_have_no_task(system: ActorSystem, pool: ActorRef) ->
     assert [ref.path for ref in refs] == [f"/test/pool/m{place}" for place in range(500)]
     assert len(asyncio.all_tasks()) == tasks
     assert await refs[3].ask("tasks") == system.statistics().tasks + 1
-    await until(lambda: len(asyncio.all_tasks()) == tasks)
+    assert await asyncio.gather(*(ref.ask("count") for ref in refs)) == [(1, 1)] * 3 + [(1, 2)] + [(1, 1)] * 496
+    assert len(asyncio.all_tasks()) <= tasks + SPARE
     assert system.tree().children[0].children[3].state == "running"
 
 
