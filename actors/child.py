@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ssasync.actors.child_spec import ChildSpec
-from ssasync.actors.deadlines import Deadlines
+from ssasync.actors.deadlines import Deadline, Deadlines
 from ssasync.actors.errors import ActorStopped, FailedToStart, WaitTimeout
 from ssasync.actors.exit_reason import ExitReason
 from ssasync.actors.mailbox import Mailbox
@@ -70,6 +70,7 @@ class Child:
         "_waiters",
         "_watchers",
         "attempt",
+        "backoff",
         "cell",
         "kids",
         "last_crash",
@@ -97,6 +98,7 @@ class Child:
         self.kids: dict[str, Child] = {}  # in start order; they outlive the incarnations of their supervisor
         self.cell: Cell | None = None
         self.attempt = 0
+        self.backoff: Deadline | None = None  # of a child in BACKOFF, and gone with that phase
         self.phase = Phase.WAITING
         self.since = time.monotonic()
         self.last_exit: ExitReason | None = None
@@ -109,6 +111,10 @@ class Child:
 
     def enter(self, phase: Phase, detail: str = "") -> None:
         """Note a transition and wake whoever waits for it."""
+        if self.backoff is not None:
+            # Else it would end that of another child that gets the same name, and the same attempt, before it is due.
+            self.backoff.cancel()
+            self.backoff = None
         if phase is not self.phase or not self.story:
             self.story.append(Transition(time.time(), self.attempt, phase, detail))
             if len(self.story) > STORY_LENGTH:

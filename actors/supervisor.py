@@ -272,7 +272,7 @@ class Supervisor(Actor):
             case Stop(name, attempt):
                 self._stop(kids[name])
             case Wake(name, attempt, delay):
-                system.deadlines.after(delay, self._ring(TimeUp(name, attempt)))
+                kids[name].backoff = system.deadlines.after(delay, self._ring(TimeUp(name, attempt)))
             case Note():
                 self._note(kids[instruction.name], instruction)
             case Forget(name):

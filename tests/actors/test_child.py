@@ -1,0 +1,63 @@
+"""What lasts of a child: its story, its backoff, those who wait for it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ssasync.actors import (
+    Actor,
+    ActorCrashed,
+    ActorRef,
+    ActorSystem,
+    Backoff,
+    ChildSpec,
+    Intensity,
+    RestartPolicy,
+    remove_child,
+    restart_child,
+    stop_child,
+)
+from tests.actors.waiting import until
+
+HOUR = 3600.0
+PATIENT = RestartPolicy(Intensity(10, HOUR), backoff=Backoff(HOUR, maximum=HOUR, jitter=False))
+
+
+class Fragile(Actor):
+    async def receive(self, message: Any) -> Any:
+        raise ValueError(message)
+
+
+async def crash(ref: ActorRef, text: str = "told to") -> None:
+    with pytest.raises(ActorCrashed):
+        await ref.ask(text, timeout=10)
+
+
+async def in_backoff(system: ActorSystem, policy: RestartPolicy = PATIENT) -> ActorRef:
+    ref = await system.start_child(ChildSpec("a", Fragile, policy=policy))
+    await crash(ref)
+    await until(lambda: system.tree().children[0].state == "backoff")
+    assert system.statistics().deadlines.pending == 1
+    return ref
+
+
+@pytest.mark.parametrize("leave", [stop_child, remove_child, restart_child])
+async def test_a_backoff_ends_with_the_wish_that_ends_it(system: ActorSystem, leave: Any) -> None:
+    await in_backoff(system)
+    await leave(system.root, "a")
+    assert system.statistics().deadlines.pending == 0
+
+
+async def test_a_removed_childs_backoff_does_not_restart_its_namesake(system: ActorSystem) -> None:
+    short = 0.1
+    await in_backoff(system, RestartPolicy(Intensity(10, HOUR), backoff=Backoff(short, jitter=False)))
+    due = asyncio.Event()
+    system.deadlines.after(short, due.set)
+    await remove_child(system.root, "a")
+    namesake = await system.start_child(ChildSpec("a", Fragile, policy=PATIENT))
+    await crash(namesake)
+    async with asyncio.timeout(10):
+        await due.wait()
+    await system.start_child(ChildSpec("later", Fragile))  # by then the supervisor has read its lane
+    assert [node.state for node in system.tree().children] == ["backoff", "running"]
