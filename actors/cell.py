@@ -31,14 +31,13 @@ from ssasync.actors.errors import ActorCrashed, ActorStopped
 from ssasync.actors.events import ActorAbandoned, ActorStuck, JournalFailed
 from ssasync.actors.exit_reason import START_TIMEOUT, STUCK, Blame, ExitReason, exception_text
 from ssasync.actors.journal import Act, Intent
+from ssasync.actors.log import tell_log
 from ssasync.actors.mailbox import Ask
 from ssasync.actors.ties import Ties
-from ssasync.actors.timers import Timer
+from ssasync.actors.timers import Tick
 
 if TYPE_CHECKING:
     from ssasync.actors.child import Child
-
-log = logging.getLogger("ssasync.actors")
 
 #: Seconds an actor has, once killed and cancelled at the end of its grace, before the system goes on without it.
 AFTERLIFE = 1.0
@@ -147,6 +146,7 @@ class Cell:
         if not (self._parks and type(actor).started is Actor.started):
             return False
         self._entered = True
+        actor._begin()
         self._started = True
         self._report(CellStarted(self.child.spec.name, self.attempt))
         mailbox = self.child.mailbox
@@ -190,25 +190,31 @@ class Cell:
     async def stop_recorded(self, reason: ExitReason) -> None:
         """Record the intent, then `stop`. A journal that fails or hangs must not keep anything running."""
         journal, child = self.child.system.journal, self.child
-        if journal is not None:
-            error = f"no answer within {JOURNAL_PATIENCE:g} s"
-            with anyio.move_on_after(JOURNAL_PATIENCE, shield=True):
-                try:
+        patience = child.system._journal_patience()
+        error = f"no answer within {JOURNAL_PATIENCE:g} s"
+        try:
+            if journal is not None and patience > 0:
+                with anyio.move_on_after(patience, shield=True):
                     await journal.record(Intent(Act.STOP, child.path, self.attempt))
                     error = ""
-                except Exception as failure:  # noqa: BLE001 -- whatever it is, the stop goes on and the event tells
-                    error = exception_text(failure)
-            if error:
-                child.system.publish(JournalFailed(path=child.path, error=error))
-        self.stop(reason)
+        except GeneratorExit:
+            raise
+        except BaseException as failure:  # noqa: BLE001 -- a cancellation of all tasks, too: the stop goes on
+            self._pass_on_interrupt(failure)
+            error = exception_text(failure)
+        finally:
+            self.stop(reason)
+        if error:
+            child.system.publish(JournalFailed(path=child.path, error=error))
 
     def kill(self) -> None:
         """Actor.kill, whatever it does."""
         if self.actor is not None:
             try:
                 self.actor.kill()
-            except Exception:
-                log.exception("%s (attempt %d): kill() failed", self.child.path, self.attempt)
+            except BaseException as error:  # noqa: BLE001 -- others are to be killed, too
+                self._pass_on_interrupt(error)
+                tell_log(logging.ERROR, "%s (attempt %d): kill() failed", self.child.path, self.attempt, error=error)
 
     @property
     def ties(self) -> Ties:
@@ -277,7 +283,10 @@ class Cell:
 
     async def finish(self, reason: ExitReason) -> None:
         """Release what was acquired, and report; raises nothing."""
+        given_up = self._over
         reason = await self._end(reason)
+        if given_up:
+            self._tell_late(reason)
         if self._overdue and not reason.failed:
             reason = ExitReason(STUCK, Blame.APPLICATION, "was not over after its grace; killed")
         if self._grace is not None:
@@ -300,9 +309,11 @@ class Cell:
         self._start_deadline = child.system.deadlines.after(child.spec.start_timeout, self._start_too_long)
         if child.system.journal is not None:
             await child.system.journal.record(Intent(Act.START, child.path, self.attempt))
-        actor = self.actor or self._make_actor()
+        actor = self.actor if self.actor is not None else self._make_actor()
         self._entered = True
         await actor.started()
+        if self._over:
+            return
         self._start_deadline.cancel()
         self._handling = False
         actor._begin()
@@ -313,6 +324,8 @@ class Cell:
         """Messages one after the other, until something ends it; None when there are no more and it parks."""
         if self.actor is None or not self._entered:
             return self._stop or ExitReason.shutdown()
+        if self.over:  # given up in started(): the child belongs to its successor now
+            return ExitReason.shutdown("it had been given up")
         mailbox, receive = self.child.mailbox, self.actor.receive
         turn = TURN
         while True:
@@ -333,24 +346,24 @@ class Cell:
                 await asyncio.sleep(0)
                 continue
             turn -= 1
-            if notices:
-                self._handling = True
-                await receive(notices.popleft())
-                self._handling = False
-                continue
-            message = mailbox.take()
-            kind = type(message)
             self._handling = True
-            if kind is Ask:
-                if not message.dropped:
-                    await self._answer(message)
-                    if message.taken_back:  # too late, but the scope is used up
-                        return None
-            elif kind is not Timer:
-                await receive(message)
-            elif message.take():
-                await receive(message.message)
+            if notices:
+                await receive(notices.popleft())
+            else:
+                message = mailbox.take()
+                kind = type(message)
+                if kind is Ask:
+                    if not message.dropped:
+                        await self._answer(message)
+                        if message.taken_back and not self._over:  # too late, but the scope is used up
+                            return None
+                elif kind is not Tick:
+                    await receive(message)
+                elif message.timer.take():
+                    await receive(message.timer.message)
             self._handling = False
+            if self._over:  # given up in this handler
+                return ExitReason.shutdown("it had been given up")
 
     def _look_at_lane(self) -> ExitReason | None:
         mailbox, actor = self.child.mailbox, self.actor
@@ -413,10 +426,12 @@ class Cell:
             return reason
         self._start_grace()
         errors: list[BaseException] = []
+        # One that was given up leaves its children to its successor.
+        releases = (self.actor.stopped,) if self._over else (self.actor._drain, self.actor.stopped)
         with anyio.CancelScope(shield=True) as self._scope:
             if self._overdue:
                 self._scope.cancel()  # the grace was over before this began: what has to wait is cut off at once
-            for release in (self.actor._drain, self.actor.stopped):
+            for release in releases:
                 try:
                     await release(reason)
                 except GeneratorExit:
@@ -496,7 +511,8 @@ class Cell:
         self._overdue = True
         stack = self._stack()
         self.child.system.publish(ActorStuck(path=self.child.path, attempt=self.attempt, stack=stack))
-        log.error(
+        tell_log(
+            logging.ERROR,
             "%s (attempt %d) was not over after its grace of %g s; killed. It stood at\n%s",
             self.child.path,
             self.attempt,
@@ -512,13 +528,34 @@ class Cell:
         if self._over:
             return
         self.child.system.publish(ActorAbandoned(path=self.child.path, attempt=self.attempt))
-        log.error("%s (attempt %d) did not end when it was cancelled; given up", self.child.path, self.attempt)
-        self.child.system._cell_abandoned(self)
-        self._report_exit(
-            ExitReason(
-                STUCK, Blame.APPLICATION, f"was not over {AFTERLIFE:g} s after its grace; it stood at\n{self._stack()}"
-            )
+        tell_log(
+            logging.ERROR,
+            "%s (attempt %d) did not end when it was cancelled; given up",
+            self.child.path,
+            self.attempt,
         )
+        self.child.system._cell_abandoned(self)
+        detail = f"was not over {AFTERLIFE:g} s after its grace; it stood at\n{self._stack()}"
+        reason = ExitReason(STUCK, Blame.APPLICATION, detail)
+        if self._ask is not None:
+            self._ask.fail(ActorCrashed(self.child.path, self.attempt, reason))
+        self._report_exit(reason)
+
+    def _tell_late(self, reason: ExitReason) -> None:
+        """It ended after all, long after it was given up: nothing waits for its report, but what it raised is told."""
+        if reason.failed and reason.exception is not None:
+            child = self.child
+            child.system.crash_log.add(
+                child.path, self.attempt, reason, fate="had been given up before", story=child.story
+            )
+            tell_log(
+                logging.ERROR,
+                "%s (attempt %d), given up before, ended: %s",
+                child.path,
+                self.attempt,
+                reason,
+                error=reason.exception,
+            )
 
     def _stack(self) -> str:
         """Where the task stands, innermost last."""

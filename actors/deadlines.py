@@ -59,7 +59,9 @@ class Deadlines:
         self._armed = math.inf
 
     def after(self, seconds: float, call: Callable[[], None]) -> Deadline:
-        """Call `call` in `seconds` from now; never for infinity."""
+        """Call `call` in `seconds` from now; never for infinity. Raises ValueError for what is no number."""
+        if seconds != seconds:
+            raise ValueError("a deadline in nan seconds: give a number, or math.inf for none")
         when = self._loop.time() + seconds
         deadline = Deadline(self, when, call)
         if when != math.inf:
@@ -94,15 +96,17 @@ class Deadlines:
     def _ring(self) -> None:
         self._timer, self._armed = None, math.inf
         now = self._loop.time()
-        while self._heap and self._heap[0][0] <= now:
-            deadline = heapq.heappop(self._heap)[2]
-            if deadline._call is None:
-                self._dead -= 1
-            else:
-                self._fired += 1
-                deadline._fire()
-        if self._heap and self._heap[0][0] < self._armed:
-            self._arm(self._heap[0][0])
+        try:
+            while self._heap and self._heap[0][0] <= now:
+                deadline = heapq.heappop(self._heap)[2]
+                if deadline._call is None:
+                    self._dead -= 1
+                else:
+                    self._fired += 1
+                    deadline._fire()
+        finally:  # a call that raises tells the loop, and must not keep the others from their time
+            if self._heap and self._heap[0][0] < self._armed:
+                self._arm(self._heap[0][0])
 
     def _one_died(self) -> None:
         self._dead += 1

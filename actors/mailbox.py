@@ -2,7 +2,7 @@
 
 It belongs to a child, not to an incarnation: what is queued survives a restart. anyio's memory streams would do, at six
 times the cost of asyncio.Queue; this does with about the cost of the queue. Messages lie in the deque as they were
-sent; only an ask is wrapped, and a timer lies there itself. One reader at a time, any number of senders, one loop.
+sent; only an ask is wrapped, and so is a timer's. One reader at a time, any number of senders, one loop.
 
 The deques are made when they are needed, since an empty one takes 760 bytes and a pool may have 100,000 idle members.
 """
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import anyio
 
 from ssasync.actors.errors import MailboxFull
-from ssasync.actors.timers import Timer
+from ssasync.actors.timers import Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +169,12 @@ class Mailbox:
         if not self.offer(ask):
             self._hold(ask)
 
-    def put_timer(self, timer: Timer) -> None:
-        """Queue a timer whose time has come, over the limit if need be: it waits nowhere else, and is there once."""
+    def put_tick(self, tick: Tick) -> None:
+        """Queue the tick of a timer whose time has come, over the limit if need be: a timer has one place at most."""
         if self._closed is None:
             if self.messages is None:
                 self.messages = deque()
-            self.messages.append(timer)
+            self.messages.append(tick)
             self._wake_reader()
 
     def drop(self, ask: Ask) -> None:
@@ -193,7 +193,7 @@ class Mailbox:
         self._admit()
 
     def take(self) -> Any:
-        """The oldest message; an Ask for one that was asked, a Timer for its own.
+        """The oldest message; an Ask for one that was asked, a Tick for a timer's.
 
         Only for the reader, and only if there are messages.
         """
@@ -245,7 +245,7 @@ class Mailbox:
             if type(item) is Ask:
                 item.fail(error())
                 item.dropped = True  # its sender may give it up in this very turn: it is counted no more
-            elif type(item) is not Timer:
+            elif type(item) is not Tick:
                 lost.append(item)
         for held in self._held or ():
             if isinstance(held, Ask):

@@ -22,6 +22,7 @@ from ssasync.actors.errors import (
 )
 from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped
 from ssasync.actors.exit_reason import EXCEPTION, ExitReason
+from ssasync.actors.log import tell_log
 from ssasync.actors.restart_policy import RestartPolicy
 from ssasync.actors.supervisor_events import (
     Added,
@@ -48,8 +49,6 @@ from ssasync.actors.supervisor_state import SupervisorState
 
 if TYPE_CHECKING:
     from ssasync.actors.reference import ActorRef
-
-log = logging.getLogger("ssasync.actors")
 
 #: Children that start_children adds before the loop gets a turn: about 5 ms.
 STARTS_IN_A_TURN = 256
@@ -221,14 +220,15 @@ class Supervisor(Actor):
         mailbox = self._inside.child.mailbox
         try:
             self._feed(Shutdown(reason))
-            while not self._children_state.finished:
+            while not (self._children_state.finished or self._inside.over):
                 mailbox.urgent = False
                 while lane := mailbox.lane:
                     self._on_lane(lane.popleft())
                 if not self._children_state.finished:
                     await self._inside.idle(urgent_only=True)
         finally:
-            if not self._children_state.finished:  # cut off by the grace, or by a bug: do not leave anybody unasked
+            if not (self._children_state.finished or self._inside.over):
+                # Cut off by the grace, or by a bug: do not leave anybody unasked.
                 for kid in self._inside.child.kids.values():
                     if kid.cell is not None:
                         kid.cell.stop(ExitReason.shutdown("its supervisor ran out of grace"))
@@ -300,7 +300,7 @@ class Supervisor(Actor):
         if self.system.journal is None:
             cell.stop(reason)
         else:
-            self.system._spawn(lambda: cell.stop_recorded(reason), f"{kid.path} (stop)")
+            self.system._spawn_stop(cell, reason)
 
     def _ring(self, event: TimeUp) -> Callable[[], None]:
         return lambda: self._inside.child.mailbox.post(event)
@@ -333,7 +333,7 @@ class Supervisor(Actor):
         if reason.failed:
             fate = f"restarted in {note.delay:.2f} s" if will_restart else note.detail or note.fate.value
             self.system.crash_log.add(kid.path, note.attempt, reason, fate=fate, story=kid.story)
-            log.log(
+            tell_log(
                 logging.WARNING if will_restart else logging.ERROR,
                 "%s (attempt %d) ended, %s: %s",
                 kid.path,
@@ -341,7 +341,7 @@ class Supervisor(Actor):
                 fate,
                 reason.detail or reason.kind,
                 # Where our own code raised, the traceback says where; of a program that ended badly the text says all.
-                exc_info=reason.exception if reason.kind == EXCEPTION else None,
+                error=reason.exception if reason.kind == EXCEPTION else None,
             )
         if note.fate in _PHASE_AFTER and not self._children_state.ending:
             kid.end(reason)

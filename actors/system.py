@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import anyio
 
-from ssasync.actors.cell import Cell, CellExited, CellStarted
+from ssasync.actors.cell import JOURNAL_PATIENCE, Cell, CellExited, CellStarted
 from ssasync.actors.child import Child, Phase
 from ssasync.actors.child_spec import ChildSpec, Restart
 from ssasync.actors.crash_log import CrashLog, CrashLogStatistics, CrashReport
@@ -31,13 +31,12 @@ from ssasync.actors.event_bus import BusStatistics, EventBus, Subscription
 from ssasync.actors.events import DeadLetter, Event
 from ssasync.actors.exit_reason import ExitReason
 from ssasync.actors.journal import Journal
+from ssasync.actors.log import tell_log
 from ssasync.actors.reference import ActorRef
 from ssasync.actors.registry import Registry, RegistryStatistics
 from ssasync.actors.runners import Runners
 from ssasync.actors.supervisor import Supervisor, start_child, stop_child, supervisor_of
 from ssasync.actors.tree import TreeNode, tree_of
-
-log = logging.getLogger("ssasync.actors")
 
 
 class _State(enum.Enum):
@@ -85,6 +84,8 @@ class ActorSystem:
         self._root = Child(self, spec, None)
         self._cells: set[Cell] = set()
         self._abandoned: set[Cell] = set()
+        self._stops: dict[Cell, tuple[Coroutine[Any, Any, None], ExitReason]] = {}  # to be recorded, not begun
+        self._closing_since: float | None = None
         self._to_spawn: deque[tuple[Callable[[], Coroutine[Any, Any, None]], str]] = deque()
         self._host_task: asyncio.Task[None] | None = None
         self._host_waiter: asyncio.Future[None] | None = None
@@ -161,6 +162,7 @@ class ActorSystem:
         """Begin the shutdown that `close()` waits for; for those who cannot wait, such as a signal handler."""
         if self._state is _State.OPEN:
             self._state = _State.CLOSING
+            self._closing_since = self.loop.time()
             if self._root.cell is not None:
                 self._root.enter(Phase.STOPPING)
                 self._root.cell.stop(ExitReason.shutdown("the system is being closed"))
@@ -292,7 +294,7 @@ class ActorSystem:
             async with anyio.create_task_group() as group:
                 with anyio.CancelScope(shield=True):
                     self._start_root()
-                    while self._root.outcome is None or len(self._cells) > len(self._abandoned):
+                    while self._root.outcome is None or self._to_spawn or len(self._cells) > len(self._abandoned):
                         while self._to_spawn:
                             run, name = self._to_spawn.popleft()
                             group.start_soon(run, name=name)
@@ -317,6 +319,8 @@ class ActorSystem:
             for cell in tuple(self._cells):
                 self.loop.call_soon(cell.bury_unborn)
             self.loop.call_soon(self.runners.after_sweep)
+            for cell in tuple(self._stops):
+                self.loop.call_soon(self._stop_unrecorded, cell)
         finally:
             self._host_waiter = None
 
@@ -364,6 +368,32 @@ class ActorSystem:
 
         self._spawn(begin, cell.child.path)
 
+    def _spawn_stop(self, cell: Cell, reason: ExitReason) -> None:
+        """Record a stop, then carry it out; in a task of its own, since the supervisor has other things to do."""
+
+        def begin() -> Coroutine[Any, Any, None]:
+            self._stops[cell] = (coroutine := stop(), reason)
+            return coroutine
+
+        async def stop() -> None:
+            del self._stops[cell]  # from here on it cannot be lost
+            await cell.stop_recorded(reason)
+
+        self._spawn(begin, f"{cell.child.path} (stop)")
+
+    def _stop_unrecorded(self, cell: Cell) -> None:
+        """The task that was to record the stop was cancelled before its first step."""
+        if cell in self._stops:
+            coroutine, reason = self._stops.pop(cell)
+            coroutine.close()
+            cell.stop(reason)
+
+    def _journal_patience(self) -> float:
+        """Seconds a stop may wait for its record: all stops together have one such time once the system closes."""
+        if self._closing_since is None:
+            return JOURNAL_PATIENCE
+        return self._closing_since + JOURNAL_PATIENCE - self.loop.time()
+
     def _report(self, child: Child, report: CellStarted | CellExited) -> None:
         if child.parent is not None:
             child.parent.mailbox.post(report)
@@ -380,12 +410,11 @@ class ActorSystem:
         self._root.cell = None
         self._root.enter(Phase.FAILED if reason.failed else Phase.STOPPED, f"after {reason}")
         self._root.end(reason)
-        if reason.failed:
-            self.crash_log.add(
-                self._root.path, 1, reason, fate="the system is being closed", story=tuple(self._root.story)
-            )
-            log.critical("actor system %s failed: %s", self.name, reason, exc_info=reason.exception)
         self._wake_host()
+        if reason.failed:
+            fate = "the system is being closed"
+            self.crash_log.add(self._root.path, 1, reason, fate=fate, story=self._root.story)
+            tell_log(logging.CRITICAL, "actor system %s failed: %s", self.name, reason, error=reason.exception)
 
     def _cell_ended(self, cell: Cell) -> None:
         self._cells.discard(cell)

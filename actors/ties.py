@@ -45,7 +45,7 @@ class Ties:
 
     def watch(self, child: "Child") -> None:
         """See Actor.watch."""
-        if child in self._watched:
+        if child in self._watched or self.cell.over:
             return
         if child.phase is Phase.RUNNING:
             self.notify(Up(child.ref, child.attempt))
@@ -69,7 +69,7 @@ class Ties:
     def link(self, child: "Child") -> None:
         """See Actor.link."""
         peer = child.cell
-        if peer is self.cell:
+        if peer is self.cell or self.cell.over:
             return
         if peer is None or peer.over:
             raise child.stopped_error() if child.outcome is not None else NotRunning(child.path, child.phase.value)

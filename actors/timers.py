@@ -8,11 +8,20 @@ if TYPE_CHECKING:
     from ssasync.actors.ties import Ties
 
 
+class Tick:
+    """A timer's place in a mailbox; nobody else can send one."""
+
+    __slots__ = ("timer",)
+
+    def __init__(self, timer: "Timer") -> None:
+        self.timer = timer
+
+
 class Timer:
     """One `send_after` or `send_interval`. It belongs to an incarnation and ends with it.
 
-    It lies in the mailbox itself, in the place of its message: so a cancelled one is recognised there, and one whose
-    last tick still waits is not queued again. Therefore a timer holds at most one place, and may exceed the limit.
+    Its tick lies in the mailbox in the place of its message: so a cancelled one is recognised there, and one whose last
+    tick still waits is not queued again. Therefore a timer holds at most one place, and may exceed the limit.
     """
 
     __slots__ = ("_deadline", "_due", "_period", "_queued", "_ties", "message", "skipped")
@@ -70,7 +79,7 @@ class Timer:
             self.skipped += 1
         else:
             self._queued = True
-            self._ties.cell.child.mailbox.put_timer(self)
+            self._ties.cell.child.mailbox.put_tick(Tick(self))
         if self._period is not None:
             # From the time it was due, not from now: a late loop makes no interval drift. Ticks missed are not made up.
             late = self._ties.cell.child.system.loop.time() - self._due

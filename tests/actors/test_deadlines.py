@@ -1,6 +1,8 @@
 import asyncio
 import math
 
+import pytest
+
 from ssasync.actors.deadlines import Deadlines
 
 
@@ -62,3 +64,28 @@ async def test_a_call_may_set_and_cancel_others() -> None:
     deadlines.after(0.0, first)
     async with asyncio.timeout(5):
         await done
+
+
+async def test_a_call_that_raises_does_not_keep_the_others_from_their_time() -> None:
+    loop = asyncio.get_running_loop()
+    told: list[object] = []
+    loop.set_exception_handler(lambda _, context: told.append(context.get("exception")))
+    deadlines = Deadlines(loop)
+    done = loop.create_future()
+    failure = ValueError("in a call")
+
+    def fail() -> None:
+        raise failure
+
+    deadlines.after(0.0, fail)
+    deadlines.after(0.001, lambda: done.set_result(None))
+    async with asyncio.timeout(5):
+        await done
+    assert told == [failure]
+
+
+async def test_what_is_no_number_of_seconds_is_refused() -> None:
+    deadlines = Deadlines(asyncio.get_running_loop())
+    with pytest.raises(ValueError, match="nan"):
+        deadlines.after(math.nan, lambda: None)
+    assert len(deadlines) == 0

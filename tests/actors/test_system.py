@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import subprocess
 import sys
 from typing import Any
@@ -455,3 +456,54 @@ async def test_statistics_count_what_is_alive_and_what_was(system: ActorSystem) 
     (report,) = system.crashes()
     assert (report.path, report.attempt) == ("/test/fragile", 1)
     assert "ValueError: crash" in report.trace
+
+
+class BadFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        raise OSError("the filter is broken")
+
+
+async def test_a_broken_log_filter_takes_nobody_along(system: ActorSystem, capsys: pytest.CaptureFixture[str]) -> None:
+    class Fragile(Actor):
+        async def receive(self, message: Any) -> Any:
+            if message == "crash":
+                raise ValueError(message)
+            return self.attempt
+
+    ref = await system.start_child(ChildSpec("fragile", Fragile, policy=AT_ONCE))
+    other = await system.start_child(ChildSpec("other", Fragile))
+    bad = BadFilter()
+    logging.getLogger("ssasync.actors").addFilter(bad)
+    try:
+        await ref.tell("crash")
+        await ref.ready(10, after=1)
+    finally:
+        logging.getLogger("ssasync.actors").removeFilter(bad)
+    assert (await ref.ask("which"), await other.ask("which")) == (2, 1)
+    assert "the filter is broken" in capsys.readouterr().err
+
+
+async def test_a_kill_that_raises_spares_nobody_else(system: ActorSystem) -> None:
+    log: list[str] = []
+
+    class Unkillable(Noted):
+        def kill(self) -> None:
+            super().kill()
+            raise asyncio.CancelledError
+
+    for name in "ab":
+        await system.start_child(ChildSpec(name, lambda name=name: Unkillable(log, name)))  # type: ignore[misc]
+    system.kill_now()
+    assert log == ["+a", "+b", "xb", "xa"]
+
+
+async def test_a_message_that_is_a_timer_is_only_a_message(system: ActorSystem) -> None:
+    class Owner(Actor):
+        async def receive(self, message: Any) -> Any:
+            return self.send_after(60.0, "mine") if message == "set" else message
+
+    owner = await system.start_child(ChildSpec("owner", Owner))
+    other = await system.start_child(ChildSpec("other", Owner))
+    timer = await owner.ask("set")
+    assert await other.ask(timer) is timer
+    timer.cancel()
