@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ssasync.actors.child_spec import ChildSpec
 from ssasync.actors.deadlines import Deadline, Deadlines
 from ssasync.actors.errors import ActorStopped, FailedToStart, WaitTimeout
-from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.exit_reason import ExitReason, clipped
 from ssasync.actors.mailbox import Mailbox
 from ssasync.actors.reference import ActorRef
 from ssasync.actors.watch import Down, Up
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ssasync.actors.ties import Ties
 
 STORY_LENGTH = 20
+#: Characters kept of what one line of a story says: a thousand crash reports keep twenty lines each.
+LINE_LIMIT = 2_048
 
 
 class Phase(enum.Enum):
@@ -116,7 +118,7 @@ class Child:
             self.backoff.cancel()
             self.backoff = None
         if phase is not self.phase or not self.story:
-            self.story.append(Transition(time.time(), self.attempt, phase, detail))
+            self.story.append(Transition(time.time(), self.attempt, phase, clipped(detail, LINE_LIMIT)))
             if len(self.story) > STORY_LENGTH:
                 del self.story[0]
         self.phase = phase

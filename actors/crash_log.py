@@ -17,13 +17,11 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.exit_reason import TEXT_LIMIT, ExitReason, clipped, exception_text
 
 if TYPE_CHECKING:
     from ssasync.actors.child import Transition
 
-#: Characters that are kept of a traceback and of a reason's detail; the middle is left out, both ends tell most.
-TEXT_LIMIT = 16_384
 _CELL = "ssasync.actors.cell"
 #: Frames that are kept of a plain exception: the innermost, where it was raised.
 FRAME_LIMIT = 64
@@ -50,7 +48,7 @@ class CrashReport:
         """The traceback, causes and groups included; "" if nothing was raised."""
         if isinstance(self._trace, str):
             return self._trace
-        return _clipped("".join(self._trace.format()).rstrip())
+        return clipped("".join(self._trace.format()).rstrip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class CrashLog:
             at=self._clock(),
             path=path,
             attempt=attempt,
-            reason=replace(reason, exception=None, detail=_clipped(reason.detail)),
+            reason=replace(reason, exception=None, detail=clipped(reason.detail)),
             fate=fate,
             story=tuple(story),
             _trace=_captured(reason),
@@ -124,16 +122,17 @@ def _captured(reason: ExitReason) -> traceback.TracebackException | str:
     if error is None:
         return ""
     try:
-        if _is_plain(error) and len(reason.detail) < TEXT_LIMIT:
+        if _is_plain(error) and len(exception_text(error)) < TEXT_LIMIT:
             inner = _below_the_kernel(error.__traceback__)
             return traceback.TracebackException(type(error), error, inner, limit=-FRAME_LIMIT, lookup_lines=False)
-        return _clipped("".join(traceback.format_exception(error)).rstrip())
+        return clipped("".join(traceback.format_exception(error)).rstrip())
     except Exception as failure:  # noqa: BLE001 -- code of the exception's own class ran; the crash counts all the same
         return f"{type(error).__qualname__}: its traceback could not be formatted: {type(failure).__qualname__}"
 
 
 def _is_plain(error: BaseException) -> bool:
-    return error.__cause__ is None and error.__context__ is None and not isinstance(error, BaseExceptionGroup)
+    alone = error.__cause__ is None and error.__context__ is None and not isinstance(error, BaseExceptionGroup)
+    return alone and not getattr(error, "__notes__", None)
 
 
 def _below_the_kernel(trace: TracebackType | None) -> TracebackType | None:
@@ -145,11 +144,3 @@ def _below_the_kernel(trace: TracebackType | None) -> TracebackType | None:
     while inner is not None and inner.tb_frame.f_globals.get("__name__") == _CELL:
         inner = inner.tb_next
     return inner or trace
-
-
-def _clipped(text: str) -> str:
-    left_out = len(text) - TEXT_LIMIT
-    if left_out <= 0:
-        return text
-    head = TEXT_LIMIT // 4
-    return f"{text[:head]}\n… {left_out:,} characters left out …\n{text[head - TEXT_LIMIT :]}"

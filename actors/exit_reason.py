@@ -26,6 +26,9 @@ START_TIMEOUT = "start_timeout"
 STUCK = "stuck"
 GAVE_UP = "gave_up"
 
+#: Characters kept of an exception's text, and of a traceback in the crash log.
+TEXT_LIMIT = 16_384
+
 
 @dataclass(frozen=True)
 class ExitReason:
@@ -79,6 +82,8 @@ class ExitReason:
         """The same reason with a copy of its exception that has no traceback: to be kept for long.
 
         A traceback holds its frames, and they hold all that the dead incarnation held: ten gigabytes of arrays, say.
+        What the exception itself holds is kept: `args` and attributes, and whatever they refer to, live on with it. An
+        exception that is to be seen by others should carry names and numbers, not the arrays.
         """
         if self.exception is None:
             return self
@@ -108,15 +113,24 @@ def _without_frames(error: BaseException) -> BaseException:
 
 
 def exception_text(error: BaseException) -> str:
-    """The class of an exception and what it says; never fails.
+    """The class of an exception and what it says, without its middle if that is past TEXT_LIMIT; never fails.
 
     `str(error)` runs code of the exception's own class. Where the kernel tells a crash, whatever that raises would
     leave the wrapper of the actor, and take the whole system along.
     """
     try:
-        return f"{type(error).__name__}: {error}"
+        return clipped(f"{type(error).__name__}: {error}")
     except Exception as failure:  # noqa: BLE001 -- everything: see above
         return f"{type(error).__name__} (no text: its __str__ raised {type(failure).__name__})"
+
+
+def clipped(text: str, limit: int = TEXT_LIMIT) -> str:
+    """At most `limit` characters of `text`, and a word on how many are missing: both ends tell most, so the middle is."""
+    left_out = len(text) - limit
+    if left_out <= 0:
+        return text
+    head = limit // 4
+    return f"{text[:head]}\n… {left_out:,} characters left out …\n{text[head - limit :]}"
 
 
 def one_or_group(errors: Sequence[BaseException], text: str) -> BaseException | None:

@@ -18,6 +18,8 @@ from ssasync.actors import (
     restart_child,
     stop_child,
 )
+from ssasync.actors.child import LINE_LIMIT
+from ssasync.actors.exit_reason import TEXT_LIMIT
 from tests.actors.waiting import until
 
 HOUR = 3600.0
@@ -32,6 +34,23 @@ class Fragile(Actor):
 async def crash(ref: ActorRef, text: str = "told to") -> None:
     with pytest.raises(ActorCrashed):
         await ref.ask(text, timeout=10)
+
+
+async def test_what_a_crash_says_at_length_is_kept_once(system: ActorSystem) -> None:
+    """Crash reports are bounded, but their stories say it again; up to a thousand of them are kept."""
+    ref = await system.start_child(
+        ChildSpec("a", Fragile, policy=RestartPolicy(Intensity(10, HOUR), backoff=Backoff(0.0)))
+    )
+    for attempt in (1, 2, 3):
+        await ref.ready(10, after=attempt - 1)
+        await crash(ref, "x" * 1_000_000)
+    await ref.ready(10, after=3)
+    longest = max(len(line.detail) for report in system.crashes() for line in report.story)
+    assert LINE_LIMIT <= longest < LINE_LIMIT + 100
+    assert len(system.crashes()[-1].trace) + len(system.crashes()[-1].reason.detail) < 2 * TEXT_LIMIT + 100
+    last = ref._child.last_exit
+    assert last is not None
+    assert len(last.detail) < TEXT_LIMIT + 100
 
 
 async def in_backoff(system: ActorSystem, policy: RestartPolicy = PATIENT) -> ActorRef:

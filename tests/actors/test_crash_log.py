@@ -6,8 +6,8 @@ import pytest
 
 from ssasync.actors import Actor, ActorCrashed, ActorSystem, ChildSpec, Restart
 from ssasync.actors.child import Phase, Transition
-from ssasync.actors.crash_log import FRAME_LIMIT, TEXT_LIMIT, CrashLog, CrashLogStatistics, CrashReport, render_crash
-from ssasync.actors.exit_reason import Blame, ExitReason
+from ssasync.actors.crash_log import FRAME_LIMIT, CrashLog, CrashLogStatistics, CrashReport, render_crash
+from ssasync.actors.exit_reason import TEXT_LIMIT, Blame, ExitReason
 
 STORY = (Transition(1.0, 1, Phase.STARTING), Transition(2.0, 1, Phase.RUNNING))
 
@@ -110,7 +110,14 @@ def test_huge_texts_lose_their_middle() -> None:
     error = raised(ValueError("x" * 100_000))
     report = CrashLog().add("/demo/a", 1, ExitReason.from_exception(error))
     short = CrashLog().add("/demo/a", 1, ExitReason("lost", Blame.APPLICATION, "gone", error))
-    for text in (report.trace, report.reason.detail, short.trace):
+    noted = raised(ValueError("a note"))
+    noted.add_note("x" * 100_000)
+    for text in (
+        report.trace,
+        report.reason.detail,
+        short.trace,
+        CrashLog().add("/demo/a", 1, ExitReason.from_exception(noted)).trace,
+    ):
         assert len(text) < TEXT_LIMIT + 100
         assert "characters left out" in text
     assert report.reason.detail.startswith("ValueError: x")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ssasync.actors import Actor, ActorCrashed, ActorSystem, Blame, ChildSpec, ExitReason, RestartPolicy
-from ssasync.actors.exit_reason import one_or_group
+from ssasync.actors.exit_reason import TEXT_LIMIT, one_or_group
 
 
 class Hostile(Exception):
@@ -40,6 +40,16 @@ def test_a_cancellation_is_told_from_other_exceptions() -> None:
     assert ExitReason.from_exception(ValueError("no")).kind == "exception"
 
 
+def test_a_reason_of_wrong_types_is_refused_with_all_mistakes() -> None:
+    wrong: Any = {"kind": ["lost"], "blame": "infrastructure", "detail": None, "exception": "e", "hopeless": "no"}
+    with pytest.raises(
+        ValueError, match=r"kind is .*; blame is 'infrastructure': give a Blame.*detail.*exception.*hope"
+    ):
+        ExitReason(**wrong)
+    with pytest.raises(ValueError, match="kind is '': give a word"):
+        ExitReason("", Blame.APPLICATION)
+
+
 def test_the_exception_is_not_compared() -> None:
     assert ExitReason.from_exception(ValueError("no")) == ExitReason.from_exception(ValueError("no"))
 
@@ -47,6 +57,13 @@ def test_the_exception_is_not_compared() -> None:
 def test_text_names_kind_and_detail() -> None:
     assert str(ExitReason.from_exception(ValueError("no"))) == "exception (ValueError: no)"
     assert str(ExitReason.shutdown()) == "shutdown"
+
+
+def test_a_huge_text_loses_its_middle() -> None:
+    detail = ExitReason.from_exception(ValueError("a" + "x" * 1_000_000 + "z")).detail
+    assert len(detail) < TEXT_LIMIT + 100
+    assert detail.startswith("ValueError: ax")
+    assert detail.endswith("xz")
 
 
 def test_an_exception_without_a_text_is_a_crash_like_others() -> None:
