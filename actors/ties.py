@@ -4,11 +4,12 @@ Undone when the incarnation is over; timers already when it begins to end.
 """
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ssasync.actors.child import Phase
+from ssasync.actors.child import LINE_LIMIT, Phase
 from ssasync.actors.errors import NotRunning
-from ssasync.actors.exit_reason import NORMAL, ExitReason
+from ssasync.actors.exit_reason import NORMAL, ExitReason, clipped
 from ssasync.actors.timers import Timer
 from ssasync.actors.watch import Down, LinkedExit, Terminated, Up
 
@@ -17,10 +18,19 @@ if TYPE_CHECKING:
     from ssasync.actors.child import Child
 
 
+@dataclass(frozen=True, slots=True)
+class _TakenAlong:
+    """An exit that came over a link: which actor began it all, and what that one's exit was."""
+
+    reason: ExitReason
+    origin: str
+    first: ExitReason
+
+
 class Ties:
     """The ties of one incarnation; see Actor for what they mean."""
 
-    __slots__ = ("_linked", "_watched", "cell", "notices", "timers")
+    __slots__ = ("_linked", "_taken_along", "_watched", "cell", "notices", "timers")
 
     def __init__(self, cell: "Cell") -> None:
         self.cell = cell
@@ -28,6 +38,7 @@ class Ties:
         self.notices: deque[Up | Down | Terminated | LinkedExit] = deque()  # handled before ordinary messages
         self._watched: set[Child] = set()
         self._linked: set[Ties] = set()
+        self._taken_along: _TakenAlong | None = None
 
     def notify(self, notice: Up | Down | Terminated | LinkedExit) -> None:
         """Let the actor handle `notice` before its ordinary messages, unless it is about to end."""
@@ -93,19 +104,30 @@ class Ties:
         self.stop_timers()
         for child in self._watched:
             child.remove_watcher(self)
+        along = self._taken_along
+        if along is None or along.reason is not reason:  # it ended by itself, or of something more
+            along = _TakenAlong(reason, self._name(), reason)
         for other in self._linked:
-            other._link_broken(self.cell, reason)
+            other._link_broken(self.cell, along)
 
-    def _link_broken(self, peer: "Cell", reason: ExitReason) -> None:
+    def _name(self) -> str:
+        return f"{self.cell.child.path} (attempt {self.cell.attempt})"
+
+    def _link_broken(self, peer: "Cell", end: _TakenAlong) -> None:
+        reason = end.reason
         self._linked.discard(peer.ties)
         cell = self.cell
         if cell.actor is not None and cell.actor.traps_exits:
             self.notify(LinkedExit(peer.child.ref, peer.attempt, reason.without_frames()))
-        elif reason.kind != NORMAL:
-            detail = f"linked to {peer.child.path} (attempt {peer.attempt}), which ended: {reason}"
+        elif reason.kind != NORMAL and self._taken_along is None:
+            # The two ends of the chain: if each told what the one before it told, a long one would take all memory.
+            name = peer.ties._name()
+            via = name if name == end.origin else f"{name}, which was taken along by {end.origin}"
+            detail = clipped(f"linked to {via}, which ended: {end.first}", LINE_LIMIT)
+            told = ExitReason(reason.kind, reason.blame, detail, reason.exception)
+            self._taken_along = _TakenAlong(told, end.origin, end.first)
             # In the next turn: a long chain of linked actors would be a deep recursion.
-            taken_along = ExitReason(reason.kind, reason.blame, detail, reason.exception)
-            cell.child.system.loop.call_soon(cell.stop, taken_along)
+            cell.child.system.loop.call_soon(cell.stop, told)
 
     def _forget_notices(self, child: "Child", kinds: Any) -> None:
         self.notices = deque(n for n in self.notices if not (n.ref is child.ref and isinstance(n, kinds)))

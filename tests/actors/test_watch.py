@@ -271,6 +271,21 @@ class TestLink:
         assert isinstance(caught.value.__cause__, NotRunning)
         gate.set()
 
+    async def test_a_chain_tells_of_its_two_ends_only(self, system: ActorSystem) -> None:
+        """Each that told all that the one before it told would take 250 kB a piece in a chain of three thousand."""
+        refs = [await system.start_child(ChildSpec(f"a{n}", Peer, restart=Restart.TEMPORARY)) for n in range(50)]
+        for one, other in pairwise(refs):
+            await other.ask(("link", one))
+        with pytest.raises(ActorCrashed):
+            await refs[0].ask("crash")
+        last = await refs[-1].terminated(10)
+        assert last.detail == (
+            "linked to /test/a48 (attempt 1), which was taken along by /test/a0 (attempt 1), which ended: "
+            "exception (ValueError: told to)"
+        )
+        (second,) = [report for report in system.crashes() if report.path == "/test/a1"]
+        assert second.reason.detail == "linked to /test/a0 (attempt 1), which ended: exception (ValueError: told to)"
+
     async def test_a_long_chain_ends_as_a_whole(self, system: ActorSystem) -> None:
         """Parked members end without a task: in one turn a chain of a thousand would be a deep recursion."""
         pool = await system.start_child(ChildSpec("pool", lambda: Pool(escalate=False)))
