@@ -1,17 +1,17 @@
 """What a supervisor is told about a child, in OTP's words."""
 
 import enum
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from types import FunctionType
+from typing import Any, TypeAlias
 
+from ssasync.actors.actor import Actor
 from ssasync.actors.exit_reason import Blame, ExitReason
 from ssasync.actors.restart_policy import DEFAULT_POLICY, RestartPolicy
 
-if TYPE_CHECKING:
-    from ssasync.actors.actor import Actor
-
-ActorFactory: TypeAlias = "Callable[[], Actor]"
+ActorFactory: TypeAlias = Callable[[], Actor]
 
 
 class Restart(enum.Enum):
@@ -59,7 +59,7 @@ class AutoShutdown(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """What a supervisor must know to start, restart and stop one child."""
+    """What a supervisor must know to start, restart and stop one child. Raises ValueError, which tells all mistakes."""
 
     name: str  #: unique among its siblings; no slash
     start: ActorFactory  #: makes a fresh actor for every incarnation
@@ -71,15 +71,42 @@ class ChildSpec:
     significant: bool = False  #: its end may end its supervisor, see AutoShutdown; not for permanent children
 
     def __post_init__(self) -> None:
-        if not self.name or "/" in self.name:
-            raise ValueError(f"child name {self.name!r}: give a name without '/', it becomes a part of the path")
-        if not (self.grace >= 0 and self.start_timeout > 0 and self.mailbox_limit > 0):
-            raise ValueError(
-                f"child {self.name!r}: grace {self.grace} must be >= 0, start_timeout {self.start_timeout} "
-                f"and mailbox_limit {self.mailbox_limit} > 0"
+        given: Any = self  # annotations bind no caller
+        wrong: list[str] = []
+        if not isinstance(given.name, str) or not given.name or "/" in given.name:
+            wrong.append("give a name without '/', a str: it becomes a part of the path")
+        if start := _mistake_of_start(given.start):
+            wrong.append(start)
+        if not isinstance(given.restart, Restart):
+            wrong.append(f"restart is {given.restart!r}: give a Restart, such as Restart.TRANSIENT")
+        if not (isinstance(given.grace, (float, int)) and given.grace >= 0):
+            wrong.append(f"grace is {given.grace!r}: give seconds from 0, or math.inf")
+        if not (isinstance(given.start_timeout, (float, int)) and given.start_timeout > 0):
+            wrong.append(f"start_timeout is {given.start_timeout!r}: give seconds above 0, or math.inf")
+        if not isinstance(given.policy, RestartPolicy):
+            wrong.append(f"policy is {given.policy!r}: give a RestartPolicy, or leave it out")
+        if not (isinstance(given.mailbox_limit, int) and given.mailbox_limit > 0):
+            wrong.append(f"mailbox_limit is {given.mailbox_limit!r}: give a whole number above 0")
+        if not isinstance(given.significant, bool):
+            wrong.append(f"significant is {given.significant!r}: give True or False")
+        elif given.significant and given.restart is Restart.PERMANENT:
+            wrong.append(
+                "is significant and permanent, and would never end for good: make it Restart.TRANSIENT or TEMPORARY"
             )
-        if self.significant and self.restart is Restart.PERMANENT:
-            raise ValueError(
-                f"child {self.name!r} is significant and permanent: it would never end for good; "
-                "make it Restart.TRANSIENT or TEMPORARY"
-            )
+        if wrong:
+            raise ValueError(f"child {given.name!r}: {'; '.join(wrong)}")
+
+
+def _mistake_of_start(start: Any) -> str:
+    """What is wrong with what is to make actors, as far as it can be seen without calling it."""
+    if isinstance(start, type):
+        return "" if issubclass(start, Actor) else f"start is {start!r}: derive the class from Actor"
+    if isinstance(start, Actor):
+        kind = type(start).__name__
+        return f"start is a {kind}: give what makes a new one for every incarnation, {kind} or lambda: {kind}(...)"
+    if not callable(start):
+        return f"start is {start!r}: give a class derived from Actor, or a function that returns a new actor"
+    if type(start) is FunctionType and start.__code__.co_flags & inspect.CO_COROUTINE:
+        name = start.__qualname__
+        return f"start is the coroutine function {name}: give a plain one, and await in the actor's `started`"
+    return ""

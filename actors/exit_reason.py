@@ -4,6 +4,7 @@ import asyncio
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 class Blame(enum.Enum):
@@ -38,6 +39,7 @@ class ExitReason:
     detail: text for people: the message of an exception, the last lines of stderr.
     exception: what was raised, if anything was; an ExceptionGroup where there were several. Not compared.
     hopeless: another attempt would end the same way (no such program): its supervisor gives up at once.
+    Raises ValueError, which tells all mistakes.
     """
 
     kind: str
@@ -45,6 +47,23 @@ class ExitReason:
     detail: str = ""
     exception: BaseException | None = field(default=None, compare=False)
     hopeless: bool = False
+
+    def __post_init__(self) -> None:
+        # A supervisor acts on these: a word in place of a Blame would be counted to the wrong budget, in silence.
+        given: Any = self  # annotations bind no caller
+        wrong: list[str] = []
+        if not (isinstance(given.kind, str) and given.kind):
+            wrong.append(f"kind is {given.kind!r}: give a word")
+        if not isinstance(given.blame, Blame):
+            wrong.append(f"blame is {given.blame!r}: give a Blame, such as Blame.APPLICATION")
+        if not isinstance(given.detail, str):
+            wrong.append(f"detail is {given.detail!r}: give a str")
+        if not (given.exception is None or isinstance(given.exception, BaseException)):
+            wrong.append(f"exception is {given.exception!r}: give an exception, or None")
+        if not isinstance(given.hopeless, bool):
+            wrong.append(f"hopeless is {given.hopeless!r}: give True or False")
+        if wrong:
+            raise ValueError(f"ExitReason: {'; '.join(wrong)}")
 
     @property
     def failed(self) -> bool:

@@ -1,8 +1,10 @@
 """How often, and after what delay, a child may be restarted: backoff and budgets."""
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ssasync.actors.exit_reason import Blame, ExitReason
 
@@ -14,6 +16,7 @@ class Backoff:
     initial: upper bound of the first delay in seconds; 0 restarts at once, always.
     factor: growth from one restart to the next. maximum: cap in seconds.
     jitter: draw uniformly from 0 to the bound, so that a thousand members do not come back at one instant.
+    Raises ValueError, which tells all mistakes.
     """
 
     initial: float = 0.05
@@ -22,28 +25,51 @@ class Backoff:
     jitter: bool = True
 
     def __post_init__(self) -> None:
-        if self.initial < 0 or self.factor < 1 or self.maximum < self.initial:
-            raise ValueError(f"{self}: needs initial >= 0, factor >= 1 and maximum >= initial")
+        given: Any = self  # annotations bind no caller
+        wrong: list[str] = []
+        if not (isinstance(given.initial, (float, int)) and 0 <= given.initial < math.inf):
+            wrong.append("initial >= 0, a finite number of seconds")
+        if not (isinstance(given.factor, (float, int)) and 1 <= given.factor < math.inf):
+            wrong.append("factor >= 1, a finite number")
+        if not (isinstance(given.maximum, (float, int)) and given.maximum < math.inf) or (
+            isinstance(given.initial, (float, int)) and not given.maximum >= given.initial
+        ):
+            wrong.append("maximum >= initial, a finite number of seconds")
+        if not isinstance(given.jitter, bool):
+            wrong.append("jitter True or False")
+        if wrong:
+            raise ValueError(f"{self}: needs {'; '.join(wrong)}")
 
     def delay(self, restart: int, luck: float) -> float:
         """Seconds before restart number `restart` (1 is the first); `luck` is drawn uniformly from [0, 1)."""
         if self.initial == 0:
             return 0.0
-        # The exponent is capped since factor ** 10_000 is an overflow, not a long wait.
-        bound = min(self.maximum, self.initial * self.factor ** min(restart - 1, 200))
+        try:
+            bound = min(self.maximum, self.initial * float(self.factor) ** (restart - 1))
+        except OverflowError:
+            bound = self.maximum
         return bound * luck if self.jitter else bound
 
 
 @dataclass(frozen=True, slots=True)
 class Intensity:
-    """At most `restarts` restarts within any `seconds` seconds (OTP's MaxR and MaxT)."""
+    """At most `restarts` restarts within any `seconds` seconds (OTP's MaxR and MaxT).
+
+    Raises ValueError, which tells all mistakes.
+    """
 
     restarts: int = 3
     seconds: float = 600.0
 
     def __post_init__(self) -> None:
-        if self.restarts < 0 or self.seconds <= 0:
-            raise ValueError(f"{self}: needs restarts >= 0 and seconds > 0")
+        given: Any = self  # annotations bind no caller
+        wrong: list[str] = []
+        if not (isinstance(given.restarts, int) and given.restarts >= 0):
+            wrong.append("restarts >= 0, a whole number")
+        if not (isinstance(given.seconds, (float, int)) and given.seconds > 0):
+            wrong.append("seconds > 0, or math.inf")
+        if wrong:
+            raise ValueError(f"{self!r}: needs {'; '.join(wrong)}")
 
     def __str__(self) -> str:
         return f"{self.restarts} restarts in {self.seconds:g} s"
@@ -60,7 +86,7 @@ class RestartPolicy:
     kinds: budgets of their own for single exit kinds, whoever is to blame: `{"time_limit": Intensity(100, 604800.0)}`;
     restarts counted there are not counted elsewhere. None: an exit of that kind is not restarted, the child gives up
     at once. Copied; read only.
-    Raises ValueError for a kind that is no word or has no Intensity.
+    Raises ValueError, which tells all mistakes, also of a kind that is no word or has no Intensity.
     """
 
     application: Intensity = Intensity()
@@ -69,9 +95,24 @@ class RestartPolicy:
     kinds: Mapping[str, Intensity | None] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        for kind, budget in self.kinds.items():
-            if not (kind and (budget is None or isinstance(budget, Intensity))):
-                raise ValueError(f"RestartPolicy kinds: {kind!r}: {budget!r}: give an exit kind an Intensity, or None")
+        given: Any = self  # annotations bind no caller
+        wrong = [
+            f"{name} is {value!r}: give an Intensity, such as Intensity(restarts=3, seconds=600.0)"
+            for name, value in (("application", given.application), ("infrastructure", given.infrastructure))
+            if not isinstance(value, Intensity)
+        ]
+        if not isinstance(given.backoff, Backoff):
+            wrong.append(f"backoff is {given.backoff!r}: give a Backoff, such as Backoff(initial=0.05, maximum=30.0)")
+        if isinstance(given.kinds, Mapping):
+            wrong.extend(
+                f"kinds has {kind!r}: {budget!r}: give an exit kind an Intensity, or None"
+                for kind, budget in given.kinds.items()
+                if not (isinstance(kind, str) and kind and (budget is None or isinstance(budget, Intensity)))
+            )
+        else:
+            wrong.append(f"kinds is {given.kinds!r}: give a dict, of an Intensity or None by exit kind")
+        if wrong:
+            raise ValueError(f"RestartPolicy: {'; '.join(wrong)}")
         object.__setattr__(self, "kinds", dict(self.kinds))
 
     def budget(self, reason: ExitReason) -> Intensity:

@@ -3,7 +3,11 @@ from typing import Any
 
 import pytest
 
-from ssasync.actors import Actor, AutoShutdown, Blame, ChildSpec, ExitReason, Restart, Supervisor
+from ssasync.actors import Actor, AutoShutdown, Blame, ChildSpec, ExitReason, Restart, RestartPolicy, Supervisor
+
+
+async def coroutine_function() -> Actor:
+    return Actor()
 
 
 def test_defaults() -> None:
@@ -25,8 +29,49 @@ def test_limits_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
         ChildSpec("a", Actor, **options)
 
 
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (Actor(), "start is a Actor: give what makes a new one for every incarnation, Actor or lambda: Actor"),
+        (None, "start is None: give a class derived from Actor"),
+        (int, "start is <class 'int'>: derive the class from Actor"),
+        (coroutine_function, "start is the coroutine function coroutine_function: give a plain one"),
+    ],
+)
+def test_what_makes_no_actors_is_refused(start: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        ChildSpec("a", start)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"name": 5}, "child 5: give a name"),
+        ({"restart": "permanent"}, "restart is 'permanent': give a Restart, such as"),
+        ({"grace": "5"}, "grace is '5': give seconds from 0, or math.inf"),
+        ({"start_timeout": None}, "start_timeout is None: give seconds above 0"),
+        ({"policy": None}, "policy is None: give a RestartPolicy, or leave it out"),
+        ({"mailbox_limit": 1.5}, "mailbox_limit is 1.5: give a whole number"),
+        ({"significant": "no"}, "significant is 'no': give True or False"),
+    ],
+)
+def test_wrong_types_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        ChildSpec(**{"name": "a", "start": Actor, **options})
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    wrong: dict[str, Any] = {"restart": "permanent", "policy": RestartPolicy, "mailbox_limit": 0}
+    with pytest.raises(ValueError, match=r"restart is 'permanent'.*; policy is <class .*; mailbox_limit is 0: "):
+        ChildSpec("a", Actor, **wrong)
+
+
+def test_seconds_may_be_whole_or_endless() -> None:
+    assert ChildSpec("a", Actor, grace=math.inf, start_timeout=3).start_timeout == 3
+
+
 def test_a_permanent_child_cannot_be_significant() -> None:
-    with pytest.raises(ValueError, match="'a' is significant and permanent"):
+    with pytest.raises(ValueError, match="'a': is significant and permanent"):
         ChildSpec("a", Actor, significant=True)
 
 

@@ -342,7 +342,7 @@ async def test_a_temporary_child_is_not_restarted_with_its_group_either(play: Pl
 
 
 def test_a_permanent_child_cannot_be_significant() -> None:
-    with pytest.raises(ValueError, match="child 'a' is significant and permanent"):
+    with pytest.raises(ValueError, match="child 'a': is significant and permanent"):
         ChildSpec("a", Worker, Restart.PERMANENT, significant=True)
 
 

@@ -1,4 +1,5 @@
 import gc
+import math
 import pickle
 import weakref
 from typing import Any
@@ -40,16 +41,47 @@ def test_backoff_of_zero_restarts_at_once_always() -> None:
     assert Backoff(0.0).delay(50, 0.9) == 0.0
 
 
-@pytest.mark.parametrize("arguments", [(-1.0, 2.0, 1.0), (1.0, 0.5, 2.0), (2.0, 2.0, 1.0)])
-def test_backoff_that_makes_no_sense_is_refused(arguments: tuple[float, float, float]) -> None:
-    with pytest.raises(ValueError, match="needs initial"):
+def test_a_steep_backoff_comes_to_its_cap_too() -> None:
+    assert Backoff(1.0, factor=1000.0, maximum=5.0, jitter=False).delay(10_000, 0.0) == 5.0
+    assert Backoff(1, factor=1000, maximum=5, jitter=False).delay(10_000, 0.0) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((-1.0, 2.0, 1.0), "needs initial >= 0"),
+        ((1.0, 0.5, 2.0), "needs factor >= 1"),
+        ((2.0, 2.0, 1.0), "needs maximum >= initial"),
+        ((math.nan,), "needs initial >= 0, a finite number"),
+        ((1.0, math.inf), "needs factor >= 1, a finite number"),
+        ((1.0, 2.0, math.nan), "needs maximum >= initial, a finite number"),
+        (("1", None, "3"), "needs initial .*; factor .*; maximum"),
+        ((1.0, 2.0, 3.0, "no"), "needs jitter True or False"),
+    ],
+)
+def test_backoff_that_makes_no_sense_is_refused(arguments: tuple[Any, ...], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
         Backoff(*arguments)
 
 
-@pytest.mark.parametrize("arguments", [(-1, 1.0), (1, 0.0)])
-def test_intensity_that_makes_no_sense_is_refused(arguments: tuple[int, float]) -> None:
-    with pytest.raises(ValueError, match="needs restarts"):
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((-1, 1.0), "needs restarts >= 0"),
+        ((1, 0.0), "needs seconds > 0"),
+        ((1, math.nan), "needs seconds > 0"),
+        ((2.5, "10"), "needs restarts >= 0, a whole number; seconds > 0"),
+    ],
+)
+def test_intensity_that_makes_no_sense_is_refused(arguments: tuple[Any, ...], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
         Intensity(*arguments)
+
+
+def test_a_policy_of_wrong_types_is_refused_with_all_mistakes() -> None:
+    wrong: Any = {"application": 3, "infrastructure": None, "backoff": 0.5, "kinds": [("time_limit", None)]}
+    with pytest.raises(ValueError, match=r"application is 3: .*infrastructure is None: .*backoff is 0.5: .*kinds is "):
+        RestartPolicy(**wrong)
 
 
 def test_restarts_older_than_the_window_do_not_count() -> None:
@@ -91,8 +123,8 @@ def test_a_refusal_names_the_budget() -> None:
     assert KINDS.refusal(MEMORY) == "is not restarted after 'out_of_memory', see RestartPolicy.kinds"
 
 
-@pytest.mark.parametrize("kinds", [{"": None}, {"time_limit": 3}])
-def test_kinds_that_make_no_sense_are_refused(kinds: dict[str, Any]) -> None:
+@pytest.mark.parametrize("kinds", [{"": None}, {"time_limit": 3}, {5: None}])
+def test_kinds_that_make_no_sense_are_refused(kinds: dict[Any, Any]) -> None:
     with pytest.raises(ValueError, match="give an exit kind an Intensity"):
         RestartPolicy(kinds=kinds)
 
