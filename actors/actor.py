@@ -1,10 +1,12 @@
 """The class that users derive from: three coroutines and a last resort."""
 
 import enum
+import inspect
 from collections.abc import Collection, Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from ssasync.actors.errors import InternalError
+from ssasync.actors.errors import NotStarted
 from ssasync.actors.events import Event, StateChanged
 from ssasync.actors.exit_reason import ExitReason
 from ssasync.actors.state_machine import StateMachine, state_text
@@ -21,7 +23,9 @@ S = TypeVar("S", bound=enum.Enum)
 class Actor:
     """One incarnation of a child: made by `ChildSpec.start`, thrown away when it ends.
 
-    One message at a time, no re-entrancy. Deriving classes need not call `super().__init__()`.
+    One message at a time, no re-entrancy. Deriving classes need not call `super().__init__()`; they have the system, the
+    reference and timers from `started` on, before it they raise NotStarted.
+    Raises TypeError for a class whose `started`, `receive` or `stopped` is no `async def`, or whose `kill` is one.
     """
 
     #: A linked actor's end is told by a LinkedExit message instead of ending this one too.
@@ -30,6 +34,18 @@ class Actor:
     _cell: "Cell | None" = None
     _machine: "StateMachine[Any] | None" = None
     _state_timeouts: tuple[Timer, ...] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        wrong = [
+            f"{name} is no coroutine function: write `async def {name}`, without yield"
+            for name in ("started", "receive", "stopped")
+            if _is_async(cls, name) is False
+        ]
+        if _is_async(cls, "kill"):
+            wrong.append("kill is a coroutine function, which nobody could wait for: write `def kill`")
+        if wrong:
+            raise TypeError(f"actor class {cls.__qualname__}: {'; '.join(wrong)}")
 
     async def started(self) -> None:
         """Acquire what the actor needs; it is ready when this returns. Raising is a failure to start."""
@@ -69,8 +85,11 @@ class Actor:
         """End this incarnation, normally unless `reason` says otherwise; the first call counts.
 
         Takes effect ahead of all queued messages, but never interrupts a running handler. May be called from callbacks
-        of the loop.
+        of the loop. Raises TypeError for what is no ExitReason.
         """
+        given: Any = reason  # annotations bind no caller, and the supervisor acts on it
+        if not (given is None or isinstance(given, ExitReason)):
+            raise TypeError(f"{self.ref.path}: exit({given!r}): give an ExitReason, such as ExitReason.normal('done')")
         self._inside.leave(ExitReason.normal() if reason is None else reason)
 
     def publish(self, event: Event) -> None:
@@ -152,7 +171,7 @@ class Actor:
     @property
     def _inside(self) -> "Cell":
         if self._cell is None:
-            raise InternalError(f"{type(self).__name__} was not started by a supervisor: give its class to a ChildSpec")
+            raise NotStarted(type(self).__name__)
         return self._cell
 
     # What the kernel needs of its own supervisors, and finds empty in all others.
@@ -184,3 +203,11 @@ class Actor:
     def _drain_budget(self) -> float:
         """Seconds `_drain` may take besides the grace."""
         return 0.0
+
+
+def _is_async(cls: type[Actor], name: str) -> bool | None:
+    """Whether a method is a coroutine function; None where only a call can tell: decorated, compiled, a mock."""
+    method = getattr(cls, name)
+    if type(method) is not FunctionType or hasattr(method, "__wrapped__"):
+        return None
+    return inspect.iscoroutinefunction(method)

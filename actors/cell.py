@@ -17,17 +17,18 @@ ask would take a third of its time.
 """
 
 import asyncio
+import inspect
 import logging
 import traceback
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import FrozenInstanceError, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from ssasync.actors.actor import Actor
 from ssasync.actors.deadlines import Deadline
-from ssasync.actors.errors import ActorCrashed, ActorStopped
+from ssasync.actors.errors import ActorCrashed, ActorStopped, NoNewActor
 from ssasync.actors.events import ActorAbandoned, ActorStuck, JournalFailed
 from ssasync.actors.exit_reason import START_TIMEOUT, STUCK, Blame, ExitReason, exception_text
 from ssasync.actors.journal import Act, Intent
@@ -295,8 +296,18 @@ class Cell:
         self.child.system._cell_ended(self)
 
     def _make_actor(self) -> Actor:
-        actor = self.child.spec.start()
-        actor._bind(self)
+        actor, path = self.child.spec.start(), self.child.path
+        made: Any = actor  # annotations bind no caller
+        if not isinstance(made, Actor):
+            if inspect.iscoroutine(made):
+                made.close()
+            raise NoNewActor.returned(path, made)
+        if actor._cell is not None:
+            raise NoNewActor.used(path, type(actor).__name__)
+        try:
+            actor._bind(self)
+        except FrozenInstanceError as error:
+            raise NoNewActor.frozen(path, type(actor).__name__) from error
         self._parks = self._parks and actor._may_park
         self.actor = actor
         return actor

@@ -7,6 +7,8 @@ ActorError
 ├── AskTimeout          no answer within the deadline (also a TimeoutError)
 ├── WaitTimeout         not ready, or not over, within the deadline (also a TimeoutError)
 ├── NotRunning          the actor has no incarnation at the moment: it is waiting, or between two of them
+├── NotStarted          an instance that no supervisor has started, or not yet, was used as an actor
+├── NoNewActor          ChildSpec.start returned something else than a new actor
 ├── AskSelf             an actor asked itself and would have waited for ever
 ├── MailboxFull         no room, and the caller would not or must not wait
 ├── NotSupervisor       children were to be started under an actor that has none
@@ -23,7 +25,7 @@ ActorError
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.exit_reason import EXCEPTION, Blame, ExitReason
 
 if TYPE_CHECKING:
     from ssasync.actors.child import Transition
@@ -94,6 +96,40 @@ class NotRunning(ActorError):
     def __init__(self, path: str, state: str) -> None:
         self.path = path
         super().__init__(f"{path} does not run: it is {state}. Await its reference's ready() first")
+
+
+class NotStarted(ActorError):
+    """An actor was used before its life: it has no reference, no system, no time yet."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"this {kind} is not started: what it needs in __init__ is for `started`; an instance made by hand is no "
+            f"actor, so give {kind} to a ChildSpec and that to start_child()"
+        )
+
+
+class NoNewActor(ActorError):
+    """What `ChildSpec.start` returned cannot be the next incarnation, and will not be at another attempt."""
+
+    def __init__(self, path: str, wrong: str) -> None:
+        self.path = path
+        super().__init__(f"ChildSpec.start of {path} {wrong}")
+        self.exit_reason = ExitReason(EXCEPTION, Blame.APPLICATION, str(self), hopeless=True)
+
+    @classmethod
+    def returned(cls, path: str, what: object) -> "NoNewActor":
+        """It is no Actor."""
+        return cls(path, f"returned {what!r}: return an instance of a class derived from Actor")
+
+    @classmethod
+    def used(cls, path: str, kind: str) -> "NoNewActor":
+        """It was an incarnation before."""
+        return cls(path, f"returned a {kind} that it had returned before: make a new one each time, {kind}(...)")
+
+    @classmethod
+    def frozen(cls, path: str, kind: str) -> "NoNewActor":
+        """It is a frozen dataclass."""
+        return cls(path, f"returned a {kind}, a frozen dataclass: an actor changes, leave `frozen` out")
 
 
 class AskSelf(ActorError):

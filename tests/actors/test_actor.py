@@ -1,6 +1,8 @@
 """What an actor finds in itself: its place, its states, its names."""
 
 import enum
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -13,9 +15,11 @@ from ssasync.actors import (
     ActorSystem,
     ChildSpec,
     Event,
+    FailedToStart,
     IllegalTransition,
-    InternalError,
+    NotStarted,
     RegisteredName,
+    Restart,
     RestartPolicy,
     StateChanged,
     StateMachine,
@@ -31,8 +35,64 @@ async def test_an_actor_that_takes_no_messages_says_so(system: ActorSystem) -> N
 
 
 def test_an_actor_outside_of_any_supervisor_says_so() -> None:
-    with pytest.raises(InternalError, match="Actor was not started by a supervisor"):
+    with pytest.raises(NotStarted, match=r"this Actor is not started: .* give Actor to a ChildSpec"):
         Actor().exit()
+
+
+async def test_an_actor_has_no_timers_before_it_is_started(system: ActorSystem) -> None:
+    class Hasty(Actor):
+        def __init__(self) -> None:
+            self.send_after(1.0, "tick")
+
+    with pytest.raises(FailedToStart, match="this Hasty is not started: what it needs in __init__ is for `started`"):
+        await system.start_child(ChildSpec("a", Hasty, Restart.TEMPORARY))
+
+
+async def test_an_exit_without_a_reason_to_it_is_a_crash_of_that_actor_alone(system: ActorSystem) -> None:
+    class Leaving(Actor):
+        async def receive(self, message: Any) -> None:
+            self.exit(message)
+
+    sibling = await system.start_child(ChildSpec("sibling", Actor))
+    ref = await system.start_child(ChildSpec("a", Leaving, Restart.TEMPORARY))
+    with pytest.raises(ActorCrashed, match=r"/test/a: exit\('done'\): give an ExitReason, such as"):
+        await ref.ask("done")
+    assert (await ref.terminated(10)).kind == "exception"
+    await sibling.ready(10)
+
+
+def test_methods_that_cannot_be_awaited_are_refused_with_their_class() -> None:
+    def plain(self: Actor, message: object = None) -> object:
+        return message
+
+    async def stream(self: Actor) -> AsyncIterator[int]:
+        yield 1
+
+    async def kill(self: Actor) -> None:
+        pass
+
+    with pytest.raises(
+        TypeError, match=r"actor class Wrong: started is no .*; receive is no coroutine function: write"
+    ):
+        type("Wrong", (Actor,), {"started": stream, "receive": plain})
+    with pytest.raises(TypeError, match=r"stopped is no coroutine function.*; kill is a coroutine function"):
+        type("Wrong", (Actor,), {"stopped": plain, "kill": kill})
+
+
+async def test_a_decorated_method_is_taken_at_its_word(system: ActorSystem) -> None:
+    def doubled(method: Callable[..., Awaitable[int]]) -> Callable[..., Awaitable[int]]:
+        @functools.wraps(method)
+        def call(self: Actor, message: int) -> Awaitable[int]:
+            return method(self, 2 * message)
+
+        return call
+
+    class Decorated(Actor):
+        @doubled
+        async def receive(self, message: int) -> int:
+            return message
+
+    assert await (await system.start_child(ChildSpec("a", Decorated))).ask(4) == 8
 
 
 async def test_an_actor_knows_its_place(system: ActorSystem) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ssasync.actors import (
     ChildSpec,
     ExitReason,
     FailedToStart,
+    Pool,
     Restart,
     RestartPolicy,
     Supervisor,
@@ -107,6 +109,54 @@ async def test_a_factory_that_fails_is_a_failure_to_start(system: ActorSystem) -
 
     with pytest.raises(FailedToStart, match="LookupError: no such model"):
         await system.start_child(ChildSpec("a", factory, restart=Restart.TEMPORARY))
+
+
+class Reused:
+    """A factory that makes one actor and returns it again and again."""
+
+    def __init__(self) -> None:
+        self.actor = Probe()
+
+    def __call__(self) -> Actor:
+        return self.actor
+
+
+async def late() -> Actor:
+    return Actor()
+
+
+@dataclass(frozen=True)
+class Frozen(Actor):
+    number: int = 1
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (lambda: None, "returned None: return an instance of a class derived from Actor"),
+        (lambda: late(), "returned <coroutine object late"),
+        (Frozen, "returned a Frozen, a frozen dataclass: an actor changes, leave `frozen` out"),
+    ],
+)
+@pytest.mark.parametrize("parent", [Supervisor, Pool])
+async def test_a_factory_that_makes_no_actors_is_given_up_at_once(
+    system: ActorSystem, at_once: RestartPolicy, start: Any, told: str, parent: type[Supervisor]
+) -> None:
+    above = await system.start_child(ChildSpec("s", lambda: parent(escalate=False)))
+    ref = system.start_child_nowait(ChildSpec("a", start, policy=at_once), parent=above)
+    with pytest.raises(FailedToStart, match=f"ChildSpec.start of /test/s/a {told}"):
+        await ref.ready(10)
+    assert ref.attempt == 1
+
+
+async def test_a_factory_that_returns_the_same_actor_again_is_given_up(
+    system: ActorSystem, at_once: RestartPolicy
+) -> None:
+    ref = await system.start_child(ChildSpec("a", Reused(), policy=at_once))
+    await crash_of(ref, ValueError("no"))
+    reason = await ref.terminated(10)
+    assert "returned a Probe that it had returned before: make a new one each time, Probe(...)" in reason.detail
+    assert (ref.attempt, reason.hopeless) == (2, True)
 
 
 async def test_a_start_that_takes_too_long_is_a_failure_that_says_where_it_stood(system: ActorSystem) -> None:
