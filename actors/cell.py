@@ -28,7 +28,7 @@ import anyio
 
 from ssasync.actors.actor import Actor
 from ssasync.actors.deadlines import Deadline
-from ssasync.actors.errors import ActorCrashed, ActorStopped, NoNewActor
+from ssasync.actors.errors import ActorCrashed, ActorError, ActorStopped, NoNewActor
 from ssasync.actors.events import ActorAbandoned, ActorStuck, JournalFailed
 from ssasync.actors.exit_reason import START_TIMEOUT, STUCK, Blame, ExitReason, exception_text
 from ssasync.actors.journal import Act, Intent
@@ -65,21 +65,19 @@ class CellExited:
     reason: ExitReason
 
 
-class _Parked:
+class _Parking:
     """Stands in a mailbox for an incarnation without a task, and gets it one when it is woken."""
 
     __slots__ = ("_cell",)
 
     def __init__(self, cell: "Cell") -> None:
-        self._cell: Cell | None = cell
+        self._cell = cell
 
     def done(self) -> bool:
-        return self._cell is None
+        return False  # woken, it is taken out of the mailbox
 
     def set_result(self, _: None, /) -> None:
-        cell, self._cell = self._cell, None
-        if cell is not None:
-            cell._resume()
+        self._cell._resume()
 
 
 class Cell:
@@ -99,6 +97,7 @@ class Cell:
         "_over",
         "_overdue",
         "_parked",
+        "_parking",
         "_parks",
         "_scope",
         "_start_deadline",
@@ -129,6 +128,7 @@ class Cell:
         self._overdue = False  # past its grace
         self._parks = parks
         self._parked = False  # has no task now, and none on its way
+        self._parking: _Parking | None = None
         self._ties: Ties | None = None
         self._start_deadline: Deadline | None = None
         self._grace: Deadline | None = None
@@ -154,8 +154,7 @@ class Cell:
         if mailbox.messages or mailbox.urgent:  # sent to an earlier incarnation
             self._resume()
         else:
-            self._parked = True
-            mailbox.park(_Parked(self))
+            self._lie_down()
         return True
 
     def leave(self, reason: ExitReason) -> None:
@@ -268,13 +267,17 @@ class Cell:
         try:
             if not self._entered:
                 await self._start()
-            return await self._serve()
+            return await self._serve(scope)
         except GeneratorExit:
             raise  # the loop is gone and the coroutine is being collected: nothing may be awaited any more
         except BaseException as error:  # noqa: BLE001 -- everything: see above
-            if isinstance(error, asyncio.CancelledError) and self._stop is None and self._ask_taken_back():
+            ask = self._ask
+            if isinstance(error, asyncio.CancelledError) and self._stop is None and ask is not None and ask.taken_back:
                 return None
-            return self._reason_of(error)
+            reason = self._reason_of(error)
+            if ask is not None:
+                ask.fail(self._failure_of_ask(reason))
+            return reason
         finally:
             self._handling = False
             self._ask = None
@@ -331,7 +334,7 @@ class Cell:
         # The lane comes before the first message, and an actor is announced from there.
         child.mailbox.urgent = True
 
-    async def _serve(self) -> ExitReason | None:
+    async def _serve(self, scope: anyio.CancelScope) -> ExitReason | None:
         """Messages one after the other, until something ends it; None when there are no more and it parks."""
         if self.actor is None or not self._entered:
             return self._stop or ExitReason.shutdown()
@@ -350,7 +353,7 @@ class Cell:
                     self._park()
                     return None
                 turn = TURN
-                await self.idle(urgent_only=not self._started)
+                await self.idle()
                 continue
             if not turn:
                 turn = TURN
@@ -365,7 +368,10 @@ class Cell:
                 kind = type(message)
                 if kind is Ask:
                     if not message.dropped:
-                        await self._answer(message)
+                        self._ask = message
+                        message.begin(scope)
+                        message.answer(await receive(message.message))
+                        self._ask = None
                         if message.taken_back and not self._over:  # too late, but the scope is used up
                             return None
                 elif kind is not Tick:
@@ -388,32 +394,15 @@ class Cell:
             self._report(CellStarted(self.child.spec.name, self.attempt))
         return self._stop or self._leave
 
-    async def _answer(self, ask: Ask) -> None:
-        """Handle an ask, which its sender can take back: the handler is cancelled then, and the actor lives on."""
-        assert self.actor is not None and self._scope is not None  # noqa: S101, PT018 -- as above
-        self._ask = ask
-        ask.begin(self._scope)
-        try:
-            ask.answer(await self.actor.receive(ask.message))
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            reason = self._reason_of(error)
-            if reason.failed:
-                ask.fail(ActorCrashed(self.child.path, self.attempt, reason))
-            else:
-                ask.fail(ActorStopped(self.child.path, reason, tuple(self.child.story)))
-            raise
-        finally:
-            ask.finish()
+    def _failure_of_ask(self, reason: ExitReason) -> ActorError:
+        if reason.failed:
+            return ActorCrashed(self.child.path, self.attempt, reason)
+        return ActorStopped(self.child.path, reason, tuple(self.child.story))
 
-    def _ask_taken_back(self) -> bool:
-        return self._ask is not None and self._ask.taken_back
-
-    async def idle(self, *, urgent_only: bool = False) -> None:
-        """Wait for messages, or for something urgent."""
+    async def idle(self) -> None:
+        """Wait until there may be something to do."""
         try:
-            await self.child.mailbox.wait(urgent_only=urgent_only)
+            await self.child.mailbox.sleep()
         except asyncio.CancelledError:
             self._outlast_sweep()
 
@@ -480,8 +469,13 @@ class Cell:
         """The task goes to others; what is needed for the next one is in the actor and the mailbox."""
         self.task = self._scope = None
         self.child.system._cell_ended(self)
+        self._lie_down()
+
+    def _lie_down(self) -> None:
         self._parked = True
-        self.child.mailbox.park(_Parked(self))
+        if self._parking is None:
+            self._parking = _Parking(self)
+        self.child.mailbox.park(self._parking)
 
     def _resume(self) -> None:
         self._parked = False
@@ -549,7 +543,7 @@ class Cell:
         detail = f"was not over {AFTERLIFE:g} s after its grace; it stood at\n{self._stack()}"
         reason = ExitReason(STUCK, Blame.APPLICATION, detail)
         if self._ask is not None:
-            self._ask.fail(ActorCrashed(self.child.path, self.attempt, reason))
+            self._ask.fail(self._failure_of_ask(reason))
         self._report_exit(reason)
 
     def _tell_late(self, reason: ExitReason) -> None:

@@ -39,7 +39,7 @@ class Ask:
     def __init__(self, message: Any, reply: "asyncio.Future[Any]") -> None:
         self.message = message
         self.reply = reply
-        self.dropped = False  # nobody handles it: it was given up while it was queued, or is over
+        self.dropped = False  # given up while it was queued, or over: nobody handles it
         self.taken_back = False  # given up while it was handled
         self._scope: anyio.CancelScope | None = None  # of the handler, while it runs
 
@@ -58,18 +58,17 @@ class Ask:
             self.taken_back = True
             self._scope.cancel()
 
-    def finish(self) -> None:
-        """Its handler is over."""
+    def answer(self, result: Any) -> None:
+        """Give the sender its answer, if it still waits; the handler is over."""
         self._scope = None
         self.dropped = True
-
-    def answer(self, result: Any) -> None:
-        """Give the sender its answer, if it still waits."""
         if not self.reply.done():
             self.reply.set_result(result)
 
     def fail(self, error: Exception) -> None:
-        """Give the sender an error, if it still waits."""
+        """Give the sender an error, if it still waits; nobody handles it any more."""
+        self._scope = None
+        self.dropped = True
         if not self.reply.done():
             self.reply.set_exception(error)
 
@@ -206,15 +205,15 @@ class Mailbox:
             self._admit()
         return message
 
-    async def wait(self, *, urgent_only: bool = False) -> None:
-        """Until there is something urgent, or (unless `urgent_only`) a message. Only for the reader."""
-        # No deadline: an idle actor waits until it is needed; its supervisor wakes it through the lane.
-        while not (self.urgent or (self.messages and not urgent_only)):
-            self._reader = future = asyncio.get_running_loop().create_future()
-            try:
-                await future
-            finally:
-                self._reader = None
+    def sleep(self) -> "asyncio.Future[None]":
+        """To be awaited by the reader, who then looks again; done when there is something to look at.
+
+        No deadline: an idle actor waits until it is needed; its supervisor wakes it through the lane.
+        """
+        self._reader = future = asyncio.get_running_loop().create_future()
+        if self.urgent:
+            future.set_result(None)
+        return future
 
     def park(self, reader: Reader) -> None:
         """Nobody waits; wake `reader` when there is something to read. Only on an empty mailbox."""

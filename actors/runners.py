@@ -1,9 +1,9 @@
 """Tasks that serve the members of pools, each of which has one only while it has something to do.
 
 One runner leads: it takes the woken members one after the other, and as long as no handler suspends, many are served in
-one turn of the loop without a switch of tasks. A handler that suspends keeps its runner to itself. That is noticed a turn
-later, when the runner still leads although the loop got a turn, and another one takes the lead. A runner without work
-waits to be used again, or ends if enough of them wait.
+one turn of the loop without a switch of tasks. A handler that suspends keeps its runner to itself, and another one must
+take the lead. That is noticed when somebody else's code runs while work waits and there is a leader: a task that adds
+work, or a look a turn later. A runner without work waits to be used again, or ends if enough of them wait.
 
 Rejected: a task for each time a member is woken (30 µs, three quarters of it for the task and its cancel scopes), and a
 task that a member keeps for a while (nothing gained over 100,000 members, which are all idle when their turn comes).
@@ -39,13 +39,19 @@ class Runners:
         self._lead: _Runner | None = None
         self._coming = False  # a runner was woken, made, or lets the loop have a turn: it will look
         self._unborn: Coroutine[Any, Any, None] | None = None
+        self._looking = False
         self._closed = False
 
     def add(self, cell: "Cell") -> None:
         """Serve `cell` soon."""
         self._ready.append(cell)
-        if self._lead is None and not self._coming:
-            self._summon()
+        if self._lead is None:
+            if not self._coming:
+                self._summon()
+        elif self._lead.task is asyncio.current_task():
+            self._look_later()
+        else:
+            self._replace_lead()
 
     def close(self) -> None:
         """There will be no more work: let those who wait for some end."""
@@ -107,11 +113,12 @@ class Runners:
         while True:
             if self._lead is None or self._lead is runner:
                 if self._ready and runner.served < TURN:
-                    if self._lead is None:
-                        self._lead = runner
-                        self._system.loop.call_soon(self._look, runner)
+                    self._lead = runner
                     runner.served += 1
-                    return self._ready.popleft()
+                    cell = self._ready.popleft()
+                    if self._ready:
+                        self._look_later()
+                    return cell
                 self._lead = None
                 if self._ready:
                     self._coming = True
@@ -127,12 +134,21 @@ class Runners:
             self._coming = False
             runner.served = 0
 
-    def _look(self, runner: "_Runner") -> None:
-        """The loop had a turn: who still leads is suspended by a handler."""
-        if self._lead is runner:
-            self._lead = None
-            if self._ready and not self._coming:
-                self._summon()
+    def _look_later(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self._system.loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        if self._lead is not None and self._ready:
+            self._replace_lead()
+
+    def _replace_lead(self) -> None:
+        """Other code than the leader's runs: it is suspended by a handler."""
+        self._lead = None
+        if not self._coming:
+            self._summon()
 
     def _retire(self, runner: "_Runner", cell: "Cell | None") -> None:
         """The runner ends; what it has not served somebody else will."""
@@ -147,13 +163,13 @@ class Runners:
 class _Runner:
     """What is to be known of one runner."""
 
-    __slots__ = ("_task", "served")
+    __slots__ = ("served", "task")
 
     def __init__(self) -> None:
-        self._task = asyncio.current_task()
+        self.task = asyncio.current_task()
         self.served = 0  # members in this turn of the loop
 
     @property
     def cancelled(self) -> bool:
         """Somebody cancelled the task itself, not a member on it: it is of no more use."""
-        return self._task is None or self._task.cancelling() > 0
+        return self.task is None or self.task.cancelling() > 0

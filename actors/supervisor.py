@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +18,9 @@ from ssasync.actors.errors import (
     NameTaken,
     NotRunning,
     NotSupervisor,
+    TakesNoMessages,
     UnknownActor,
+    listed,
 )
 from ssasync.actors.events import ChildExited, ChildGaveUp, ChildStarted, ChildStarting, ChildStopped
 from ssasync.actors.exit_reason import EXCEPTION, ExitReason
@@ -77,7 +79,8 @@ class Supervisor(Actor):
     used.
     auto_shutdown: whether it ends, with kind `shutdown`, when significant children ended; see AutoShutdown. One that
     gave up makes it fail even where `escalate` is False.
-    Raises ValueError for a significant child under AutoShutdown.NEVER.
+    Raises ValueError, which tells all mistakes, also of names given twice and significant children under
+    AutoShutdown.NEVER.
     """
 
     def __init__(
@@ -90,9 +93,23 @@ class Supervisor(Actor):
         policy: RestartPolicy | None = None,
         auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
     ) -> None:
-        self._static = tuple(children)
-        for spec in self._static:
-            auto_shutdown.check(spec)
+        wrong = [
+            f"{name} is {value!r}: give {remedy}"
+            for name, value, kind, remedy in (
+                ("children", children, Iterable, "a sequence of ChildSpec"),
+                ("strategy", strategy, Strategy, "a Strategy, such as Strategy.ONE_FOR_ALL"),
+                ("ordered", ordered, bool, "True or False"),
+                ("escalate", escalate, bool, "True or False"),
+                ("policy", policy, RestartPolicy | None, "a RestartPolicy, or None"),
+                ("auto_shutdown", auto_shutdown, AutoShutdown, "an AutoShutdown, such as AutoShutdown.ANY_SIGNIFICANT"),
+            )
+            if not isinstance(value, kind)
+        ]
+        given: Any = children  # annotations bind no caller
+        self._static: tuple[ChildSpec, ...] = tuple(given) if isinstance(given, Iterable) else ()
+        wrong.extend(_mistakes_of(self._static, auto_shutdown))
+        if wrong:
+            raise ValueError(f"{type(self).__name__}: {listed(wrong, between='; ')}")
         self._children_state = SupervisorState(
             strategy=strategy,
             ordered=ordered,
@@ -105,7 +122,14 @@ class Supervisor(Actor):
         self._ordered = ordered
 
     async def receive(self, message: Any) -> Any:
-        """A supervisor that crashed on a stray message would take its children along: it is a dead letter instead."""
+        """A supervisor that crashed on a stray message would take its children along: it is a dead letter instead.
+
+        Who asked gets TakesNoMessages.
+        """
+        ask = self._inside._ask
+        if ask is not None and ask.running:
+            ask.fail(TakesNoMessages(self.ref.path, type(self).__name__, message))
+            return
         self.system.letters_died(self.ref.path, 1, sample=message)
 
     _may_park = False  # its children report to it at any time
@@ -122,17 +146,19 @@ class Supervisor(Actor):
     def start_child_nowait(self, spec: ChildSpec) -> "ActorRef":
         """Add a child; it is not ready yet. A child of that name that is over is replaced.
 
-        Raises NameTaken, ActorStopped if this supervisor is on its way down, or ValueError (see AutoShutdown.check).
+        Raises NameTaken, ActorStopped if this supervisor is on its way down, TypeError for what is no ChildSpec,
+        ValueError for a significant child under AutoShutdown.NEVER.
         """
+        self._check(spec)
         return self._adopt(spec, in_line=False).ref
 
-    def check_names(self, specs: Iterable[ChildSpec]) -> None:
-        """Raises NameTaken if one of `specs` cannot be added: a living child has its name, or another of them."""
-        mine, names = self._inside.child, set[str]()
+    def check(self, specs: Iterable[ChildSpec]) -> None:
+        """Raises as `start_child_nowait` for the first of `specs` that cannot be added, or that is given twice."""
+        names = set[str]()
         for spec in specs:
-            known = self._children_state.children.get(spec.name)
-            if spec.name in names or (known is not None and not known.phase.over):
-                raise NameTaken(f"{mine.path}/{spec.name}", known.phase.value if known is not None else "given twice")
+            self._check(spec)
+            if spec.name in names:
+                raise NameTaken(f"{self.ref.path}/{spec.name}", "given twice")
             names.add(spec.name)
 
     async def stop_child(self, name: str) -> ExitReason:
@@ -194,6 +220,7 @@ class Supervisor(Actor):
         # As in OTP, children that were added later do not come back with a restarted supervisor.
         self._inside.child.disown(keep=self._children_state.children)
         self._feed(Begin())
+        self._inside.child.wake()  # see _present
 
     def _is_ready(self) -> bool:
         # One whose child gave up while it started has no child left to wait for, but it has failed to start.
@@ -225,7 +252,7 @@ class Supervisor(Actor):
                 while lane := mailbox.lane:
                     self._on_lane(lane.popleft())
                 if not self._children_state.finished:
-                    await self._inside.idle(urgent_only=True)
+                    await self._inside.idle()
         finally:
             if not (self._children_state.finished or self._inside.over):
                 # Cut off by the grace, or by a bug: do not leave anybody unasked.
@@ -240,15 +267,21 @@ class Supervisor(Actor):
 
     # The machine.
 
+    def _check(self, spec: ChildSpec) -> None:
+        mine, state = self._inside.child, self._children_state
+        if not_spec := _not_spec(spec):
+            raise TypeError(f"child of {mine.path}: {not_spec}")
+        if mistake := state.auto_shutdown.mistake_of(spec):
+            raise ValueError(mistake)
+        if state.ending:
+            raise ActorStopped(mine.path, mine.last_exit or ExitReason.shutdown("it is on its way down"))
+        known = state.children.get(spec.name)
+        if known is not None and not known.phase.over:
+            raise NameTaken(f"{mine.path}/{spec.name}", known.phase.value)
+
     def _adopt(self, spec: ChildSpec, *, in_line: bool) -> Child:
         mine = self._inside.child
-        self._children_state.auto_shutdown.check(spec)
-        if self._children_state.ending:
-            raise ActorStopped(mine.path, mine.last_exit or ExitReason.shutdown("it is on its way down"))
         kid = mine.kids.get(spec.name)
-        known = self._children_state.children.get(spec.name)
-        if kid is not None and known is not None and not known.phase.over:
-            raise NameTaken(kid.path, known.phase.value)
         if kid is None:
             kid = Child(mine.system, spec, mine)
         else:
@@ -343,15 +376,48 @@ class Supervisor(Actor):
                 # Where our own code raised, the traceback says where; of a program that ended badly the text says all.
                 error=reason.exception if reason.kind == EXCEPTION else None,
             )
-        if note.fate in _PHASE_AFTER and not self._children_state.ending:
+        if self._children_state.ending:
+            # It comes back if its supervisor is restarted, and is over when its supervisor is: see Child.end. Once the
+            # system is being closed nothing comes back: whoever asks it must not wait until its supervisor is down too.
+            if self._root_is_ending():
+                kid.end(kid.last_exit or reason)
+        elif note.fate in _PHASE_AFTER:
             kid.end(reason)
-        # Else it comes back if the supervisor is restarted, and is over when the supervisor is: see Child.end.
+
+    def _root_is_ending(self) -> bool:
+        top = self._inside.child
+        while top.parent is not None:
+            top = top.parent
+        root = top.cell.actor if top.cell is not None else None
+        return not isinstance(root, Supervisor) or root._children_state.ending
 
     def _kid(self, name: str) -> Child:
         mine = self._inside.child
         if name not in mine.kids:
             raise UnknownActor(f"{mine.path}/{name}", tuple(mine.kids))
         return mine.kids[name]
+
+
+def _not_spec(given: object) -> str:
+    """What is wrong with what is no ChildSpec; else nothing."""
+    if isinstance(given, ChildSpec):
+        return ""
+    example = f"ChildSpec('name', {given.__name__})" if isinstance(given, type) else "ChildSpec('name', TheActor)"
+    return f"{given!r} is no ChildSpec: give {example}"
+
+
+def _mistakes_of(specs: Iterable[object], auto_shutdown: object) -> Iterator[str]:
+    """What is wrong with children given beforehand."""
+    names = set[str]()
+    for spec in specs:
+        if not isinstance(spec, ChildSpec):
+            yield _not_spec(spec)
+            continue
+        if spec.name in names:
+            yield f"child {spec.name!r} is given twice: give each a name of its own"
+        names.add(spec.name)
+        if isinstance(auto_shutdown, AutoShutdown) and (mistake := auto_shutdown.mistake_of(spec)):
+            yield mistake
 
 
 def supervisor_of(ref: "ActorRef") -> Supervisor:
@@ -370,6 +436,23 @@ def supervisor_of(ref: "ActorRef") -> Supervisor:
     return actor
 
 
+async def _present(ref: "ActorRef") -> Supervisor:
+    """The supervisor behind a reference, as soon as it can be told something.
+
+    That is before it is ready: it is not while a child of it takes long to start, which must be stoppable meanwhile.
+    """
+    child = ref._child
+
+    def there() -> bool:
+        cell = child.cell
+        listens = cell is not None and cell.actor is not None and not cell.ending and child.phase is not Phase.STOPPING
+        return listens or child.outcome is not None
+
+    while not there():  # again, since it may crash in the very turn in which it came
+        await child.until(there, "there", None)
+    return supervisor_of(ref)
+
+
 async def start_child(supervisor: "ActorRef", spec: ChildSpec) -> "ActorRef":
     """Start a child under `supervisor` and wait until it is ready. Raises FailedToStart, NameTaken, ActorStopped."""
     await supervisor.ready()
@@ -381,12 +464,13 @@ async def start_child(supervisor: "ActorRef", spec: ChildSpec) -> "ActorRef":
 async def start_children(supervisor: "ActorRef", specs: Iterable[ChildSpec]) -> "list[ActorRef]":
     """Start many children under `supervisor` and wait until all are ready; other actors get their turns meanwhile.
 
-    Raises NameTaken (before any is started), ActorStopped, and an ExceptionGroup of FailedToStart: one for each child
-    that is over; the others run.
+    Raises, before any is started, NameTaken, ActorStopped, TypeError for what is no ChildSpec, ValueError for a
+    significant child under AutoShutdown.NEVER; and an ExceptionGroup of FailedToStart: one for each child that is over;
+    the others run.
     """
     await supervisor.ready()
     actor, specs = supervisor_of(supervisor), tuple(specs)
-    actor.check_names(specs)
+    actor.check(specs)
     refs: list[ActorRef] = []
     for place, spec in enumerate(specs, start=1):
         refs.append(actor.start_child_nowait(spec))
@@ -405,17 +489,14 @@ async def start_children(supervisor: "ActorRef", specs: Iterable[ChildSpec]) -> 
 
 async def stop_child(supervisor: "ActorRef", name: str) -> ExitReason:
     """Stop a child of `supervisor` for good, within its grace; returns its exit. Raises UnknownActor."""
-    await supervisor.ready()
-    return await supervisor_of(supervisor).stop_child(name)
+    return await (await _present(supervisor)).stop_child(name)
 
 
 async def remove_child(supervisor: "ActorRef", name: str) -> ExitReason:
     """Stop a child of `supervisor` if it lives, and forget it; returns its last exit. Raises UnknownActor."""
-    await supervisor.ready()
-    return await supervisor_of(supervisor).remove_child(name)
+    return await (await _present(supervisor)).remove_child(name)
 
 
 async def restart_child(supervisor: "ActorRef", name: str) -> "ActorRef":
     """Stop a child of `supervisor` if it lives, start it (again) and wait until it is ready. Raises UnknownActor."""
-    await supervisor.ready()
-    return await supervisor_of(supervisor).restart_child(name)
+    return await (await _present(supervisor)).restart_child(name)

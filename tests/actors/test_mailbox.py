@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -29,7 +30,8 @@ async def test_senders_beyond_the_limit_wait_in_line() -> None:
         assert mailbox.statistics().depth == 1
         taken = []
         for _ in range(4):
-            await mailbox.wait()
+            if not mailbox.messages:
+                await mailbox.sleep()
             taken.append(mailbox.take())
     assert taken == [0, 1, 2, 3]
 
@@ -48,16 +50,20 @@ async def test_a_sender_cancelled_in_line_sends_nothing() -> None:
     assert not mailbox.messages
 
 
-async def test_urgent_wakes_the_reader_before_messages() -> None:
+@pytest.mark.parametrize("wake", [lambda box: box.post("x"), lambda box: box.put_nowait("x"), lambda box: box.wake()])
+async def test_messages_and_urgent_things_wake_the_reader(wake: Callable[[Mailbox], None]) -> None:
     mailbox = Mailbox("/a", limit=10)
-    async with asyncio.TaskGroup() as group:
-        reader = group.create_task(mailbox.wait(urgent_only=True))
-        await asyncio.sleep(0)
-        mailbox.put_nowait("later")
-        await asyncio.sleep(0)
-        assert not reader.done()
-        mailbox.post("system")
-        await reader
+    reader = mailbox.sleep()
+    assert not reader.done()
+    wake(mailbox)
+    assert reader.done()
+
+
+async def test_a_reader_does_not_sleep_over_something_urgent() -> None:
+    mailbox = Mailbox("/a", limit=10)
+    mailbox.post("system")
+    assert mailbox.sleep().done()
+    assert mailbox.lane is not None
     assert list(mailbox.lane) == ["system"]
 
 

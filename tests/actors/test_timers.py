@@ -59,7 +59,7 @@ async def test_messages_come_in_the_order_of_their_times(
     for seconds in (0.03, 0.0, 0.015):
         await ref.ask(("after", seconds, seconds))
     assert [(await next_of(seen))[1] for _ in range(3)] == [0.0, 0.015, 0.03]
-    assert loop.time() - begun >= 0.03
+    assert loop.time() - begun > 0.029  # uvloop counts milliseconds
 
 
 async def test_an_interval_goes_on_until_it_is_cancelled(
