@@ -48,13 +48,14 @@ class AutoShutdown(enum.Enum):
     ANY_SIGNIFICANT = "any_significant"
     ALL_SIGNIFICANT = "all_significant"
 
-    def check(self, spec: "ChildSpec") -> None:
-        """Raises ValueError for a significant child of a supervisor that never ends because of one."""
+    def mistake_of(self, spec: "ChildSpec") -> str:
+        """What is wrong with a significant child of a supervisor that never ends because of one; else nothing."""
         if spec.significant and self is AutoShutdown.NEVER:
-            raise ValueError(
+            return (
                 f"child {spec.name!r} is significant and its supervisor has auto_shutdown=NEVER: "
                 "give the supervisor AutoShutdown.ANY_SIGNIFICANT or ALL_SIGNIFICANT"
             )
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ ActorError
 ├── NoNewActor          ChildSpec.start returned something else than a new actor
 ├── AskSelf             an actor asked itself and would have waited for ever
 ├── MailboxFull         no room, and the caller would not or must not wait
+├── TakesNoMessages     a supervisor without a `receive` of its own was asked something
 ├── NotSupervisor       children were to be started under an actor that has none
 ├── NameTaken           a sibling of that name is alive
 ├── UnknownActor        no actor at that path
@@ -29,6 +30,12 @@ from ssasync.actors.exit_reason import EXCEPTION, Blame, ExitReason
 
 if TYPE_CHECKING:
     from ssasync.actors.child import Transition
+
+
+def listed(words: Sequence[str], *, between: str = ", ") -> str:
+    """The first ten of them, and how many more there are: a pool may have a hundred thousand."""
+    more = f" and {len(words) - 10:,} more" if len(words) > 10 else ""
+    return between.join(words[:10]) + more
 
 
 def _told(story: Sequence[object], last: int = 5) -> str:
@@ -150,6 +157,17 @@ class MailboxFull(ActorError):
         )
 
 
+class TakesNoMessages(ActorError):
+    """A supervisor has no answers."""
+
+    def __init__(self, path: str, kind: str, message: object) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is a {kind}, which takes no messages; it was asked {type(message).__name__}. Ask one of its "
+            f"children, or give a class derived from {kind} a receive() of its own"
+        )
+
+
 class NotSupervisor(ActorError):
     """Only supervisors have children."""
 
@@ -171,7 +189,7 @@ class UnknownActor(ActorError):
 
     def __init__(self, path: str, siblings: Sequence[str]) -> None:
         self.path = path
-        super().__init__(f"there is no actor {path}; its supervisor has {', '.join(siblings) or 'no children'}")
+        super().__init__(f"there is no actor {path}; its supervisor has {listed(siblings) or 'no children'}")
 
 
 class UnknownName(ActorError):
@@ -179,9 +197,8 @@ class UnknownName(ActorError):
 
     def __init__(self, name: str, registered: Sequence[str]) -> None:
         self.name = name
-        known = ", ".join(repr(other) for other in registered[:10]) or "none"
-        more = f" and {len(registered) - 10} more" if len(registered) > 10 else ""
-        super().__init__(f"no actor is registered as {name!r}; registered names: {known}{more}")
+        known = listed([repr(other) for other in registered]) or "none"
+        super().__init__(f"no actor is registered as {name!r}; registered names: {known}")
 
 
 class RegisteredName(ActorError):

@@ -19,8 +19,10 @@ from ssasync.actors import (
     Restart,
     RestartPolicy,
     Supervisor,
+    TakesNoMessages,
 )
 from ssasync.actors.cell import TURN
+from tests.actors.waiting import until
 
 
 class Probe(Actor):
@@ -356,7 +358,19 @@ async def test_a_failing_kill_is_no_matter(system: ActorSystem) -> None:
 
 async def test_a_supervisor_is_not_crashed_by_a_message(system: ActorSystem) -> None:
     ref = await system.start_child(ChildSpec("s", Supervisor))
-    assert await ref.ask("hello?") is None
+    await ref.tell("hello?")
+    await until(lambda: system.statistics().dead_letters == 1)
+    assert ref.attempt == 1
+
+
+async def test_who_asks_a_supervisor_is_told_that_it_has_no_answers(system: ActorSystem) -> None:
+    ref = await system.start_child(ChildSpec("s", Supervisor))
+    for _ in range(2):
+        with pytest.raises(TakesNoMessages, match="/test/s is a Supervisor, which takes no messages; it was asked str"):
+            await ref.ask("hello?")
+    await ref.tell("after an ask")
+    await until(lambda: system.statistics().dead_letters == 1)
+    assert ref.attempt == 1
 
 
 async def test_every_exit_is_an_event(system: ActorSystem, next_event: Callable[..., Any]) -> None:

@@ -77,8 +77,8 @@ def test_a_permanent_child_cannot_be_significant() -> None:
 
 def test_a_significant_child_is_refused_where_it_would_mean_nothing() -> None:
     spec = ChildSpec("a", Actor, Restart.TRANSIENT, significant=True)
-    AutoShutdown.ANY_SIGNIFICANT.check(spec)
-    AutoShutdown.ALL_SIGNIFICANT.check(spec)
+    assert not AutoShutdown.ANY_SIGNIFICANT.mistake_of(spec)
+    assert not AutoShutdown.ALL_SIGNIFICANT.mistake_of(spec)
     with pytest.raises(ValueError, match="'a' is significant and its supervisor has auto_shutdown=NEVER"):
         Supervisor([spec])
 

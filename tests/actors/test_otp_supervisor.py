@@ -85,6 +85,7 @@ from ssasync.actors import (
     Restart,
     Strategy,
     Supervisor,
+    TakesNoMessages,
     UnknownActor,
     remove_child,
     restart_child,
@@ -93,6 +94,7 @@ from ssasync.actors import (
 )
 from tests.actors.otp_model import Crew, Plan
 from tests.actors.puppets import AT_ONCE, PATIENCE, End, Play, plans, times
+from tests.actors.waiting import until
 
 
 @pytest.fixture
@@ -560,7 +562,10 @@ async def test_children_can_be_listed_and_counted(play: Play) -> None:
 async def test_an_unexpected_message_does_no_harm(play: Play) -> None:
     specs = [play.stage.spec(plan) for plan in plans("a")]
     supervisor = await play.system.start_child(ChildSpec("s", lambda: Supervisor(specs)))
-    assert await supervisor.ask("unexpected") is None
+    with pytest.raises(TakesNoMessages):
+        await supervisor.ask("unexpected")
+    await supervisor.tell("unexpected")
+    await until(lambda: play.system.statistics().dead_letters)
     assert play.system.statistics().dead_letters == 1
     assert await play.child("a").ask("attempt") == 1
 

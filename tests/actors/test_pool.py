@@ -240,6 +240,16 @@ class TestStartChildren:
             await start_children(pool, [ChildSpec("x", Member), ChildSpec("x", Member)])
         assert list(system.lookup("/test/pool")._child.kids) == ["m1"]
 
+    async def test_starts_nothing_if_one_of_them_is_refused(self, system: ActorSystem, pool: ActorRef) -> None:
+        with pytest.raises(ValueError, match="'b' is significant and its supervisor has auto_shutdown=NEVER"):
+            await start_children(
+                pool, [ChildSpec("a", Member), ChildSpec("b", Member, Restart.TRANSIENT, significant=True)]
+            )
+        no_spec: Any = Member
+        with pytest.raises(TypeError, match="is no ChildSpec"):
+            await start_children(pool, [ChildSpec("a", Member), no_spec])
+        assert not system.lookup("/test/pool")._child.kids
+
     async def test_tells_all_that_failed_and_keeps_the_others(self, pool: ActorRef) -> None:
         class Broken(Member):
             async def started(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import re
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -36,6 +37,7 @@ from ssasync.actors import (
     UnknownActor,
     restart_child,
     start_child,
+    start_children,
     stop_child,
 )
 
@@ -267,6 +269,46 @@ async def test_names_are_unique_among_the_living(system: ActorSystem, troupe: Tr
         await system.start_child(troupe.spec("a"))
     with pytest.raises(UnknownActor, match="there is no actor /test/b; its supervisor has a"):
         await system.stop_child("b")
+
+
+def test_a_supervisor_of_wrong_types_is_refused_with_all_mistakes(troupe: Troupe) -> None:
+    wrong: Any = {
+        "children": [Actor, troupe.spec("a"), troupe.spec("a")],
+        "strategy": "one_for_all",
+        "ordered": 1,
+        "escalate": None,
+        "policy": Intensity(),
+        "auto_shutdown": "never",
+    }
+    told = [
+        "Supervisor: strategy is 'one_for_all': give a Strategy, such as",
+        "ordered is 1: give True or False",
+        "escalate is None: give True or False",
+        "policy is Intensity(restarts=3, seconds=600.0): give a RestartPolicy, or None",
+        "auto_shutdown is 'never': give an AutoShutdown",
+        "is no ChildSpec: give ChildSpec('name', Actor)",
+        "child 'a' is given twice",
+    ]
+    with pytest.raises(ValueError, match=".*".join(map(re.escape, told))):
+        Supervisor(**wrong)
+    children: Any = Actor
+    with pytest.raises(ValueError, match=r"children is <class .*>: give a sequence of ChildSpec"):
+        Supervisor(children)
+
+
+async def test_what_is_no_spec_is_not_started(system: ActorSystem) -> None:
+    wrong: Any = Player
+    with pytest.raises(
+        TypeError, match=r"child of /test: .*Player.* is no ChildSpec: give ChildSpec\('name', Player\)"
+    ):
+        await system.start_child(wrong)
+
+
+async def test_of_many_children_only_some_are_named(system: ActorSystem, troupe: Troupe) -> None:
+    pool = await system.start_child(ChildSpec("s", Pool))
+    await start_children(pool, [troupe.spec(f"m{place}") for place in range(1200)])
+    with pytest.raises(UnknownActor, match=r"its supervisor has m0, m1, .*, m9 and 1,190 more$"):
+        await stop_child(pool, "elsewhere")
 
 
 async def test_only_supervisors_have_children(system: ActorSystem, troupe: Troupe) -> None:
