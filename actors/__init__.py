@@ -30,6 +30,7 @@ from ssasync.actors.errors import (
     UnknownActor,
     UnknownName,
     WaitTimeout,
+    WrongLoop,
 )
 from ssasync.actors.event_bus import BusStatistics, Subscription
 from ssasync.actors.events import (
@@ -138,6 +139,7 @@ __all__ = [
     "UnknownName",
     "Up",
     "WaitTimeout",
+    "WrongLoop",
     "remove_child",
     "render_crash",
     "render_tree",

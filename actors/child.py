@@ -127,7 +127,7 @@ class Child:
             self.was_ready = True
             for watcher in tuple(self._watchers or ()):
                 watcher.notify(Up(self.ref, self.attempt))
-        self._wake()
+        self.wake()
 
     def incarnation_over(self, attempt: int, reason: ExitReason) -> None:
         """Note an exit and tell those who watch."""
@@ -152,7 +152,7 @@ class Child:
             if not kid.phase.over:
                 kid.enter(Phase.STOPPED, "with its supervisor")
             kid.end(kid.last_exit or ExitReason.shutdown("its supervisor is over"))
-        self._wake()
+        self.wake()
 
     def disown(self, *, keep: Container[str] = ()) -> None:
         """Forget the children of earlier incarnations, but for those that this one has, too."""
@@ -172,7 +172,7 @@ class Child:
     def stopped_error(self) -> ActorStopped:
         """What senders and waiters are told once the child is over."""
         error = ActorStopped if self.was_ready else FailedToStart
-        return error(self.path, self.last_word(), tuple(self.story))
+        return error(self.path, self.last_word(), tuple(self.story), system_open=self.system.is_open)
 
     def runs(self, *, after: int = 0) -> bool:
         """Whether an incarnation later than `after` is ready."""
@@ -195,9 +195,10 @@ class Child:
         return self.outcome or self.last_exit or ExitReason.shutdown()
 
     async def until(self, condition: Callable[[], bool], awaited: str, timeout: float | None) -> None:
-        """Until `condition` holds, looked at whenever something becomes of the child. Raises WaitTimeout."""
+        """Until `condition` holds, looked at whenever something becomes of the child. Raises WaitTimeout, WrongLoop."""
         if condition():
             return
+        self.system._check_loop(f"waiting until {self.path} is {awaited}")
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._waiters is None:
             self._waiters = {}
@@ -227,7 +228,8 @@ class Child:
         if self._watchers is not None:
             self._watchers.pop(watcher, None)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let those who wait look again."""
         if not self._waiters:
             return
         for future, condition in tuple(self._waiters.items()):

@@ -18,7 +18,8 @@ ActorError
 ├── UnknownName         no living actor is registered under that name
 ├── RegisteredName      another living actor is registered under that name
 ├── IllegalTransition   a state machine was to make a move that is not in its table
-├── SystemClosed        the actor system is not open
+├── SystemClosed        the actor system is not open, or was to be opened twice
+├── WrongLoop           the caller runs in another event loop than the actor system
 ├── EventsOverflow      a lossless subscriber fell behind its limit
 └── InternalError       the kernel is wrong: please report it
 """
@@ -50,13 +51,18 @@ class ActorError(Exception):
 class ActorStopped(ActorError):
     """The actor is over. Look at `reason` for why, at `story` for how it came to that."""
 
-    def __init__(self, path: str, reason: ExitReason, story: "Sequence[Transition]" = ()) -> None:
-        self.path, self.reason, self.story = path, reason, tuple(story)
+    def __init__(
+        self, path: str, reason: ExitReason, story: "Sequence[Transition]" = (), *, system_open: bool = True
+    ) -> None:
+        self.path, self.reason, self.story, self.system_open = path, reason, tuple(story), system_open
         super().__init__(self._text())
         self.__cause__ = reason.exception
 
     def _text(self) -> str:
-        return f"{self.path} is over: {self.reason}. Start it again, or watch `terminated()`.{_told(self.story)}"
+        remedy = "Start it again, or watch `terminated()`"
+        if not self.system_open:
+            remedy = "Its actor system is closed, or being closed: make a new one"
+        return f"{self.path} is over: {self.reason}. {remedy}.{_told(self.story)}"
 
 
 class FailedToStart(ActorStopped):
@@ -229,10 +235,23 @@ class IllegalTransition(ActorError):
 
 
 class SystemClosed(ActorError):
-    """The system was not opened yet, or is being closed."""
+    """The system was not opened yet, is being closed, or was to be opened a second time."""
 
-    def __init__(self, name: str, state: str) -> None:
-        super().__init__(f"actor system {name!r} is {state}: use it inside `async with`, or between open() and close()")
+    def __init__(self, name: str, state: str, remedy: str) -> None:
+        super().__init__(f"actor system {name!r} is {state}: {remedy}")
+
+
+class WrongLoop(ActorError):
+    """An actor system belongs to the event loop it was opened in, and so to one thread."""
+
+    def __init__(self, name: str, call: str, *, loop_closed: bool) -> None:
+        if loop_closed:
+            remedy = "that loop is closed, and the system with it: open a new one"
+        else:
+            remedy = (
+                "run it there, with asyncio.run_coroutine_threadsafe(..., system.loop), or open a system of your own"
+            )
+        super().__init__(f"{call} outside of the event loop that actor system {name!r} was opened in: {remedy}")
 
 
 class EventsOverflow(ActorError):

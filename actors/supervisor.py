@@ -274,7 +274,8 @@ class Supervisor(Actor):
         if mistake := state.auto_shutdown.mistake_of(spec):
             raise ValueError(mistake)
         if state.ending:
-            raise ActorStopped(mine.path, mine.last_exit or ExitReason.shutdown("it is on its way down"))
+            why = mine.last_exit or ExitReason.shutdown("it is on its way down")
+            raise ActorStopped(mine.path, why, system_open=mine.system.is_open)
         known = state.children.get(spec.name)
         if known is not None and not known.phase.over:
             raise NameTaken(f"{mine.path}/{spec.name}", known.phase.value)
@@ -423,9 +424,10 @@ def _mistakes_of(specs: Iterable[object], auto_shutdown: object) -> Iterator[str
 def supervisor_of(ref: "ActorRef") -> Supervisor:
     """The supervisor behind a reference.
 
-    Raises NotSupervisor, ActorStopped if it is over, NotRunning (`ready()` waits for it).
+    Raises NotSupervisor, ActorStopped if it is over, NotRunning (`ready()` waits for it), WrongLoop.
     """
     child = ref._child
+    child.system._check_loop(f"looking for the children of {child.path}")
     actor = child.cell.actor if child.cell is not None else None
     if child.phase.over:
         raise child.stopped_error()

@@ -26,7 +26,7 @@ from ssasync.actors.child import Child, Phase
 from ssasync.actors.child_spec import ChildSpec, Restart
 from ssasync.actors.crash_log import CrashLog, CrashLogStatistics, CrashReport
 from ssasync.actors.deadlines import Deadlines, DeadlineStatistics
-from ssasync.actors.errors import InternalError, SystemClosed, UnknownActor
+from ssasync.actors.errors import InternalError, SystemClosed, UnknownActor, WrongLoop
 from ssasync.actors.event_bus import BusStatistics, EventBus, Subscription
 from ssasync.actors.events import DeadLetter, Event
 from ssasync.actors.exit_reason import ExitReason
@@ -40,10 +40,12 @@ from ssasync.actors.tree import TreeNode, tree_of
 
 
 class _State(enum.Enum):
-    NEW = "not opened yet"
-    OPEN = "open"
-    CLOSING = "being closed"
-    CLOSED = "closed"
+    """In words, and what is to be done for it."""
+
+    NEW = "not opened yet", "use it inside `async with`, or after open()"
+    OPEN = "open", "it is opened once, use it as it is"
+    CLOSING = "being closed", "make a new ActorSystem"
+    CLOSED = "closed", "make a new ActorSystem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ class ActorSystem:
     """A supervision tree and what it stands on; use it as `async with`, or with `open()` and `close()`.
 
     name: becomes the first part of all paths. journal: is told every start and stop before it happens.
-    One system belongs to one event loop. It restarts the children given to it by their own policies; one that gave up
+    One system belongs to one event loop: whatever waits raises WrongLoop elsewhere, but `tell` that finds room and
+    `tell_nowait` do not look. It restarts the children given to it by their own policies; one that gave up
     is marked as failed and the others go on.
     """
 
@@ -102,7 +105,7 @@ class ActorSystem:
         Raises SystemClosed if it ever was open, FailedToStart if the journal refused it.
         """
         if self._state is not _State.NEW:
-            raise SystemClosed(self.name, self._state.value)
+            raise SystemClosed(self.name, *self._state.value)
         self._state = _State.OPEN
         self._loop = asyncio.get_running_loop()
         self._deadlines = Deadlines(self._loop)
@@ -122,13 +125,14 @@ class ActorSystem:
         """Stop everything in reverse start order, each within its grace; may be called from any task of the loop.
 
         Cancelled meanwhile, it kills all processes, finishes, and raises the cancellation then. Called by an actor,
-        which cannot wait for its own end, it only begins.
+        which cannot wait for its own end, it only begins. Raises WrongLoop.
         """
         if self._state is _State.NEW:
             self._state = _State.CLOSED
         host, over = self._host_task, self._over
         if host is None or over is None:
             return
+        self._check_loop("close()")
         self.begin_close()
         if any(cell.task is asyncio.current_task() for cell in self._cells):
             return
@@ -274,17 +278,22 @@ class ActorSystem:
         )
 
     @property
+    def is_open(self) -> bool:
+        """Whether children may be started."""
+        return self._state is _State.OPEN
+
+    @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop the system lives in. Raises SystemClosed before it was opened."""
         if self._loop is None:
-            raise SystemClosed(self.name, self._state.value)
+            raise SystemClosed(self.name, *self._state.value)
         return self._loop
 
     @property
     def deadlines(self) -> Deadlines:
         """The one timer heap of this system."""
         if self._deadlines is None:
-            raise SystemClosed(self.name, self._state.value)
+            raise SystemClosed(self.name, *self._state.value)
         return self._deadlines
 
     # The host.
@@ -353,7 +362,19 @@ class ActorSystem:
 
     def _check_open(self) -> None:
         if self._state is not _State.OPEN:
-            raise SystemClosed(self.name, self._state.value)
+            raise SystemClosed(self.name, *self._state.value)
+
+    def _check_loop(self, call: str) -> None:
+        """Raises WrongLoop: what is woken from another loop or thread is not seen by its own, and hangs."""
+        running = asyncio._get_running_loop()
+        if running is self._loop and running is not None:
+            return
+        if self._state is _State.CLOSED:
+            return  # nothing runs any more, and whoever calls is told so
+        if self._loop is None:
+            raise SystemClosed(self.name, *self._state.value)
+        if running is not None or self._loop.is_running():  # else it is between two of its runs
+            raise WrongLoop(self.name, call, loop_closed=self._loop.is_closed())
 
     # What cells and supervisors call.
 

@@ -1,4 +1,5 @@
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from ssasync.actors import (
     Restart,
     RestartPolicy,
     WaitTimeout,
+    WrongLoop,
 )
 
 
@@ -166,6 +168,48 @@ async def test_a_late_answer_is_an_error_and_cancels_the_handler(system: ActorSy
         await ref.ask("hold", timeout=0.01)
     assert await ref.ask("next") == "next"
     assert recorder.last.cancelled == 1
+
+
+@pytest.mark.parametrize("timeout", [None, math.nan, "5"])
+async def test_a_timeout_that_is_no_number_is_refused_before_anything_is_sent(
+    system: ActorSystem, recorder: Shared, timeout: Any
+) -> None:
+    ref = await system.start_child(ChildSpec("a", recorder))
+    with pytest.raises(ValueError, match=f"ask of /test/a: timeout is {timeout!r}: give seconds, or math.inf"):
+        await ref.ask("not sent", timeout=timeout)
+    if timeout is not None:
+        with pytest.raises(ValueError, match=f"ready of /test/a: timeout is {timeout!r}"):
+            await ref.ready(timeout)
+        with pytest.raises(ValueError, match=f"terminated of /test/a: timeout is {timeout!r}"):
+            await ref.terminated(timeout)
+    assert await ref.ask("next", timeout=math.inf) == "next"
+    assert await ref.ask("whole", timeout=10) == "whole"
+    assert recorder.last.seen == ["next", "whole"]
+    assert system.statistics().deadlines.pending == 0
+
+
+async def test_who_waits_in_another_loop_is_told_so(system: ActorSystem, recorder: Shared) -> None:
+    ref = await system.start_child(ChildSpec("a", recorder, mailbox_limit=1))
+    await ref.tell("hold")
+    await recorder.last.holding.wait()
+    await ref.tell("fills the mailbox")
+
+    async def elsewhere() -> list[str]:
+        told: list[str] = []
+        for call in (ref.ask("any"), ref.tell("any"), ref.ready(after=1), ref.terminated()):
+            with pytest.raises(WrongLoop, match="run_coroutine_threadsafe") as caught:
+                await asyncio.wait_for(call, 10)
+            told.append(str(caught.value).partition(" outside of the event loop that actor system 'test' was")[0])
+        return told
+
+    assert await asyncio.to_thread(asyncio.run, elsewhere()) == [
+        "ask of /test/a",
+        "tell of /test/a",
+        "waiting until /test/a is ready",
+        "waiting until /test/a is over",
+    ]
+    recorder.last.gate.set()
+    assert await ref.ask("here") == "here"
 
 
 async def test_a_late_answer_of_a_queued_ask_drops_it(system: ActorSystem, recorder: Shared) -> None:

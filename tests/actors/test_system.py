@@ -11,6 +11,7 @@ import uvloop
 from ssasync.actors import (
     Act,
     Actor,
+    ActorStopped,
     ActorSystem,
     Backoff,
     ChildSpec,
@@ -24,6 +25,7 @@ from ssasync.actors import (
     Supervisor,
     SystemClosed,
     UnknownActor,
+    WrongLoop,
 )
 
 AT_ONCE = RestartPolicy(Intensity(1000, 60.0), backoff=Backoff(0.0))
@@ -276,15 +278,59 @@ async def test_an_actor_may_begin_the_end_of_its_own_system() -> None:
 
 async def test_a_system_is_used_once_and_only_while_it_is_open() -> None:
     system = ActorSystem("test")
-    with pytest.raises(SystemClosed, match="actor system 'test' is not opened yet"):
+    with pytest.raises(SystemClosed, match="'test' is not opened yet: use it inside `async with`, or after open"):
         system.start_child_nowait(ChildSpec("a", Actor))
     await system.open()
-    with pytest.raises(SystemClosed, match="is open"):
+    with pytest.raises(SystemClosed, match="is open: it is opened once, use it as it is"):
         await system.open()
+    ref = await system.start_child(ChildSpec("a", Actor))
     await system.close()
     await system.close()
-    with pytest.raises(SystemClosed, match="is closed"):
+    with pytest.raises(SystemClosed, match="is closed: make a new ActorSystem"):
         await system.start_child(ChildSpec("a", Actor))
+    with pytest.raises(ActorStopped, match="Its actor system is closed, or being closed: make a new one"):
+        await ref.tell("late")
+
+
+async def test_children_are_started_and_systems_closed_in_their_own_loop_only(system: ActorSystem) -> None:
+    spec = ChildSpec("a", Actor)
+
+    async def elsewhere() -> None:
+        with pytest.raises(WrongLoop):
+            await system.start_child(spec)
+        with pytest.raises(WrongLoop):
+            system.start_child_nowait(spec)
+        with pytest.raises(WrongLoop):
+            await system.stop_child("any")
+        with pytest.raises(WrongLoop, match=r"close\(\) outside of the event loop"):
+            await asyncio.wait_for(system.close(), 10)
+
+    def without_a_loop() -> None:
+        with pytest.raises(WrongLoop):
+            system.start_child_nowait(spec)
+
+    await asyncio.to_thread(asyncio.run, elsewhere())
+    await asyncio.to_thread(without_a_loop)
+    assert system.tree().children == ()
+    await system.start_child(spec)
+
+
+def test_between_two_runs_of_its_loop_a_system_takes_children_and_is_bound_to_it() -> None:
+    system, loop = ActorSystem("test"), asyncio.new_event_loop()
+    with pytest.raises(SystemClosed, match="not opened yet"):
+        asyncio.run(system.root.ask("too early"))
+    try:
+        loop.run_until_complete(system.open())
+        ref = system.start_child_nowait(ChildSpec("a", Actor))
+        loop.run_until_complete(ref.ready(10))
+        with pytest.raises(WrongLoop, match="ask of /test/a"):
+            asyncio.run(ref.ask("hello"))
+    finally:
+        loop.run_until_complete(system.close())
+        loop.close()
+    with pytest.raises(ActorStopped):
+        asyncio.run(ref.ask("hello"))
+    asyncio.run(system.close())
 
 
 async def test_closing_what_was_never_opened() -> None:
