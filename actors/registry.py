@@ -70,10 +70,6 @@ class Registry:
         """All names, in order of registration; a copy."""
         return dict(self._owners)
 
-    def names_of(self, ref: "ActorRef") -> tuple[str, ...]:
-        """The names of one child, in order of registration."""
-        return tuple(self._names.get(ref, ()))
-
     def statistics(self) -> RegistryStatistics:
         """How many names there are, and of how many children."""
         return RegistryStatistics(len(self._owners), len(self._names))
