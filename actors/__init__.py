@@ -32,7 +32,7 @@ from ssasync.actors.errors import (
     WaitTimeout,
     WrongLoop,
 )
-from ssasync.actors.event_bus import BusStatistics, Subscription
+from ssasync.actors.event_bus import BusStatistics, Subscription, SubscriptionStatistics
 from ssasync.actors.events import (
     ActorAbandoned,
     ActorStuck,
@@ -46,7 +46,20 @@ from ssasync.actors.events import (
     JournalFailed,
     StateChanged,
 )
-from ssasync.actors.exit_reason import Blame, ExitReason
+from ssasync.actors.exit_reason import (
+    CANCELLED,
+    EXCEPTION,
+    EXIT_CODE,
+    GAVE_UP,
+    LOST,
+    NORMAL,
+    SHUTDOWN,
+    SIGNAL,
+    START_TIMEOUT,
+    STUCK,
+    Blame,
+    ExitReason,
+)
 from ssasync.actors.journal import Act, Intent, Journal
 from ssasync.actors.mailbox import MailboxStatistics
 from ssasync.actors.pool import Pool
@@ -62,6 +75,7 @@ from ssasync.actors.supervisor import (
     start_child,
     start_children,
     stop_child,
+    supervisor_statistics,
 )
 from ssasync.actors.system import ActorSystem, SystemStatistics
 from ssasync.actors.timers import Timer
@@ -69,6 +83,16 @@ from ssasync.actors.tree import LastCrash, TreeNode, render_tree
 from ssasync.actors.watch import Down, LinkedExit, Terminated, Up
 
 __all__ = [
+    "CANCELLED",
+    "EXCEPTION",
+    "EXIT_CODE",
+    "GAVE_UP",
+    "LOST",
+    "NORMAL",
+    "SHUTDOWN",
+    "SIGNAL",
+    "START_TIMEOUT",
+    "STUCK",
     "Act",
     "Actor",
     "ActorAbandoned",
@@ -126,6 +150,7 @@ __all__ = [
     "StateTransition",
     "Strategy",
     "Subscription",
+    "SubscriptionStatistics",
     "Supervisor",
     "SupervisorStatistics",
     "SystemClosed",
@@ -147,4 +172,5 @@ __all__ = [
     "start_child",
     "start_children",
     "stop_child",
+    "supervisor_statistics",
 ]

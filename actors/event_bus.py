@@ -18,6 +18,16 @@ class BusStatistics:
     dropped: int
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionStatistics:
+    """waiting: events that are not read yet, of at most `limit`. dropped: since it was made; none of a lossless one."""
+
+    waiting: int
+    limit: int
+    dropped: int
+    lossless: bool
+
+
 class Subscription:
     """The events since it was made, as an async iterator; to be closed by `async with` or `aclose()`.
 
@@ -48,6 +58,10 @@ class Subscription:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         return self._events.popleft()
+
+    def statistics(self) -> SubscriptionStatistics:
+        """How far its reader is behind."""
+        return SubscriptionStatistics(len(self._events), self._limit, self.dropped, self._lossless)
 
     async def aclose(self) -> None:
         """Take no more events and forget those not read."""

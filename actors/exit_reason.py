@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -81,6 +82,21 @@ class ExitReason:
         return cls(SHUTDOWN, Blame.REQUESTED, detail)
 
     @classmethod
+    def exit_code(cls, code: int, detail: str = "") -> "ExitReason":
+        """The program that the actor stood for ended by itself with `code`."""
+        return cls(EXIT_CODE, Blame.APPLICATION, detail or f"exit code {code}")
+
+    @classmethod
+    def signal(cls, number: int, detail: str = "") -> "ExitReason":
+        """The program that the actor stood for was ended by a signal."""
+        return cls(SIGNAL, Blame.APPLICATION, detail or _signal_name(number))
+
+    @classmethod
+    def lost(cls, detail: str = "") -> "ExitReason":
+        """What the actor stood for is over, and nothing could tell how: the infrastructure is to blame."""
+        return cls(LOST, Blame.INFRASTRUCTURE, detail)
+
+    @classmethod
     def from_exception(cls, error: BaseException) -> "ExitReason":
         """A crash. A cancellation that nobody asked the actor for is one too, of its own kind.
 
@@ -110,6 +126,13 @@ class ExitReason:
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.detail})" if self.detail else self.kind
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal, or one of another system
+        return f"signal {number}"
 
 
 def _without_frames(error: BaseException) -> BaseException:

@@ -438,6 +438,11 @@ def supervisor_of(ref: "ActorRef") -> Supervisor:
     return actor
 
 
+def supervisor_statistics(supervisor: "ActorRef") -> SupervisorStatistics:
+    """How the children of `supervisor` stand. Raises as supervisor_of."""
+    return supervisor_of(supervisor).statistics()
+
+
 async def _present(ref: "ActorRef") -> Supervisor:
     """The supervisor behind a reference, as soon as it can be told something.
 

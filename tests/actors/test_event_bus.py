@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from ssasync.actors import Event, EventsOverflow
+from ssasync.actors import Event, EventsOverflow, SubscriptionStatistics
 from ssasync.actors.event_bus import EventBus
 
 
@@ -29,6 +29,16 @@ async def test_a_lossy_subscription_drops_its_oldest_and_counts_them() -> None:
     assert [seen.path async for seen in subscription] == ["/3", "/4"]
     assert subscription.dropped == 3
     assert bus.statistics().dropped == 3
+
+
+async def test_a_subscription_tells_how_far_its_reader_is_behind() -> None:
+    bus = EventBus()
+    lossy, lossless = bus.subscribe(limit=2), bus.subscribe(lossless=True, limit=9)
+    for number in range(5):
+        bus.publish(event(number))
+    await anext(lossy)
+    assert lossy.statistics() == SubscriptionStatistics(waiting=1, limit=2, dropped=3, lossless=False)
+    assert lossless.statistics() == SubscriptionStatistics(waiting=5, limit=9, dropped=0, lossless=True)
 
 
 async def test_a_lossless_subscription_ends_with_an_error_rather_than_a_gap() -> None:

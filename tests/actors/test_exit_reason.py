@@ -4,7 +4,18 @@ from typing import Any
 
 import pytest
 
-from ssasync.actors import Actor, ActorCrashed, ActorSystem, Blame, ChildSpec, ExitReason, RestartPolicy
+from ssasync.actors import (
+    EXIT_CODE,
+    LOST,
+    SIGNAL,
+    Actor,
+    ActorCrashed,
+    ActorSystem,
+    Blame,
+    ChildSpec,
+    ExitReason,
+    RestartPolicy,
+)
 from ssasync.actors.exit_reason import TEXT_LIMIT, one_or_group
 
 
@@ -33,6 +44,21 @@ def test_normal_and_shutdown_are_no_failures() -> None:
     assert not ExitReason.normal().failed
     assert not ExitReason.shutdown().failed
     assert ExitReason("time_limit", Blame.INFRASTRUCTURE).failed
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "blame", "text"),
+    [
+        (ExitReason.exit_code(3), EXIT_CODE, Blame.APPLICATION, "exit_code (exit code 3)"),
+        (ExitReason.exit_code(3, "no input.dat"), EXIT_CODE, Blame.APPLICATION, "exit_code (no input.dat)"),
+        (ExitReason.signal(9), SIGNAL, Blame.APPLICATION, "signal (SIGKILL)"),
+        (ExitReason.signal(1000), SIGNAL, Blame.APPLICATION, "signal (signal 1000)"),
+        (ExitReason.lost(), LOST, Blame.INFRASTRUCTURE, "lost"),
+    ],
+)
+def test_the_ends_of_programs_have_words_of_their_own(reason: ExitReason, kind: str, blame: Blame, text: str) -> None:
+    assert (reason.kind, reason.blame, str(reason)) == (kind, blame, text)
+    assert reason.failed
 
 
 def test_a_cancellation_is_told_from_other_exceptions() -> None:

@@ -34,11 +34,13 @@ from ssasync.actors import (
     RestartPolicy,
     Strategy,
     Supervisor,
+    SupervisorStatistics,
     UnknownActor,
     restart_child,
     start_child,
     start_children,
     stop_child,
+    supervisor_statistics,
 )
 
 NEVER = RestartPolicy(application=Intensity(0, 60.0))
@@ -372,17 +374,14 @@ async def test_events_are_complete_and_in_order(system: ActorSystem, troupe: Tro
 
 
 async def test_statistics_count_children_and_restarts(system: ActorSystem, troupe: Troupe) -> None:
-    class Counted(Supervisor):
-        async def receive(self, message: Any) -> Any:
-            return self.statistics()
-
     specs = [troupe.spec("a"), troupe.spec("b")]
-    supervisor = await system.start_child(ChildSpec("s", lambda: Counted(specs)))
+    supervisor = await system.start_child(ChildSpec("s", lambda: Supervisor(specs)))
     (a,) = children(system, "a")
     await a.tell("crash")
     await started_again(a, 2)
-    statistics = await supervisor.ask("statistics")
-    assert (statistics.children, statistics.restarts) == ({"running": 2}, 1)
+    assert supervisor_statistics(supervisor) == SupervisorStatistics({"running": 2}, restarts=1)
+    with pytest.raises(NotSupervisor, match="/test/s/a is Player"):
+        supervisor_statistics(a)
 
 
 async def test_a_thousand_members_stop_together(system: ActorSystem, troupe: Troupe) -> None:

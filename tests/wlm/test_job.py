@@ -3,7 +3,9 @@ import signal
 
 import pytest
 
+from ssasync.actors import ExitReason
 from ssasync.wlm import Job, SettingsError
+from ssasync.wlm.job import Reason, exit_reason
 
 NAN = math.nan
 
@@ -30,6 +32,20 @@ def test_all_mistakes_come_at_once():
     with pytest.raises(SettingsError) as caught:
         Job("solver", ("true",), grace=NAN, orphan_timeout=NAN, stop_signal=0)
     assert len(caught.value.mistakes) == 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "kernels"),
+    [
+        (Reason.COMPLETED, ExitReason.normal()),
+        (Reason.CANCELLED, ExitReason.shutdown()),
+        (Reason.EXIT_CODE, ExitReason.exit_code(3)),
+        (Reason.SIGNAL, ExitReason.signal(9)),
+        (Reason.LOST, ExitReason.lost()),
+    ],
+)
+def test_a_job_ends_in_the_kernels_words_where_it_has_one(reason, kernels):
+    assert (exit_reason(reason).kind, exit_reason(reason).blame) == (kernels.kind, kernels.blame)
 
 
 def test_bounds_are_accepted():
