@@ -141,7 +141,7 @@ class Cell:
             return False
         try:
             actor = self._make_actor()
-        except BaseException as error:  # noqa: BLE001 -- everything, as in _live
+        except BaseException as error:  # noqa: BLE001 -- everything, as in handle
             self._report_exit(self._reason_of(error))
             return True
         if not (self._parks and type(actor).started is Actor.started):

@@ -61,13 +61,9 @@ class Runners:
                 future.set_result(None)
 
     def after_sweep(self) -> None:
-        """All tasks of the loop were cancelled, and some before their first step: begin anew with what is to be done."""
-        if self._unborn is not None:
-            self._unborn.close()
-            self._unborn = None
-        self._lead, self._coming = None, False
-        self._spare = [future for future in self._spare if not future.done()]
-        if self._ready:
+        """All tasks of the loop were cancelled: begin anew with what is to be done."""
+        self._lead = None
+        if self._ready and not self._coming:
             self._summon()
 
     def _summon(self) -> None:
@@ -80,8 +76,18 @@ class Runners:
         self._system._spawn(self._begin, "runner of pool members")
 
     def _begin(self) -> Coroutine[Any, Any, None]:
-        self._unborn = self._run()
-        return self._unborn
+        self._unborn = coroutine = self._run()
+        # A task that is cancelled before its first step never takes it: in two turns this one has, or never will.
+        loop = self._system.loop
+        loop.call_soon(loop.call_soon, self._bury_unborn, coroutine)
+        return coroutine
+
+    def _bury_unborn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        if self._unborn is coroutine:
+            coroutine.close()
+            self._unborn, self._coming = None, False
+            if self._ready and self._lead is None:
+                self._summon()
 
     async def _run(self) -> None:
         """One runner: serves members until there is nothing to do and enough others wait for more; raises nothing."""
@@ -104,7 +110,7 @@ class Runners:
                     await cell.finish(reason)
                     cell = None
         except asyncio.CancelledError:
-            pass  # by a sweep of all tasks, between two members; see after_sweep
+            pass  # somebody cancelled this task between two members, or all tasks: see after_sweep
         finally:
             self._retire(runner, cell)
 
@@ -122,17 +128,28 @@ class Runners:
                 self._lead = None
                 if self._ready:
                     self._coming = True
-                    await asyncio.sleep(0)
-                    self._coming = False
+                    try:
+                        await asyncio.sleep(0)
+                    finally:
+                        self._coming = False
                     runner.served = 0
                     continue
             if self._closed or len(self._spare) >= SPARE:
                 return None
-            future = self._system.loop.create_future()
-            self._spare.append(future)
-            await future  # no deadline: until there is work, or close()
-            self._coming = False
+            await self._wait()
             runner.served = 0
+
+    async def _wait(self) -> None:
+        """Until there is work, or close(): no deadline."""
+        future = self._system.loop.create_future()
+        self._spare.append(future)
+        try:
+            await future
+        finally:
+            if future in self._spare:
+                self._spare.remove(future)  # cancelled, or closed
+            else:
+                self._coming = False
 
     def _look_later(self) -> None:
         if not self._looking:

@@ -15,6 +15,7 @@ from ssasync.actors import (
     ActorStopped,
     ActorSystem,
     AutoShutdown,
+    Backoff,
     ChildSpec,
     ExitReason,
     FailedToStart,
@@ -275,3 +276,20 @@ class TestStartChildren:
         supervisor = await system.start_child(ChildSpec("s", lambda: Supervisor(ordered=False)))
         refs = await start_children(supervisor, members(5))
         assert [await ref.ask("count") for ref in refs] == [(1, 1)] * 5
+
+
+async def test_runners_that_somebody_cancels_are_replaced(system: ActorSystem, pool: ActorRef) -> None:
+    """At any moment: waiting for work, woken and not yet at work, between two members, inside a handler."""
+    refs = await start_children(
+        pool, members(200, policy=RestartPolicy(Intensity(1_000_000, 60.0), backoff=Backoff(0.0)))
+    )
+    for turns in range(12):
+        for ref in refs:
+            ref.tell_nowait("count")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for task in asyncio.all_tasks():
+            if task.get_name() == "runner of pool members":
+                task.cancel()
+    for ref in refs:
+        assert isinstance(await ref.ask("count", timeout=10), tuple)
