@@ -137,8 +137,6 @@ class Cell:
 
     def begin_parked(self) -> bool:
         """Start without a task, if nothing has to be awaited for it; False if it needs one."""
-        if self.child.system.journal is not None:
-            return False
         try:
             actor = self._make_actor()
         except BaseException as error:  # noqa: BLE001 -- everything, as in handle
@@ -249,12 +247,13 @@ class Cell:
         return self._coroutine
 
     async def _run(self) -> None:
-        """The whole life of an incarnation with a task of its own; raises nothing."""
+        """The life of an incarnation with a task of its own, until it is parked; raises nothing."""
         reason: ExitReason | None = None
-        while reason is None:
+        while reason is None and not self._parked:
             with anyio.CancelScope(shield=True) as scope:
                 reason = await self.handle(scope)
-        await self.finish(reason)
+        if reason is not None:
+            await self.finish(reason)
 
     async def handle(self, scope: anyio.CancelScope) -> ExitReason | None:
         """Start, or go on, inside a shielded scope of the caller's, until something ends it; raises nothing.
@@ -397,7 +396,8 @@ class Cell:
     def _failure_of_ask(self, reason: ExitReason) -> ActorError:
         if reason.failed:
             return ActorCrashed(self.child.path, self.attempt, reason)
-        return ActorStopped(self.child.path, reason, tuple(self.child.story))
+        child = self.child
+        return ActorStopped(child.path, reason, tuple(child.story), system_open=child.system.is_open)
 
     async def idle(self) -> None:
         """Wait until there may be something to do."""
@@ -461,13 +461,18 @@ class Cell:
     # Without a task.
 
     @property
+    def parks(self) -> bool:
+        """It does without a task while it is idle; known once the actor is made."""
+        return self._parks
+
+    @property
     def parked(self) -> bool:
         """It has no task now, and none is on its way."""
         return self._parked
 
     def _park(self) -> None:
         """The task goes to others; what is needed for the next one is in the actor and the mailbox."""
-        self.task = self._scope = None
+        self.task = self._scope = self._coroutine = None
         self.child.system._cell_ended(self)
         self._lie_down()
 

@@ -29,5 +29,10 @@ class Pool(Supervisor):
         super().__init__(ordered=False, escalate=escalate, policy=policy, auto_shutdown=auto_shutdown)
 
     def _spawn(self, cell: Cell) -> None:
-        if not cell.begin_parked():
-            self.system.runners.add(cell)
+        if self.system.journal is not None:  # the actor is made after the record, and may be a supervisor
+            super()._spawn(cell)
+        elif not cell.begin_parked():
+            if cell.parks:
+                self.system.runners.add(cell)
+            else:
+                super()._spawn(cell)
