@@ -303,10 +303,13 @@ class ActorSystem:
             async with anyio.create_task_group() as group:
                 with anyio.CancelScope(shield=True):
                     self._start_root()
-                    while self._root.outcome is None or self._to_spawn or len(self._cells) > len(self._abandoned):
+                    while True:
                         while self._to_spawn:
                             run, name = self._to_spawn.popleft()
                             group.start_soon(run, name=name)
+                        # Looked at after the spawning: what was spawned last may be no actor, and wakes nobody.
+                        if self._root.outcome is not None and len(self._cells) <= len(self._abandoned):
+                            break
                         await self._next_order()
                     self.runners.close()
                 self._close_books()  # before the group waits for what was abandoned
