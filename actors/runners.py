@@ -53,6 +53,11 @@ class Runners:
         else:
             self._replace_lead()
 
+    @property
+    def pending(self) -> bool:
+        """Somebody waits to be served."""
+        return bool(self._ready)
+
     def close(self) -> None:
         """There will be no more work: let those who wait for some end."""
         self._closed = True

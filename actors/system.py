@@ -308,7 +308,7 @@ class ActorSystem:
                             run, name = self._to_spawn.popleft()
                             group.start_soon(run, name=name)
                         # Looked at after the spawning: what was spawned last may be no actor, and wakes nobody.
-                        if self._root.outcome is not None and len(self._cells) <= len(self._abandoned):
+                        if self._root.outcome is not None and not self._is_busy():
                             break
                         await self._next_order()
                     self.runners.close()
@@ -335,6 +335,10 @@ class ActorSystem:
                 self.loop.call_soon(self._stop_unrecorded, cell)
         finally:
             self._host_waiter = None
+
+    def _is_busy(self) -> bool:
+        """Incarnations have something to do, or to release, besides those that were given up."""
+        return self.runners.pending or len(self._cells) > len(self._abandoned)
 
     def _wake_host(self) -> None:
         if self._host_waiter is None:
