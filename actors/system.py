@@ -29,7 +29,7 @@ from ssasync.actors.deadlines import Deadlines, DeadlineStatistics
 from ssasync.actors.errors import InternalError, SystemClosed, UnknownActor, WrongLoop
 from ssasync.actors.event_bus import BusStatistics, EventBus, Subscription
 from ssasync.actors.events import DeadLetter, Event
-from ssasync.actors.exit_reason import ExitReason
+from ssasync.actors.exit_reason import EXCEPTION, ExitReason
 from ssasync.actors.journal import Journal
 from ssasync.actors.log import tell_log
 from ssasync.actors.reference import ActorRef
@@ -125,7 +125,7 @@ class ActorSystem:
         """Stop everything in reverse start order, each within its grace; may be called from any task of the loop.
 
         Cancelled meanwhile, it kills all processes, finishes, and raises the cancellation then. Called by an actor,
-        which cannot wait for its own end, it only begins. Raises WrongLoop.
+        which cannot wait for its own end, it only begins. Raises WrongLoop, and InternalError if the kernel itself failed.
         """
         if self._state is _State.NEW:
             self._state = _State.CLOSED
@@ -150,6 +150,10 @@ class ActorSystem:
             raise cancelled
         if host.done() and not host.cancelled() and (failure := host.exception()) is not None:
             raise InternalError(f"the host of actor system {self.name!r} failed: {failure!r}") from failure
+        outcome = self._root.outcome
+        if outcome is not None and outcome.kind == EXCEPTION and self._root.was_ready:
+            # All of the user's children went down with it, and `async with` must not end as if all was well.
+            raise InternalError(f"the root of actor system {self.name!r} failed: {outcome}") from outcome.exception
 
     def kill_now(self) -> None:
         """Call `Actor.kill` of all actors at once, start nothing any more, and begin to close.

@@ -19,6 +19,7 @@ from ssasync.actors import (
     FailedToStart,
     Intensity,
     Intent,
+    InternalError,
     JournalFailed,
     Restart,
     RestartPolicy,
@@ -553,3 +554,20 @@ async def test_a_message_that_is_a_timer_is_only_a_message(system: ActorSystem) 
     timer = await owner.ask("set")
     assert await other.ask(timer) is timer
     timer.cancel()
+
+
+async def test_a_root_that_failed_is_no_quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug of the kernel's own: its machine fails at the exit of a child."""
+
+    def broken(self: object, event: object, now: float) -> None:
+        raise LookupError("a bug")
+
+    system = ActorSystem("test")
+    await system.open()
+    ref = await system.start_child(ChildSpec("a", Actor, grace=0.1))
+    monkeypatch.setattr("ssasync.actors.supervisor_state.SupervisorState.handle", broken)
+    await ref.tell("crash")
+    await system.root.terminated(10)
+    with pytest.raises(InternalError, match=r"the root of actor system 'test' failed: .*a bug"):
+        await system.close()
+    assert no_other_task()
