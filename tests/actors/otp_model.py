@@ -42,6 +42,11 @@ class Plan:
     idle: bool = False
     crew: "Crew | None" = None
 
+    @property
+    def can_hang(self) -> bool:
+        """Its start_timeout may be next to nothing, since its start never waits unless it hangs."""
+        return self.crew is None and self.turns == 0
+
     def __repr__(self) -> str:
         facts = [self.name, self.restart.value, _short(self.policy)]
         facts += ["significant"] * self.significant + [f"{self.turns} turns"] * bool(self.turns)
@@ -307,7 +312,8 @@ class Model:
                 self._line_up(node, plan, node.children.pop(plan.name, None))
         bad = self.bad_starts.get(node.path)
         if bad:
-            return self._close(node, bad.pop(0))
+            reason = bad.pop(0)
+            return self._close(node, BUG if reason.kind == "start_timeout" and not node.plan.can_hang else reason)
         for child in dynamic.values():  # what was added by hand is lost with the supervisor it was added to
             self._forget(child)
         if node.plan.crew is not None:

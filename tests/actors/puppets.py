@@ -124,7 +124,6 @@ class Stage:
     def spec(self, plan: Plan) -> ChildSpec:
         """The child that `plan` means."""
         crew = plan.crew
-        hangs = crew is None and plan.turns == 0  # then started() never waits, and no stall can make it too slow
         worker = Idler if plan.idle else Puppet
         return ChildSpec(
             plan.name,
@@ -132,7 +131,7 @@ class Stage:
             restart=plan.restart,
             significant=plan.significant,
             policy=plan.policy,
-            start_timeout=0.005 if hangs else 60.0,
+            start_timeout=0.005 if plan.can_hang else 60.0,
         )
 
 
@@ -177,7 +176,8 @@ class Puppet(Idler):
         self.stage.log.append(("starting", path, self.attempt))
         await self._turns()
         if self.stage.bad_starts[path]:
-            await self.stage.act(self.stage.bad_starts[path].pop(0))
+            how = self.stage.bad_starts[path].pop(0)
+            await self.stage.act("bug" if how == "hang" and not self.plan.can_hang else how)
 
 
 class Director(Puppet, Supervisor):

@@ -281,9 +281,7 @@ class RandomTree(RuleBasedStateMachine):
             path = paths[pick % len(paths)]
             if known[path].idle:
                 continue
-            can_hang = known[path].crew is None and known[path].turns == 0
-            hows = [how if how != "hang" or can_hang else "bug" for how in hows]
-            self.stage.bad_starts[path], model.bad_starts[path] = hows, [EXITS[how] for how in hows]
+            self.stage.bad_starts[path], model.bad_starts[path] = list(hows), [EXITS[how] for how in hows]
         for pick in script[1] if paths else ():
             self.stage.bad_stops.add(paths[pick % len(paths)])
         model.bad_stops.update(self.stage.bad_stops)
