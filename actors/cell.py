@@ -352,7 +352,10 @@ class Cell:
                     self._park()
                     return None
                 turn = TURN
-                await self.idle()
+                try:
+                    await mailbox.sleep()
+                except asyncio.CancelledError:
+                    self._outlast_sweep()
                 continue
             if not turn:
                 turn = TURN

@@ -38,7 +38,10 @@ class Deadline:
         if self._call is not None:
             self._call = None
             if self.when != math.inf:
-                self._owner._one_died()
+                owner = self._owner
+                owner._dead += 1
+                if owner._dead > _FEW:
+                    owner._sweep()
 
     def _fire(self) -> None:
         call, self._call = self._call, None
@@ -108,9 +111,8 @@ class Deadlines:
             if self._heap and self._heap[0][0] < self._armed:
                 self._arm(self._heap[0][0])
 
-    def _one_died(self) -> None:
-        self._dead += 1
-        if self._dead > _FEW and self._dead * 2 > len(self._heap):
+    def _sweep(self) -> None:
+        if self._dead * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2]._call is not None]
             heapq.heapify(self._heap)
             self._dead = 0

@@ -141,20 +141,16 @@ class Runners:
                     continue
             if self._closed or len(self._spare) >= SPARE:
                 return None
-            await self._wait()
+            future = self._system.loop.create_future()
+            self._spare.append(future)
+            try:
+                await future  # no deadline: until there is work, or close()
+            finally:
+                if future in self._spare:
+                    self._spare.remove(future)  # cancelled, or closed
+                else:
+                    self._coming = False
             runner.served = 0
-
-    async def _wait(self) -> None:
-        """Until there is work, or close(): no deadline."""
-        future = self._system.loop.create_future()
-        self._spare.append(future)
-        try:
-            await future
-        finally:
-            if future in self._spare:
-                self._spare.remove(future)  # cancelled, or closed
-            else:
-                self._coming = False
 
     def _look_later(self) -> None:
         if not self._looking:
