@@ -492,7 +492,7 @@ class RandomTreeOnUvloop(RandomTree):
 #: Also a failure needs its time: it is shrunk first.
 pytestmark = pytest.mark.timeout(600 + RANDOM_TREES)
 SETTINGS = settings(
-    max_examples=RANDOM_TREES or 100,
+    max_examples=RANDOM_TREES or 150,
     stateful_step_count=25,
     derandomize=not RANDOM_TREES,
     database=None,
