@@ -4,6 +4,7 @@ ActorError
 ├── ActorStopped        the actor is over: whatever was sent will not be handled
 │   └── FailedToStart   it never came to run
 ├── ActorCrashed        the actor crashed while it handled this very message
+│   └── SupervisorCrashed   a supervisor crashed before it had stopped, removed or restarted a child by hand
 ├── AskTimeout          no answer within the deadline (also a TimeoutError)
 ├── WaitTimeout         not ready, or not over, within the deadline (also a TimeoutError)
 ├── NotRunning          the actor has no incarnation at the moment: it is waiting, or between two of them
@@ -77,10 +78,18 @@ class ActorCrashed(ActorError):
 
     def __init__(self, path: str, attempt: int, reason: ExitReason) -> None:
         self.path, self.attempt, self.reason = path, attempt, reason
-        super().__init__(
-            f"{path} (attempt {attempt}) crashed on this message: {reason}. The message will not be repeated."
-        )
+        super().__init__(f"{path} (attempt {attempt}) crashed {self._on}: {reason}. {self._remedy}")
         self.__cause__ = reason.exception
+
+    _on = "on this message"
+    _remedy = "The message will not be repeated."
+
+
+class SupervisorCrashed(ActorCrashed):
+    """The supervisor crashed before it had stopped, removed or restarted a child by hand."""
+
+    _on = "before it had done this to its child"
+    _remedy = "Its next incarnation does not know of it: look at tree(), and ask again if need be."
 
 
 class AskTimeout(ActorError, TimeoutError):

@@ -12,12 +12,12 @@ from ssasync.actors.cell import Cell, CellExited, CellStarted
 from ssasync.actors.child import Child, Phase
 from ssasync.actors.child_spec import AutoShutdown, ChildSpec, Strategy
 from ssasync.actors.errors import (
-    ActorCrashed,
     ActorStopped,
     InternalError,
     NameTaken,
     NotRunning,
     NotSupervisor,
+    SupervisorCrashed,
     TakesNoMessages,
     UnknownActor,
     listed,
@@ -198,7 +198,7 @@ class Supervisor(Actor):
         if not done():
             if mine.outcome is not None:
                 raise mine.stopped_error()
-            raise ActorCrashed(mine.path, attempt, mine.last_word())
+            raise SupervisorCrashed(mine.path, attempt, mine.last_word())
 
     def statistics(self) -> SupervisorStatistics:
         """How the children stand."""

@@ -29,11 +29,13 @@ from ssasync.actors import (
     Intensity,
     NameTaken,
     NotSupervisor,
+    Phase,
     Pool,
     Restart,
     RestartPolicy,
     Strategy,
     Supervisor,
+    SupervisorCrashed,
     SupervisorStatistics,
     UnknownActor,
     restart_child,
@@ -42,6 +44,7 @@ from ssasync.actors import (
     stop_child,
     supervisor_statistics,
 )
+from tests.actors.waiting import until
 
 NEVER = RestartPolicy(application=Intensity(0, 60.0))
 AT_ONCE = RestartPolicy(application=Intensity(1000, 60.0), backoff=Backoff(0.0))
@@ -432,3 +435,28 @@ async def test_a_child_that_gave_up_comes_back_by_hand_with_a_fresh_budget(syste
     await ref.tell("crash")
     await ref.ready(10, after=3)
     assert await ref.ask("attempt") == 4
+
+
+async def test_a_wish_that_a_crash_of_the_supervisor_overtook_is_told(system: ActorSystem) -> None:
+    gate = asyncio.Event()
+
+    class Slow(Actor):
+        async def stopped(self, reason: ExitReason) -> None:
+            await gate.wait()
+
+    class Team(Supervisor):
+        async def receive(self, message: Any) -> Any:
+            raise ValueError(message)
+
+    team = await system.start_child(ChildSpec("team", lambda: Team([ChildSpec("slow", Slow)]), policy=AT_ONCE))
+    stopping = asyncio.ensure_future(stop_child(team, "slow"))
+    kid = system.lookup("/test/team/slow")
+    await until(lambda: kid.story()[-1].phase is Phase.STOPPING)
+    await team.tell("crash")
+    await until(lambda: team.statistics().taken == 1)
+    gate.set()
+    with pytest.raises(
+        SupervisorCrashed, match=r"/test/team \(attempt 1\) crashed before it had done this to its child"
+    ):
+        await stopping
+    await kid.ready(10, after=1)
