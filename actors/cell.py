@@ -30,7 +30,7 @@ from ssasync.actors.actor import Actor
 from ssasync.actors.deadlines import Deadline
 from ssasync.actors.errors import ActorCrashed, ActorError, ActorStopped, NoNewActor
 from ssasync.actors.events import ActorAbandoned, ActorStuck, JournalFailed
-from ssasync.actors.exit_reason import START_TIMEOUT, STUCK, Blame, ExitReason, exception_text
+from ssasync.actors.exit_reason import EXCEPTION, START_TIMEOUT, STUCK, Blame, ExitReason, exception_text
 from ssasync.actors.journal import Act, Intent
 from ssasync.actors.log import tell_log
 from ssasync.actors.mailbox import Ask
@@ -230,6 +230,11 @@ class Cell:
     def over(self) -> bool:
         """It has reported its exit."""
         return self._over
+
+    @property
+    def answering(self) -> Ask | None:
+        """The ask whose handler runs."""
+        return self._ask
 
     def budget(self) -> float:
         """Seconds until this incarnation is over, or given up, from the moment it is asked to stop."""
@@ -459,7 +464,7 @@ class Cell:
         if reason.failed:
             detail = f"{reason.detail}; stopped() failed too: {exception_text(errors[-1])}"
             return replace(reason, detail=detail, exception=error)
-        return ExitReason("exception", Blame.APPLICATION, f"in stopped(): {exception_text(error)}", error)
+        return ExitReason(EXCEPTION, Blame.APPLICATION, f"in stopped(): {exception_text(error)}", error)
 
     # Without a task.
 

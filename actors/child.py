@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ssasync.actors.child_spec import ChildSpec
+from ssasync.actors.clock_text import clock_text
 from ssasync.actors.deadlines import Deadline, Deadlines
 from ssasync.actors.errors import ActorStopped, FailedToStart, WaitTimeout
 from ssasync.actors.exit_reason import ExitReason, clipped
@@ -61,8 +62,7 @@ class Transition:
     detail: str = ""
 
     def __str__(self) -> str:
-        clock = time.strftime("%H:%M:%S", time.localtime(self.at)) + f".{int(self.at % 1 * 1000):03d}"
-        return f"{clock} attempt {self.attempt}: {self.phase.value}{' ' + self.detail if self.detail else ''}"
+        return f"{clock_text(self.at)} attempt {self.attempt}: {self.phase.value}{' ' + self.detail if self.detail else ''}"
 
 
 class Child:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ssasync.actors.clock_text import clock_text
 from ssasync.actors.exit_reason import TEXT_LIMIT, ExitReason, clipped, exception_text
 
 if TYPE_CHECKING:
@@ -106,8 +107,9 @@ class CrashLog:
 
 def render_crash(report: CrashReport) -> str:
     """A report as text: when, who and why; what became of it; the story; the traceback with all its causes."""
-    clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(report.at)) + f".{int(report.at % 1 * 1000):03d}"
-    lines = [f"{clock} {report.path} (attempt {report.attempt}) ended badly: {report.reason}"]
+    lines = [
+        f"{clock_text(report.at, date=True)} {report.path} (attempt {report.attempt}) ended badly: {report.reason}"
+    ]
     if report.fate:
         lines.append(f"  then: {report.fate}")
     if report.story:

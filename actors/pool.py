@@ -11,7 +11,8 @@ class Pool(Supervisor):
 
     Its members are peers: no order, no groups, none given beforehand. A member without anything to do has no task: it
     gets one when a message, a timer, a watched or linked actor wakes it. One that is over is forgotten, so that a pool
-    whose members come and go for weeks does not grow. Members do not come back when the pool itself is restarted.
+    whose members come and go for weeks does not grow. Members do not come back when the pool itself is restarted. The tasks
+    that serve them are shared: context variables that a member sets do not last from one message to the next.
 
     escalate, policy, auto_shutdown: as in Supervisor.
     """

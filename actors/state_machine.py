@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from ssasync.actors.clock_text import clock_text
 from ssasync.actors.errors import IllegalTransition
 
 S = TypeVar("S", bound=enum.Enum)
@@ -22,8 +23,7 @@ class StateTransition(Generic[S]):
     detail: str = ""
 
     def __str__(self) -> str:
-        clock = time.strftime("%H:%M:%S", time.localtime(self.at)) + f".{int(self.at % 1 * 1000):03d}"
-        text = f"{clock} {state_text(self.before)} → {state_text(self.after)}"
+        text = f"{clock_text(self.at)} {state_text(self.before)} → {state_text(self.after)}"
         return f"{text} {self.detail}" if self.detail else text
 
 

@@ -126,8 +126,8 @@ class Supervisor(Actor):
 
         Who asked gets TakesNoMessages.
         """
-        ask = self._inside._ask
-        if ask is not None and ask.running:
+        ask = self._inside.answering
+        if ask is not None:
             ask.fail(TakesNoMessages(self.ref.path, type(self).__name__, message))
             return
         self.system.letters_died(self.ref.path, 1, sample=message)
