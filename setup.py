@@ -52,9 +52,9 @@ for folder in ("actors", "wlm", "store", "cyclient"):
 
 # Two extensions share the C sources of the core: each links its own copy, neither exports a symbol.
 core = c_sources("cyclient/c")
-headers = sorted(str(path.relative_to(HERE)) for path in HERE.glob("*/c/*.h"))
+headers = sorted(str(path.relative_to(HERE)) for path in [*HERE.glob("*/c/*.h"), *HERE.glob("cyclient/include/*.h")])
 
-numpy_macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("_GNU_SOURCE", None)]
+numpy_macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("_GNU_SOURCE", None), ("SSA_API", "")]
 extensions = [
     Extension(
         "ssasync.cyclient._core",
