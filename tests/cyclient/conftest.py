@@ -1,4 +1,4 @@
-"""A real engine for each module; every asyncio test runs on asyncio and on uvloop; nothing may be left open."""
+"""A real engine or cluster for each module; asyncio tests run on asyncio and on uvloop; nothing may be left open."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.engine_process import EngineProcess
 from tests.cyclient.faces import FACES, LOOPS, AsyncFace, BlockingFace, make_face
 
@@ -36,6 +37,23 @@ def own_engine(tmp_path: Path) -> Iterator[EngineProcess]:
     engine = EngineProcess(tmp_path)
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="module")
+def module_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcess]:
+    """Three shards with a replica each."""
+    cluster = ClusterProcess(tmp_path_factory.mktemp("c"))
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def cluster(module_cluster: ClusterProcess) -> Iterator[ClusterProcess]:
+    """The cluster, whole and empty. A test may kill and stop nodes of it and leave them so."""
+    module_cluster.heal()
+    module_cluster.flush()
+    yield module_cluster
+    module_cluster.disconnect()
 
 
 @pytest.fixture(params=FACES)
