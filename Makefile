@@ -3,7 +3,8 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml setup.py $(wildcard */c/*.c) $(wildcard */c/*.h) $(wildcard */*.pyx) $(wildcard */*.pxd)
+SOURCES := pyproject.toml setup.py $(wildcard */c/*.c) $(wildcard */c/*.h) $(wildcard */*.pyx) $(wildcard */*.pxd) \
+  $(wildcard */*.pxi) $(wildcard cyclient/include/*) $(wildcard cyclient/*/*.in) cyclient/libssasync.map
 
 .PHONY: demo test check bench soak build links clean
 
@@ -53,4 +54,5 @@ $(VENV)/.torch:
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info
+	rm -rf cyclient/lib
 	rm -f wlm/_launcher cyclient/*.so store/*.so

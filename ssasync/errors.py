@@ -4,11 +4,13 @@ ExperimentError
 ├── InvalidExperiment     what was asked for cannot work; lists every mistake
 ├── NotStarted            the entity was not started by this experiment
 └── ExperimentClosed      the experiment is not open
+NoLibrary                 this installation has no C library
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class ExperimentError(Exception):
@@ -36,3 +38,13 @@ class ExperimentClosed(ExperimentError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"experiment {name!r} is not open: use it inside `async with Experiment(...)`.")
+
+
+class NoLibrary(Exception):
+    """The package was installed without libssasync."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"ssasync was installed without its C library: {folder} has no libssasync.so. Wheels for Linux hold it; "
+            "in a checkout `make build` makes it."
+        )
