@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(wildcard */c/*.c) $(wildcard */c/*.h) $(wildcard */*.pyx) $(wildcard */*.pxd) \
   $(wildcard */*.pxi) $(wildcard cyclient/include/*) $(wildcard cyclient/*/*.in) cyclient/libssasync.map
 
-.PHONY: demo test check bench soak build links clean
+.PHONY: demo test tools check bench soak build links clean
 
 demo: build
 	$(BIN)/python -m examples.demo
 
-test: build check
+test: tools build check
 	$(BIN)/python -m tests.run_tests
+
+tools:
+	@$(PYTHON) tests/requirements_check.py tests
 
 check: build
 	$(BIN)/ruff check .

@@ -1,7 +1,5 @@
 """The wheel and the sdist hold what they must, install into an empty environment and work outside the checkout."""
 
-import subprocess
-import sys
 import tarfile
 import venv
 import zipfile
@@ -9,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import run
+
 ROOT = Path(__file__).resolve().parent.parent
+
+LIBRARY = {
+    "ssasync/cyclient/lib/libssasync.a",
+    "ssasync/cyclient/lib/libssasync.so",
+    "ssasync/cyclient/lib/libssasync.so.0",
+    "ssasync/cyclient/lib/pkgconfig/ssasync.pc",
+    "ssasync/cyclient/lib/cmake/ssasync/ssasync-config.cmake",
+    "ssasync/cyclient/lib/cmake/ssasync/ssasync-config-version.cmake",
+}
 
 SMOKE = """
 import asyncio, pathlib, sys
@@ -32,20 +41,6 @@ print(pathlib.Path("smoke/hello/hello.out").read_text(), end="")
 """
 
 
-def run(*command: str, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=400, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The sdist, and the wheel that is built from it."""
-    out = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", str(out), str(ROOT), cwd=out)
-    return {"sdist": next(out.glob("*.tar.gz")), "wheel": next(out.glob("*.whl"))}
-
-
 @pytest.mark.timeout(600)
 def test_the_wheel_holds_the_package_and_nothing_else(packages):
     with zipfile.ZipFile(packages["wheel"]) as wheel:
@@ -54,7 +49,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(packages):
     top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"ssasync"}
     assert launcher.external_attr >> 16 & 0o111, "the launcher is not executable"
-    assert not [name for name in names if name.endswith((".c", ".h", ".pyx"))]
+    assert not [name for name in names if name.endswith((".c", ".pyx", ".in", ".map"))]
+    headers = {name for name in names if name.endswith((".h", ".hpp"))}
+    assert headers == {"ssasync/cyclient/include/ssasync.h", "ssasync/cyclient/include/ssasync.hpp"}
+    assert {name for name in names if name.startswith("ssasync/cyclient/lib/")} == LIBRARY
     for wanted in ("ssasync/py.typed", "ssasync/cyclient/WIRE.md", "ssasync/cyclient/_core.pyi"):
         assert wanted in names
     assert [name for name in names if name.startswith("ssasync/cyclient/_core.") and name.endswith(".so")]
