@@ -6,6 +6,7 @@ missing; otherwise TLS is in when OpenSSL's headers are there).
 
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError, LinkError
 
 HERE = Path(__file__).parent
 LINUX = sys.platform.startswith("linux")
@@ -89,16 +89,12 @@ class BuildExtensions(build_ext):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.c")
             source.write_text("#include <openssl/ssl.h>\nint main(void) { return SSL_CTX_new(TLS_method()) == 0; }\n")
-            try:
-                objects = self.compiler.compile([str(source)], output_dir=folder)
-                self.compiler.link_executable(objects, str(Path(folder, "probe")), libraries=["ssl", "crypto"])
-            except (CompileError, LinkError):
-                if wanted == "1":
-                    sys.exit(
-                        "SSA_TLS=1 needs the headers of OpenSSL (Debian: libssl-dev); SSA_TLS=0 builds without TLS."
-                    )
-                return []
-        return ["ssl", "crypto"]
+            command = [*self.compiler.compiler, str(source), "-o", str(source.with_suffix(""))]
+            search = [*self.compiler.linker_exe[1:], *(f"-L{path}" for path in self.compiler.library_dirs)]
+            found = subprocess.run([*command, *search, "-lssl", "-lcrypto"], capture_output=True, check=False)
+        if found.returncode != 0 and wanted == "1":
+            sys.exit("SSA_TLS=1 needs the headers of OpenSSL (Debian: libssl-dev); SSA_TLS=0 builds without TLS.")
+        return ["ssl", "crypto"] if found.returncode == 0 else []
 
     def compile_core(self, ext: Library) -> list[str]:
         """The object files of the core; compiled are those older than their source, a header, or a change of flags."""
