@@ -22,6 +22,7 @@ ssa_status ssa_command_next(ssa_command *command, uint64_t arguments) {
     if (ssa_write_array(&command->encoded, arguments))
         return SSA_ENOMEM;
     command->total += command->encoded.bytes - before;
+    command->commands++;
     command->replies++;
     return SSA_OK;
 }
@@ -31,14 +32,24 @@ void ssa_command_free(ssa_command *command) {
         return;
     for (size_t i = 0; i < command->loan_count; i++)
         ssa_release(command->loans[i].copy);
+    ssa_command_rewind(command);
+    ssa_release(command->loans);
+    ssa_buffer_free(&command->encoded);
+    ssa_release(command);
+}
+
+void ssa_command_rewind(ssa_command *command) {
     for (size_t i = 0; i < command->tensor_count; i++)
         ssa_memory_free(&command->tensors[i].memory);
     ssa_release(command->tensors);
-    ssa_release(command->loans);
-    ssa_buffer_free(&command->encoded);
+    command->tensors = NULL;
+    command->tensor_count = 0;
     ssa_buffer_free(&command->error);
     ssa_reply_free(&command->reply);
-    ssa_release(command);
+    command->sent = 0;
+    command->replies = command->commands;
+    command->complete = command->again = 0;
+    command->status = SSA_OK;
 }
 
 ssa_status ssa_command_argument(ssa_command *command, const void *data, size_t bytes) {

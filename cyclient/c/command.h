@@ -41,7 +41,11 @@ typedef struct ssa_command {
 
     ssa_expectation expectation;
     uint64_t id;                         /* for a worker */
-    unsigned replies;                    /* still to come: more than one for a transaction, the last one counts */
+    uint64_t key_hash, epoch;            /* of its key and of its sending, for ssa_connection_conflicts; the client's */
+    int is_fence;                        /* it conflicts with every other */
+    int again;                           /* one before it on its key was refused: the client repeats both */
+    unsigned commands;                   /* in this unit: more than one for a transaction */
+    unsigned replies;                    /* still to come; the last one counts */
     int abandoned;                       /* nobody waits: its reply is discarded */
     int complete;                        /* status and result are there */
     ssa_status status;
@@ -70,6 +74,10 @@ ssa_status ssa_command_tensor(ssa_command *command, const ssa_tensor_header *hea
 /* SSA_EXPECT_INTO: memory for header->data_bytes bytes, written when dtype, shape and order are the same. When only
  * the order differs the tensor comes in fresh memory, as with SSA_EXPECT_TENSOR. */
 void ssa_command_into(ssa_command *command, const ssa_tensor_header *header, void *memory);
+
+/* For another try, on any connection: nothing is sent, no result is there. Loans are as they were. Not for one that gave
+ * its loans back. `replies`: as many as it has commands. */
+void ssa_command_rewind(ssa_command *command);
 
 /* Up to `most` pieces that are still to be sent; returns how many. */
 size_t ssa_command_unsent(const ssa_command *command, struct iovec *pieces, size_t most);

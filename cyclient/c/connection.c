@@ -58,6 +58,7 @@ struct ssa_connection {
     ssa_status body_status; /* what the command ends with once the body is over */
     int64_t results_left;   /* elements of a worker's reply */
     ssa_status results_status; /* one bad result spoils the reply; the others still have to be read */
+    ssa_memory_cache *memory;
     ssa_connection_statistics statistics;
     char error[200];
 };
@@ -106,6 +107,10 @@ void ssa_connection_free(ssa_connection *connection) {
     ssa_reply_free(&connection->tree);
     ssa_reader_free(connection->reader);
     ssa_release(connection);
+}
+
+void ssa_connection_use_memory(ssa_connection *connection, ssa_memory_cache *cache) {
+    connection->memory = cache;
 }
 
 void ssa_connection_match_by_id(ssa_connection *connection) {
@@ -256,6 +261,12 @@ ssa_status ssa_connection_abandon(ssa_connection *connection, ssa_command *comma
         connection->body_status = SSA_OK;
     }
     return ssa_command_return_loans(command);
+}
+
+void ssa_connection_ignore_reply(ssa_connection *connection, ssa_command *command) {
+    (void)connection;
+    command->abandoned = 1;
+    command->owner = NULL;
 }
 
 void ssa_connection_fail(ssa_connection *connection, ssa_status status, const char *text) {
@@ -511,7 +522,7 @@ static ssa_status take_header(ssa_connection *connection) {
     if (into && tensor.header.order == command->into_header.order) {
         connection->target = command->into;
     } else {
-        tensor.memory = ssa_memory_new(tensor.header.data_bytes);
+        tensor.memory = ssa_memory_take(connection->memory, tensor.header.data_bytes);
         if (!tensor.memory.data) {
             discard_body(connection, SSA_ENOMEM);
             return SSA_OK;
@@ -675,6 +686,27 @@ ssa_status ssa_connection_receive(ssa_connection *connection) {
 ssa_status ssa_connection_receive_waiting(ssa_connection *connection, int *interrupted) {
     *interrupted = 0;
     return receive(connection, interrupted);
+}
+
+static int conflicts(const ssa_command *command, uint64_t key_hash, int is_fence) {
+    return is_fence || command->is_fence || command->key_hash == key_hash;
+}
+
+int ssa_connection_conflicts(const ssa_connection *connection, uint64_t key_hash, int is_fence, uint64_t before_epoch) {
+    for (const ssa_command *command = connection->waiting.first; command && command->epoch < before_epoch; command = command->next)
+        if (conflicts(command, key_hash, is_fence))
+            return 1;
+    return 0;
+}
+
+int ssa_connection_has_older(const ssa_connection *connection, uint64_t epoch) {
+    return connection->waiting.first && connection->waiting.first->epoch < epoch;
+}
+
+void ssa_connection_mark_again(ssa_connection *connection, uint64_t key_hash, int is_fence) {
+    for (ssa_command *command = connection->waiting.first; command; command = command->next)
+        if (!command->abandoned && conflicts(command, key_hash, is_fence))
+            command->again = 1;
 }
 
 int ssa_connection_descriptor(const ssa_connection *connection) {

@@ -22,6 +22,9 @@ ssa_connection *ssa_connection_new(int descriptor, ssa_reader_limits limits);
 /* Frees also all commands that are still in it. */
 void ssa_connection_free(ssa_connection *connection);
 
+/* Large tensors come in memory of this cache, which must outlive the connection. */
+void ssa_connection_use_memory(ssa_connection *connection, ssa_memory_cache *cache);
+
 /* From now on replies are matched by the id they begin with. Nothing may be unanswered. */
 void ssa_connection_match_by_id(ssa_connection *connection);
 
@@ -49,6 +52,9 @@ ssa_status ssa_connection_receive_waiting(ssa_connection *connection, int *inter
  * SSA_ENOMEM: the connection must be failed at once, it still borrows. */
 ssa_status ssa_connection_abandon(ssa_connection *connection, ssa_command *command);
 
+/* The reply of this command, which is in the queue, is of no interest: it is freed when it has come. */
+void ssa_connection_ignore_reply(ssa_connection *connection, ssa_command *command);
+
 /* Complete all that is unanswered with this status and text: SSA_ECLOSED after the socket died. Borrows nothing after. */
 void ssa_connection_fail(ssa_connection *connection, ssa_status status, const char *text);
 
@@ -57,6 +63,14 @@ ssa_command *ssa_connection_next_complete(ssa_connection *connection);
 
 /* The next push (invalidate, alive) as a reply that the caller frees; 0 when there is none. */
 int ssa_connection_next_push(ssa_connection *connection, ssa_reply *push);
+
+/* Whether a command with this key_hash, or a fence, of an earlier epoch is unanswered (abandoned ones too); is_fence: whether
+ * any is. Epochs grow with the commands. */
+int ssa_connection_conflicts(const ssa_connection *connection, uint64_t key_hash, int is_fence, uint64_t before_epoch);
+/* Whether any command of an earlier epoch is unanswered. */
+int ssa_connection_has_older(const ssa_connection *connection, uint64_t epoch);
+/* Set `again` in those of any epoch, but for the abandoned. */
+void ssa_connection_mark_again(ssa_connection *connection, uint64_t key_hash, int is_fence);
 
 int ssa_connection_descriptor(const ssa_connection *connection);
 size_t ssa_connection_unanswered(const ssa_connection *connection); /* queued or sent, not complete; abandoned included */

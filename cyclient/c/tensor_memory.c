@@ -10,42 +10,67 @@
 #include "allocator.h"
 #include "tensor_header.h"
 
-/* From here on fresh memory comes as pages that the first write has to fault in, one by one unless they are huge. */
+/* From here on fresh memory comes as pages that the first write has to fault in, one by one unless they are huge. Blocks
+ * of this size are kept; the kernel may take their pages meanwhile (MADV_FREE). */
 #define LARGE_FROM ((size_t)4 << 20)
 #define HUGE_PAGE ((uintptr_t)2 << 20)
-
-/* Such blocks are kept when they are freed, for the next tensor of their size: a loop that gets a field in each step would
- * else fault in, and the kernel clear, all its pages every time (a get of 64 MiB took 1.7 times as long; below 32 MiB
- * glibc does the same of itself). The kernel may take their pages meanwhile (MADV_FREE). Who finds the list in use goes
- * to the allocator: nobody waits, and in the child of a fork a lock that nobody will open means that nothing is kept. */
-#define KEEP_BYTES ((size_t)128 << 20)
 #define KEEP_BLOCKS 4
 
-static atomic_flag kept_in_use = ATOMIC_FLAG_INIT;
-static ssa_memory kept[KEEP_BLOCKS]; /* in the order in which they were freed */
-static size_t kept_count, kept_bytes;
+struct ssa_memory_cache {
+    atomic_size_t users;  /* the client, and each block that is handed out */
+    /* Who finds it in use goes to the allocator: nobody waits, and in the child of a fork a lock that nobody will open means
+     * that nothing is kept. */
+    atomic_flag in_use;
+    size_t keep_bytes;
+    ssa_memory kept[KEEP_BLOCKS]; /* in the order in which they were freed */
+    size_t count, bytes;
+};
 
-static ssa_memory take_kept(size_t i) {
-    ssa_memory memory = kept[i];
-    kept_bytes -= memory.bytes;
-    kept_count--;
-    memmove(kept + i, kept + i + 1, (kept_count - i) * sizeof *kept);
+ssa_memory_cache *ssa_memory_cache_new(size_t keep_bytes) {
+    ssa_memory_cache *cache = ssa_allocate(sizeof *cache);
+    if (!cache)
+        return NULL;
+    memset(cache, 0, sizeof *cache);
+    atomic_init(&cache->users, 1);
+    atomic_flag_clear(&cache->in_use);
+    cache->keep_bytes = keep_bytes;
+    return cache;
+}
+
+static void drop(ssa_memory_cache *cache) {
+    if (atomic_fetch_sub(&cache->users, 1) > 1)
+        return;
+    for (size_t i = 0; i < cache->count; i++)
+        ssa_release(cache->kept[i].allocation);
+    ssa_release(cache);
+}
+
+static ssa_memory take_kept(ssa_memory_cache *cache, size_t i) {
+    ssa_memory memory = cache->kept[i];
+    cache->bytes -= memory.bytes;
+    cache->count--;
+    memmove(cache->kept + i, cache->kept + i + 1, (cache->count - i) * sizeof *cache->kept);
     return memory;
 }
 
-/* A kept block that so many bytes fill but for an eighth, or nothing. */
-static ssa_memory find_kept(size_t bytes) {
-    for (size_t i = kept_count; i-- > 0;)
-        if (kept[i].bytes >= bytes && kept[i].bytes - bytes <= bytes / 8)
-            return take_kept(i);
-    return (ssa_memory){NULL, NULL, 0};
+void ssa_memory_cache_end(ssa_memory_cache *cache) {
+    if (!cache)
+        return;
+    if (!atomic_flag_test_and_set(&cache->in_use)) {
+        while (cache->count)
+            ssa_release(take_kept(cache, 0).allocation);
+        cache->keep_bytes = 0;
+        atomic_flag_clear(&cache->in_use);
+    }
+    drop(cache);
 }
 
-static void keep(ssa_memory memory) {
-    while (kept_count == KEEP_BLOCKS || kept_bytes + memory.bytes > KEEP_BYTES)
-        ssa_release(take_kept(0).allocation);
-    kept[kept_count++] = memory;
-    kept_bytes += memory.bytes;
+/* A kept block that so many bytes fill but for an eighth, or nothing. */
+static ssa_memory find_kept(ssa_memory_cache *cache, size_t bytes) {
+    for (size_t i = cache->count; i-- > 0;)
+        if (cache->kept[i].bytes >= bytes && cache->kept[i].bytes - bytes <= bytes / 8)
+            return take_kept(cache, i);
+    return (ssa_memory){NULL, NULL, 0, NULL};
 }
 
 /* The whole huge pages within; returns where they begin. */
@@ -55,16 +80,10 @@ static uintptr_t huge_pages(const ssa_memory *memory, size_t *bytes) {
     return first;
 }
 
-ssa_memory ssa_memory_new(size_t bytes) {
-    ssa_memory memory = {NULL, NULL, 0};
+static ssa_memory allocate(size_t bytes) {
+    ssa_memory memory = {NULL, NULL, 0, NULL};
     if (bytes > SIZE_MAX - SSA_TENSOR_ALIGNMENT)
         return memory;
-    if (bytes >= LARGE_FROM && !atomic_flag_test_and_set(&kept_in_use)) {
-        memory = find_kept(bytes);
-        atomic_flag_clear(&kept_in_use);
-        if (memory.data)
-            return memory;
-    }
     memory.allocation = ssa_allocate(bytes + SSA_TENSOR_ALIGNMENT);
     if (!memory.allocation)
         return memory;
@@ -81,18 +100,55 @@ ssa_memory ssa_memory_new(size_t bytes) {
     return memory;
 }
 
-void ssa_memory_free(ssa_memory *memory) {
-    ssa_memory freed = *memory;
-    *memory = (ssa_memory){NULL, NULL, 0};
-    if (freed.data && freed.bytes >= LARGE_FROM && freed.bytes <= KEEP_BYTES && !atomic_flag_test_and_set(&kept_in_use)) {
+ssa_memory ssa_memory_take(ssa_memory_cache *cache, size_t bytes) {
+    if (!cache || bytes < LARGE_FROM)
+        return allocate(bytes);
+    ssa_memory memory = {NULL, NULL, 0, NULL};
+    if (!atomic_flag_test_and_set(&cache->in_use)) {
+        memory = find_kept(cache, bytes);
+        atomic_flag_clear(&cache->in_use);
+    }
+    if (!memory.data)
+        memory = allocate(bytes);
+    if (memory.data) {
+        memory.cache = cache;
+        atomic_fetch_add(&cache->users, 1);
+    }
+    return memory;
+}
+
+ssa_memory ssa_memory_new(size_t bytes) {
+    return allocate(bytes);
+}
+
+/* Whether the cache took it. */
+static int keep(ssa_memory_cache *cache, ssa_memory memory) {
+    if (memory.bytes > cache->keep_bytes || atomic_flag_test_and_set(&cache->in_use))
+        return 0;
+    int wanted = memory.bytes <= cache->keep_bytes; /* the client may have gone meanwhile */
+    if (wanted) {
 #ifdef MADV_FREE
         size_t huge;
-        uintptr_t first = huge_pages(&freed, &huge);
+        uintptr_t first = huge_pages(&memory, &huge);
         madvise((void *)first, huge, MADV_FREE);
 #endif
-        keep(freed);
-        atomic_flag_clear(&kept_in_use);
+        while (cache->count == KEEP_BLOCKS || cache->bytes + memory.bytes > cache->keep_bytes)
+            ssa_release(take_kept(cache, 0).allocation);
+        cache->kept[cache->count++] = memory;
+        cache->bytes += memory.bytes;
+    }
+    atomic_flag_clear(&cache->in_use);
+    return wanted;
+}
+
+void ssa_memory_free(ssa_memory *memory) {
+    ssa_memory freed = *memory;
+    *memory = (ssa_memory){NULL, NULL, 0, NULL};
+    if (!freed.cache) {
+        ssa_release(freed.allocation);
         return;
     }
-    ssa_release(freed.allocation);
+    if (!keep(freed.cache, freed))
+        ssa_release(freed.allocation);
+    drop(freed.cache);
 }

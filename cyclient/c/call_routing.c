@@ -1,0 +1,326 @@
+#include "call_routing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "allocator.h"
+
+#define FIRST_DELAY INT64_C(10000000)   /* of a call that was refused or lost twice; the first time it goes again at once */
+#define LONGEST_DELAY INT64_C(200000000)
+
+/* ---- to a connection */
+
+/* Whether this link has, on its way or waiting, what the call must follow. */
+static int is_ahead(const ssa_link *link, const ssa_call *call) {
+    for (const ssa_call *other = link->waiting.first; other; other = other->next)
+        if (ssa_calls_conflict(other, call))
+            return 1;
+    return link->connection &&
+           ssa_connection_conflicts(link->connection, call->key_hash, call->flags & SSA_CALL_FENCE, UINT64_MAX);
+}
+
+static size_t bulk_place(const ssa_call *call) {
+    return call->key_hash % (sizeof((ssa_client *)0)->bulk_seen / sizeof *((ssa_client *)0)->bulk_seen);
+}
+
+static int was_long(const ssa_client *client, const ssa_call *call) {
+    return client->bulk_seen[bulk_place(call)] == (uint32_t)(call->key_hash >> 32) && call->key_hash;
+}
+
+void ssa_client_note_size(ssa_client *client, const ssa_call *call, uint64_t bytes) {
+    if (bytes > SSA_BULK_BYTES)
+        client->bulk_seen[bulk_place(call)] = (uint32_t)(call->key_hash >> 32);
+    else if (was_long(client, call))
+        client->bulk_seen[bulk_place(call)] = 0;
+}
+
+static int in_use(const ssa_link *link) {
+    return link->waiting.length || ssa_link_unanswered(link);
+}
+
+/* NULL: what it must follow is on both. */
+static ssa_link *choose_link(const ssa_client *client, ssa_server *server, const ssa_call *call) {
+    ssa_link *commands = &server->links[0], *bulk = &server->links[1];
+    if (!client->settings.bulk_connection)
+        return commands;
+    int is_long = (call->flags & SSA_CALL_BULK) || call->command->total > SSA_BULK_BYTES || was_long(client, call);
+    int after_bulk = in_use(bulk) && is_ahead(bulk, call);
+    int after_commands = (is_long || after_bulk) && in_use(commands) && is_ahead(commands, call);
+    if (after_bulk && after_commands)
+        return NULL;
+    if (after_bulk)
+        return bulk;
+    return is_long && !after_commands && !(call->flags & SSA_CALL_FENCE) ? bulk : commands;
+}
+
+static ssa_status announce_asking(ssa_link *link) {
+    if (link->state != SSA_LINK_OPEN)
+        return SSA_OK; /* the answer will be a MOVED, or a further ASK */
+    ssa_command *asking = ssa_command_new(1, SSA_EXPECT_REPLY);
+    if (!asking || ssa_command_argument(asking, "ASKING", 6)) {
+        ssa_command_free(asking);
+        return SSA_ENOMEM;
+    }
+    ssa_connection_queue(link->connection, asking);
+    ssa_connection_ignore_reply(link->connection, asking);
+    return SSA_OK;
+}
+
+/* 0: nobody can take it now. */
+static int route(ssa_client *client, ssa_call *call) {
+    ssa_server *server = call->server;
+    if (!server) {
+        if (client->mode == SSA_MODE_CLUSTER && !client->topology.known)
+            return 0;
+        server = ssa_client_owner(client, call->slot);
+        if (!server)
+            return 0;
+    }
+    ssa_link *link = choose_link(client, server, call);
+    if (!link)
+        return 0;
+    if (call->flags & SSA_CALL_ASKING) {
+        call->flags &= (uint8_t)~SSA_CALL_ASKING;
+        call->server = NULL; /* for further tries */
+        if (announce_asking(link))
+            return 0;
+    }
+    call->last_link = link;
+    call->command->key_hash = call->key_hash;
+    call->command->is_fence = call->flags & SSA_CALL_FENCE;
+    call->command->epoch = client->epoch;
+    client->statistics.commands++;
+    ssa_link_queue(link, call);
+    return 1;
+}
+
+/* ---- waiting for better times */
+
+static void park(ssa_client *client, ssa_call *call, int64_t delay) {
+    call->link = NULL;
+    call->ready_at = client->now + delay;
+    ssa_call_list_append(&client->parked, call);
+    if (!client->parked_timer.place || client->parked_timer.at > call->ready_at)
+        ssa_client_arm(client, &client->parked_timer, call->ready_at);
+}
+
+/* What was sent before slots moved, or before a command was refused, may come back and be sent again: until it has been
+ * answered, nothing on its key may leave on another connection. */
+static int follows_unsettled(ssa_client *client, const ssa_call *call) {
+    int older = 0;
+    for (ssa_server *server = client->servers; server; server = server->next)
+        for (int i = 0; i < 2; i++) {
+            ssa_connection *connection = server->links[i].connection;
+            if (!connection || !ssa_connection_has_older(connection, client->epoch))
+                continue;
+            older = 1;
+            if (ssa_connection_conflicts(connection, call->key_hash, call->flags & SSA_CALL_FENCE, client->epoch))
+                return 1;
+        }
+    client->unsettled = older;
+    return 0;
+}
+
+void ssa_routing_unsettle(ssa_client *client) {
+    client->epoch++;
+    client->unsettled = 1;
+}
+
+static int follows_parked(const ssa_client *client, const ssa_call *call) {
+    for (const ssa_call *other = client->parked.first; other && other != call; other = other->next)
+        if (ssa_calls_conflict(other, call))
+            return 1;
+    return 0;
+}
+
+static int64_t delay_after(unsigned tries) {
+    if (tries < 2)
+        return 0;
+    return tries > 6 ? LONGEST_DELAY : FIRST_DELAY << (tries - 2);
+}
+
+void ssa_client_submit(ssa_client *client, ssa_call *call) {
+    client->in_flight++;
+    int must_wait = (client->parked.length && follows_parked(client, call)) ||
+                    (client->unsettled && !call->server && follows_unsettled(client, call));
+    if (must_wait || !route(client, call))
+        park(client, call, client->parked.length ? FIRST_DELAY : 0);
+}
+
+void ssa_routing_retry(ssa_client *client) {
+    /* In one pass, in order: one that stays holds back those behind it on its key. */
+    int64_t next = SSA_NEVER;
+    for (ssa_call *call = client->parked.first, *following; call; call = following) {
+        following = call->next;
+        int may_go = call->ready_at <= client->now && !follows_parked(client, call) &&
+                     !(client->unsettled && !call->server && follows_unsettled(client, call));
+        if (may_go) {
+            ssa_call_list_remove(call);
+            if (route(client, call))
+                continue;
+            call->tries += call->tries < 2 ? 2 : 1;
+            call->ready_at = client->now + delay_after(call->tries);
+            ssa_call_list_insert(&client->parked, call, following);
+            const char *why;
+            if (client->topology.known && !ssa_topology_owner(client, call->slot, &why) && !call->server) {
+                snprintf(client->trouble, sizeof client->trouble, "Of the cluster %s.", why);
+                ssa_topology_refresh(client);
+            }
+        }
+        if (call->ready_at < next)
+            next = call->ready_at;
+    }
+    if (next == SSA_NEVER)
+        return;
+    if (next <= client->now)
+        next = client->now + FIRST_DELAY; /* held back by another, which has a moment of its own */
+    ssa_client_arm(client, &client->parked_timer, next);
+}
+
+void ssa_routing_park_waiting(ssa_client *client, ssa_link *link) {
+    for (ssa_call *call = link->waiting.first, *following; call; call = following) {
+        following = call->next;
+        if (call->server || link->worker)
+            continue;
+        ssa_call_list_remove(call);
+        park(client, call, 0);
+    }
+}
+
+/* ---- the end of a try */
+
+static void finish(ssa_client *client, ssa_call *call) {
+    client->in_flight--;
+    call->link = NULL;
+    call->done(call);
+}
+
+static void set_failure(ssa_call *call, ssa_status status, const char *text) {
+    call->command->status = status;
+    call->command->complete = 1;
+    call->command->error.bytes = 0;
+    ssa_buffer_append(&call->command->error, text, strlen(text)); /* without memory the status says enough */
+}
+
+void ssa_routing_fail(ssa_client *client, ssa_call *call, ssa_status status, const char *text) {
+    ssa_call_list_remove(call);
+    set_failure(call, status, text);
+    finish(client, call);
+}
+
+/* Again, behind nothing that came later: what has left already on its key is repeated after it. */
+static void again(ssa_client *client, ssa_call *call, ssa_server *server, int64_t delay) {
+    ssa_link *link = call->link;
+    if (link && link->connection && ssa_link_unanswered(link)) {
+        ssa_connection_mark_again(link->connection, call->key_hash, call->flags & SSA_CALL_FENCE);
+        ssa_routing_unsettle(client);
+    }
+    ssa_command_rewind(call->command);
+    client->statistics.retries++;
+    call->tries++;
+    call->link = NULL;
+    if (server && !(call->flags & SSA_CALL_ASKING) && !follows_parked(client, call)) {
+        ssa_server *fixed = call->server;
+        call->server = server;
+        int routed = route(client, call);
+        call->server = fixed;
+        if (routed)
+            return;
+    }
+    if (call->flags & SSA_CALL_ASKING) {
+        call->server = server;
+        if (route(client, call))
+            return;
+    }
+    park(client, call, delay);
+}
+
+static int begins(const ssa_buffer *text, const char *word) {
+    size_t length = strlen(word);
+    return text->bytes >= length && !memcmp(text->data, word, length);
+}
+
+/* valkey.io, topics/cluster-spec and topics/protocol: it was not executed, and may be soon. */
+static int is_not_now(const ssa_client *client, const ssa_buffer *text) {
+    static const char *const words[] = {"LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (begins(text, words[i]))
+            return 1;
+    return client->mode == SSA_MODE_CLUSTER && begins(text, "READONLY");
+}
+
+static int redirected(ssa_client *client, ssa_call *call) {
+    const ssa_buffer *text = &call->command->error;
+    ssa_redirection redirection;
+    ssa_status status = ssa_redirection_parse(&redirection, (const char *)text->data, text->bytes, &call->link->address);
+    if (status == SSA_OK && redirection.kind == SSA_NOT_REDIRECTED)
+        return 0;
+    ssa_server *server = status == SSA_OK ? ssa_topology_follow(client, &redirection, &status) : NULL;
+    client->statistics.redirections++;
+    if (!server) {
+        char said[128], whole[400];
+        snprintf(said, sizeof said, "%.*s", (int)text->bytes, (const char *)text->data);
+        snprintf(whole, sizeof whole, "%.150s redirects to an address that was not announced to this client (%.100s): name it in SSDB, "
+                 "or set trust_topology.", call->link->address_text, said);
+        ssa_topology_refresh(client);
+        set_failure(call, status == SSA_ENOMEM ? SSA_ENOMEM : SSA_ETOPOLOGY, whole);
+        finish(client, call);
+        return 1;
+    }
+    if (redirection.kind == SSA_ASK)
+        call->flags |= SSA_CALL_ASKING;
+    else
+        ssa_topology_refresh(client);
+    if (call->tries > 16) /* two servers that send it to each other: give the cluster time to agree */
+        again(client, call, NULL, LONGEST_DELAY);
+    else
+        again(client, call, server, 0);
+    return 1;
+}
+
+static void note_trouble(ssa_client *client, const ssa_call *call) {
+    const ssa_buffer *text = &call->command->error;
+    snprintf(client->trouble, sizeof client->trouble, "Last, %.80s said: %.*s.", call->link->address_text,
+             (int)(text->bytes < 120 ? text->bytes : 120), text->bytes ? (const char *)text->data : "");
+}
+
+void ssa_client_call_complete(ssa_client *client, ssa_call *call) {
+    ssa_command *command = call->command;
+    if (call->link->worker) {
+        finish(client, call);
+        return;
+    }
+    int may_repeat = call->flags & SSA_CALL_IDEMPOTENT;
+    if (command->status == SSA_ECLOSED) {
+        /* Of an incomplete unit the server has carried out nothing. */
+        if ((may_repeat || command->sent < command->total) && !client->closed) {
+            again(client, call, NULL, delay_after(call->tries + 1));
+            return;
+        }
+    } else if (command->error.bytes && call->server == NULL && redirected(client, call)) {
+        return;
+    } else if (command->status == SSA_ESERVER && is_not_now(client, &command->error)) {
+        note_trouble(client, call);
+        if (client->mode == SSA_MODE_CLUSTER)
+            ssa_topology_refresh(client);
+        again(client, call, NULL, delay_after(call->tries + 2));
+        return;
+    } else if (command->again && may_repeat) {
+        again(client, call, NULL, 0);
+        return;
+    }
+    finish(client, call);
+}
+
+void ssa_client_abandon(ssa_client *client, ssa_call *call) {
+    if (!call->link && !call->list)
+        return; /* it is done */
+    client->in_flight--;
+    if (call->link) {
+        ssa_link_abandon(call->link, call);
+    } else {
+        ssa_call_list_remove(call);
+        ssa_command_free(call->command);
+        call->command = NULL;
+    }
+}

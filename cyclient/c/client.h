@@ -1,0 +1,156 @@
+/* The engine behind every face: it routes commands to shards, repeats what may be repeated, keeps deadlines and order, and
+ * completes requests. It never waits and starts no thread; a driver (poll_driver.h, or an event loop) tells it which
+ * descriptors are ready and what time it is.
+ *
+ * Order. A later command on a key never overtakes an earlier one of the same client, even when the caller of the earlier one
+ * has given up: there is one connection to a shard at a time (two with bulk, where a key that is in flight on one is
+ * followed on the same one), what was refused with "not now" waits in one list in its order, and what stands behind a refused
+ * command on the same key is repeated after it.
+ *
+ * One thread at a time. */
+#ifndef SSA_CLIENT_H
+#define SSA_CLIENT_H
+
+#include "blocking.h"
+#include "key_names.h"
+#include "link.h"
+#include "log.h"
+#include "request.h"
+#include "settings.h"
+#include "tensor_memory.h"
+#include "timer_heap.h"
+#include "topology.h"
+#include "wait_table.h"
+#include "worker_pool.h"
+
+#define SSA_BULK_BYTES ((size_t)256 << 10) /* longer values go over the bulk connection */
+
+#define SSA_EVENT_READ 1
+#define SSA_EVENT_WRITE 2
+
+/* What an event loop must do for the engine. With driver NULL nothing is called: a poll loop asks the links itself. */
+typedef struct ssa_driver {
+    void *self;
+    /* Watch this descriptor for these events (0: no more; it is closed after this returns). */
+    void (*watch)(void *self, ssa_link *link, int descriptor, int events);
+    /* Look up host and port without blocking, then call ssa_link_resolved. */
+    void (*resolve)(void *self, ssa_link *link, const char *host, unsigned port);
+} ssa_driver;
+
+/* One server that holds slots, or did. */
+typedef struct ssa_server {
+    struct ssa_server *next;
+    ssa_address *addresses;  /* ways to the same server, the best first */
+    size_t address_count;
+    char id[48];             /* of a cluster; "" : not known */
+    int owns;                /* slots, by the current topology; standalone: it does */
+    int silent;              /* owes an answer and sends nothing */
+    ssa_link links[2];       /* commands; bulk */
+} ssa_server;
+
+typedef struct ssa_client_statistics {
+    uint64_t requests, commands, retries, redirections, refreshes, connections, bytes_sent, bytes_received;
+} ssa_client_statistics;
+
+typedef struct ssa_client {
+    ssa_settings settings;
+    ssa_key_names names;
+    ssa_log log;
+    ssa_driver driver;
+    int pid;
+    int closed;
+    int64_t now;              /* of the last call from the driver */
+    ssa_timer_heap timers;
+    size_t timer_room;        /* timers that may be armed at once */
+    ssa_memory_cache *memory; /* shared with the tensors that were handed out */
+
+    ssa_server_mode mode;     /* SSA_MODE_ANY until a server has said */
+    ssa_server *servers;      /* the first: the way in, with all addresses that were given, until the topology is known */
+    ssa_topology topology;    /* of a cluster */
+
+    ssa_call_list parked;     /* not on any link: refused with "not now", or nobody owns their slot */
+    ssa_timer parked_timer;
+    uint64_t epoch;           /* grows when slots move or a command is refused: see call_routing.c */
+    int unsettled;            /* commands of an earlier epoch may be in flight */
+    ssa_link *dirty;          /* links with something unsent */
+    size_t in_flight;         /* calls submitted and not done */
+    ssa_request *requests;    /* all that are not complete */
+    ssa_request *first_complete, *last_complete;
+    ssa_wait_table waits;
+    ssa_worker_pool workers;
+    uint32_t bulk_seen[256];  /* hashes of keys whose values were long when last seen */
+    ssa_client_statistics statistics;
+    char *description;        /* the addresses that were given, for texts */
+    char trouble[256];        /* what last kept commands from being carried out; "" : nothing */
+} ssa_client;
+
+/* A client of the store that the settings name; takes over the settings (also when it fails). NULL: no memory. */
+ssa_client *ssa_client_new(ssa_settings *settings, const ssa_driver *driver);
+/* Every request ends with SSA_ECLOSED; sockets are closed. Requests stay their owners', to be freed before the client. */
+void ssa_client_close(ssa_client *client);
+void ssa_client_free(ssa_client *client);
+
+/* ---- for the driver */
+
+void ssa_client_tick(ssa_client *client, int64_t now);    /* fire the timers that are due */
+int64_t ssa_client_next_moment(const ssa_client *client); /* when to call it next; SSA_NEVER */
+void ssa_client_flush(ssa_client *client);                /* send what is queued */
+/* Send at once on links that were idle; true: others have something to send, flush at the end of the turn. */
+int ssa_client_flush_idle(ssa_client *client);
+void ssa_client_ready(ssa_client *client, ssa_link *link, int events, int64_t now);
+ssa_request *ssa_client_next_complete(ssa_client *client); /* NULL: none; once each */
+
+/* Open the first connection now: for faces that want to fail early. */
+void ssa_client_wake(ssa_client *client);
+
+/* ---- for requests */
+
+/* Send the call to the shard of its slot, or to its node. Its done() is called once, never from within this. */
+void ssa_client_submit(ssa_client *client, ssa_call *call);
+/* Nobody waits for it any more; done() is not called. */
+void ssa_client_abandon(ssa_client *client, ssa_call *call);
+/* Room for one more timer than before; SSA_ENOMEM. Give it back with ssa_client_return_timer. */
+ssa_status ssa_client_take_timer(ssa_client *client);
+void ssa_client_return_timer(ssa_client *client);
+void ssa_client_arm(ssa_client *client, ssa_timer *timer, int64_t at);
+
+/* It is complete: hand it to the face, in its turn. */
+void ssa_client_completed(ssa_client *client, ssa_request *request);
+/* Out of the queue of complete ones, if it is there. */
+void ssa_client_withdraw(ssa_client *client, ssa_request *request);
+/* Why it cannot be used any more (closed, or forked): static text; NULL: it can. */
+const char *ssa_client_unusable(const ssa_client *client);
+
+/* The servers that own slots, for commands to all of them, once the topology is known. The next after `server`; NULL:
+ * the first; returns NULL after the last. */
+ssa_server *ssa_client_next_owner(ssa_client *client, ssa_server *server);
+/* 1: a server has said what it is and, in a cluster, who owns what. */
+int ssa_client_knows_topology(const ssa_client *client);
+/* The owner of a slot, or NULL. */
+ssa_server *ssa_client_owner(ssa_client *client, uint16_t slot);
+
+/* Remember that the value of this key was long, or was not: the next get of it takes the fitting connection. */
+void ssa_client_note_size(ssa_client *client, const ssa_call *call, uint64_t bytes);
+
+/* ---- for the topology */
+
+ssa_server *ssa_client_add_server(ssa_client *client, const char *id, const ssa_address *address); /* NULL: no memory */
+/* It listens there now. Nothing changes when it did before. */
+ssa_status ssa_server_set_address(ssa_server *server, const ssa_settings *settings, const ssa_address *address);
+void ssa_client_topology_changed(ssa_client *client);
+
+/* ---- for links */
+
+void ssa_client_link_opened(ssa_client *client, ssa_link *link);
+void ssa_client_link_failed(ssa_client *client, ssa_link *link, int final); /* final: trying again changes nothing */
+void ssa_client_call_complete(ssa_client *client, ssa_call *call);
+void ssa_client_pushed(ssa_client *client, ssa_link *link, const ssa_reply *push);
+void ssa_client_mark_dirty(ssa_client *client, ssa_link *link);
+/* A server said what it is. 0: not what was expected. */
+int ssa_client_learn_mode(ssa_client *client, ssa_server_mode mode);
+void ssa_client_link_lost(ssa_client *client, ssa_link *link);
+void ssa_client_shard_is_silent(ssa_client *client, ssa_link *link);
+/* Whether anybody waits for this link to open, besides calls in its list. */
+int ssa_client_needs(const ssa_client *client, const ssa_link *link);
+
+#endif

@@ -1,0 +1,164 @@
+#include "failure_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+#include "tensor_text.h"
+
+const char *ssa_kind_word(ssa_kind kind) {
+    static const char *const words[] = {"tensor", "dataset", "list", "model", "script", "key"};
+    return words[kind];
+}
+
+static const char *subject_of(const ssa_request *request) {
+    return (const char *)request->subject.data;
+}
+
+static const char *address_of(const ssa_request *request, const ssa_call *call) {
+    if (call->last_link && *call->last_link->address_text)
+        return call->last_link->address_text;
+    return request->client->description;
+}
+
+ssa_status ssa_failure_not_found(const ssa_request *request, const char *where, char *text, size_t room) {
+    static const char *const remedies[] = {
+        "Check the name and its prefix, or wait_for_tensor first",
+        "Check the name and its prefix, or wait_for_dataset first",
+        "Check the name and its prefix",
+        "Store it first: set_model",
+        "Store it first: set_script",
+        "Check the name",
+    };
+    snprintf(text, room, "no %s '%s' in %s. %s.", ssa_kind_word(request->kind), subject_of(request), where,
+             remedies[request->kind]);
+    return SSA_ENOTFOUND;
+}
+
+static int begins(const char *text, size_t bytes, const char *word) {
+    size_t length = strlen(word);
+    return bytes >= length && !memcmp(text, word, length);
+}
+
+/* strstr for text that does not end in NUL. */
+static int contains(const char *text, size_t bytes, const char *part) {
+    size_t length = strlen(part);
+    for (size_t i = 0; i + length <= bytes; i++)
+        if (!memcmp(text + i, part, length))
+            return 1;
+    return 0;
+}
+
+ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer, size_t bytes, const char *where, char *text,
+                                 size_t room) {
+    static const struct { const char *code; ssa_status status; } model_errors[] = {
+        {"BADMODEL ", SSA_EMODEL}, {"BADINPUT ", SSA_EINPUT}, {"NOINPUT ", SSA_EINPUT}, {"MODELFAILED ", SSA_ERUN},
+        {"WRONGDEVICE ", SSA_ENOWORKER},
+    };
+    const char *subject = subject_of(request);
+    int shown = bytes > 600 ? 600 : (int)bytes;
+    for (size_t i = 0; i < sizeof model_errors / sizeof *model_errors; i++) {
+        size_t code = strlen(model_errors[i].code);
+        if (begins(answer, bytes, model_errors[i].code)) {
+            snprintf(text, room, "%s '%s' (%s): %.*s", ssa_kind_word(request->kind), subject, where, shown - (int)code, answer + code);
+            return model_errors[i].status;
+        }
+    }
+    if (begins(answer, bytes, "NOMODEL") || begins(answer, bytes, "NOSCRIPT"))
+        return ssa_failure_not_found(request, where, text, room);
+    if (begins(answer, bytes, "OOM") || contains(answer, bytes, "invalid bulk length")) {
+        int too_long = !begins(answer, bytes, "OOM"); /* than proto-max-bulk-len, which our own shards raise to maxmemory */
+        snprintf(text, room, "%s is full and refused '%s' (%s%.*s). Give Orchestrator(maxmemory=...) more, delete what is no "
+                 "longer needed%s.", where, subject, too_long ? "longer than its longest value; " : "", shown, answer,
+                 too_long ? ", or set value_limit so that long values are stored in chunks" : "");
+        return SSA_EFULL;
+    }
+    if (begins(answer, bytes, "WRONGTYPE")) {
+        snprintf(text, room, "'%s' in %s is not a %s: the key holds another kind of value.", subject, where,
+                 ssa_kind_word(request->kind));
+        return SSA_ETYPE;
+    }
+    snprintf(text, room, "%s on '%s': %.*s", where, subject, shown, answer);
+    if (begins(answer, bytes, "NOPERM") || begins(answer, bytes, "NOAUTH"))
+        return SSA_EPERMISSION;
+    return SSA_ESERVER;
+}
+
+static ssa_status mismatch(const ssa_request *request, const ssa_command *command, const char *where, char *text, size_t room) {
+    char stored[SSA_TENSOR_TEXT_BYTES], wanted[SSA_TENSOR_TEXT_BYTES];
+    ssa_tensor_text(&command->into_header, stored, sizeof stored);
+    ssa_tensor_text(request->wanted, wanted, sizeof wanted);
+    snprintf(text, room, "'%s' in %s is %s, the array to unpack into is %s. Pass an array of the stored dtype and shape, or "
+             "use get_tensor.", subject_of(request), where, stored, wanted);
+    return command->status;
+}
+
+ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call, char *text, size_t room) {
+    const ssa_command *command = call->command;
+    const char *subject = subject_of(request), *where = address_of(request, call);
+    const char *said = command->error.bytes ? (const char *)command->error.data : "";
+    int said_bytes = (int)command->error.bytes;
+    switch (command->status) {
+    case SSA_ENOTFOUND:
+        return ssa_failure_not_found(request, where, text, room);
+    case SSA_EHEADER:
+        snprintf(text, room, "'%s' in %s is not a tensor: its header is missing or contradicts itself.", subject, where);
+        return SSA_EHEADER;
+    case SSA_EVERSION:
+        snprintf(text, room, "'%s' in %s is not a tensor: its header is of another version; use the same ssasync on both sides.",
+                 subject, where);
+        return SSA_EVERSION;
+    case SSA_EDTYPE:
+    case SSA_ESHAPE:
+        return mismatch(request, command, where, text, room);
+    case SSA_EPROTOCOL:
+        snprintf(text, room, "'%s' in %s is not a tensor: the answer is no string.", subject, where);
+        return SSA_EHEADER;
+    case SSA_ENOMEM:
+        snprintf(text, room, "no memory for the value of '%s'", subject);
+        return SSA_ENOMEM;
+    case SSA_ESERVER:
+        return ssa_failure_of_answer(request, said, command->error.bytes, where, text, room);
+    case SSA_ECONNECT:
+        snprintf(text, room, "cannot connect to %s: %.*s", where, said_bytes, said);
+        return SSA_ECONNECT;
+    case SSA_ETOPOLOGY:
+        snprintf(text, room, "%.*s", said_bytes, said);
+        return SSA_ETOPOLOGY;
+    case SSA_ECLOSED:
+    case SSA_ELIMIT:
+        snprintf(text, room, "lost %s: %.*s. '%s' may or may not have been carried out.", where, said_bytes, said, subject);
+        return SSA_ECLOSED;
+    default:
+        snprintf(text, room, "internal error: status %d for '%s': %.*s. Please report it.", command->status, subject, said_bytes,
+                 said);
+        return SSA_EINTERNAL;
+    }
+}
+
+/* The call that keeps the request waiting. */
+static const ssa_call *pending_call(const ssa_request *request) {
+    for (size_t i = 0; i < request->call_count; i++)
+        if (request->calls[i].link || request->calls[i].list)
+            return &request->calls[i];
+    return NULL;
+}
+
+ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t room) {
+    const ssa_call *call = pending_call(request);
+    const ssa_link *link = call ? (call->link ? call->link : call->last_link) : NULL;
+    double seconds = (double)(request->timeout / 10000000) / 100; /* 0.1997 s is 0.2 s */
+    if (request->timeout % 10000000 >= 5000000)
+        seconds += 0.01;
+    if (link && link->state != SSA_LINK_OPEN && link->state != SSA_LINK_DRAINING && !call->tries) {
+        const char *reason = *link->failure ? link->failure
+                             : link->state == SSA_LINK_HANDSHAKE ? "it accepts, but does not answer" : "no answer";
+        snprintf(text, room, "cannot connect to %s within %.4g s: %s. Is it running, and is the address right?",
+                 link->address_text, seconds, reason);
+        return SSA_ECONNECT;
+    }
+    snprintf(text, room, "%s '%s': no answer from %s within %.4g s.%s%s", request->operation, subject_of(request),
+             call ? address_of(request, call) : request->client->description, seconds, *request->client->trouble ? " " : "",
+             request->client->trouble);
+    return SSA_ETIMEOUT;
+}

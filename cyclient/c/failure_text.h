@@ -1,0 +1,24 @@
+/* What a failed request tells its caller: a status, and a sentence with the thing, what happened and the remedy. The same in
+ * every language. */
+#ifndef SSA_FAILURE_TEXT_H
+#define SSA_FAILURE_TEXT_H
+
+#include "request.h"
+
+/* Of a call that is done and whose command did not succeed. */
+ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call, char *text, size_t room);
+
+/* Of a request whose deadline is over. */
+ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t room);
+
+/* Of an error that a shard or worker answered; `where`: its address. */
+ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer, size_t bytes, const char *where, char *text,
+                                 size_t room);
+
+/* There is no such thing; `where` may be "". */
+ssa_status ssa_failure_not_found(const ssa_request *request, const char *where, char *text, size_t room);
+
+/* "a tensor", "a model" ...: the word of a kind, without article. */
+const char *ssa_kind_word(ssa_kind kind);
+
+#endif

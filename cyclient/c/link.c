@@ -1,0 +1,444 @@
+#include "link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "allocator.h"
+#include "blocking.h"
+#include "client.h"
+#include "link_handshake.h"
+
+#define FIRST_DELAY INT64_C(10000000)         /* before the second try to connect; doubled from try to try */
+#define LONGEST_DELAY INT64_C(1000000000)
+#define FULL_BACKLOG_DELAY INT64_C(5000000)   /* a unix socket whose backlog is full says so instead of waiting */
+#define OPENING_TIME INT64_C(5000000000)      /* where there is another address to try */
+#define WORKER_SILENCE INT64_C(1000000000)    /* WIRE.md, "Run" */
+#define SHARD_SILENCE INT64_C(1000000000)     /* then the rest of the cluster is asked who owns its slots now */
+
+/* Bytes; the kernel doubles it, and grants what net.core.wmem_max allows. With the usual 208 KiB a put of 1 MiB is sent in
+ * five turns of an event loop: 0.75 of the time on asyncio, 0.83 on uvloop, 0.85 blocking. TCP grows its buffers itself. */
+#define UNIX_SEND_BUFFER (1 << 20)
+
+static const ssa_reader_limits limits = {(uint64_t)1 << 46, 1 << 20};
+
+static void on_timer(ssa_timer *timer);
+static void open_socket(ssa_link *link);
+
+void ssa_link_start(ssa_link *link, ssa_client *client, ssa_server *server, ssa_worker_peer *worker) {
+    memset(link, 0, sizeof *link);
+    link->client = client;
+    link->server = server;
+    link->worker = worker;
+    link->descriptor = -1;
+    link->retry.fire = on_timer;
+    link->retry.owner = link;
+}
+
+static void watch(ssa_link *link, int events) {
+    if (link->events == events)
+        return;
+    link->events = events;
+    if (link->client->driver.watch)
+        link->client->driver.watch(link->client->driver.self, link, link->descriptor, events);
+}
+
+static void close_socket(ssa_link *link) {
+    if (link->descriptor < 0)
+        return;
+    watch(link, 0);
+    close(link->descriptor);
+    link->descriptor = -1;
+}
+
+void ssa_link_end(ssa_link *link) {
+    ssa_timer_cancel(&link->client->timers, &link->retry);
+    close_socket(link);
+    ssa_connection_free(link->connection);
+    link->connection = NULL;
+    link->state = SSA_LINK_IDLE;
+}
+
+size_t ssa_link_unanswered(const ssa_link *link) {
+    return link->connection ? ssa_connection_unanswered(link->connection) : 0;
+}
+
+/* ---- opening */
+
+/* Nothing came of this try: the next one after a while, if somebody still needs it. */
+static void failed(ssa_link *link, const char *reason, int final) {
+    ssa_client *client = link->client;
+    snprintf(link->failure, sizeof link->failure, "%s", reason);
+    ssa_log_write(&client->log, SSA_LOG_INFO, "cannot connect to %s: %s", link->address_text, reason);
+    ssa_timer_cancel(&client->timers, &link->retry);
+    close_socket(link);
+    ssa_connection_free(link->connection);
+    link->connection = NULL;
+    link->state = SSA_LINK_WAITING;
+    if (link->server)
+        link->address_index = (link->address_index + 1) % link->server->address_count;
+    link->delay = link->delay ? (2 * link->delay < LONGEST_DELAY ? 2 * link->delay : LONGEST_DELAY) : FIRST_DELAY;
+    if (final)
+        link->state = SSA_LINK_IDLE;
+    else
+        ssa_client_arm(client, &link->retry, client->now + link->delay);
+    ssa_client_link_failed(client, link, final);
+}
+
+static void failed_with_errno(ssa_link *link, int error) {
+    failed(link, strerror(error), 0);
+}
+
+static void begin_handshake(ssa_link *link) {
+    link->connection = ssa_connection_new(link->descriptor, limits);
+    if (!link->connection) {
+        failed(link, "no memory for a connection", 0);
+        return;
+    }
+    ssa_connection_use_memory(link->connection, link->client->memory);
+    link->client->statistics.connections++;
+    link->state = SSA_LINK_HANDSHAKE;
+    link->step_number = 0;
+    watch(link, SSA_EVENT_READ);
+    ssa_handshake_next(link, NULL);
+}
+
+static void connected(ssa_link *link) {
+    int error = 0;
+    socklen_t bytes = sizeof error;
+    if (getsockopt(link->descriptor, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0)
+        error = errno;
+    if (error)
+        failed_with_errno(link, error);
+    else
+        begin_handshake(link);
+}
+
+static void connect_to(ssa_link *link, const struct sockaddr *address, socklen_t bytes) {
+    link->descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (link->descriptor < 0) {
+        failed_with_errno(link, errno);
+        return;
+    }
+    int buffer = UNIX_SEND_BUFFER, on = 1;
+    if (address->sa_family == AF_UNIX)
+        setsockopt(link->descriptor, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer); /* a wish; may be cut */
+    else
+        setsockopt(link->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    link->state = SSA_LINK_CONNECTING;
+    if (connect(link->descriptor, address, bytes) == 0) {
+        begin_handshake(link);
+    } else if (errno == EAGAIN) {
+        close_socket(link);
+        link->state = SSA_LINK_WAITING;
+        ssa_client_arm(link->client, &link->retry, link->client->now + FULL_BACKLOG_DELAY);
+    } else if (errno == EINPROGRESS) {
+        watch(link, SSA_EVENT_WRITE);
+    } else {
+        failed_with_errno(link, errno);
+    }
+}
+
+void ssa_link_resolved(ssa_link *link, const void *socket_address, unsigned bytes, const char *text) {
+    if (link->state != SSA_LINK_RESOLVING)
+        return;
+    if (socket_address)
+        connect_to(link, socket_address, bytes);
+    else
+        failed(link, text, 0);
+}
+
+static void resolve(ssa_link *link) {
+    ssa_client *client = link->client;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST}, *found = NULL;
+    char port[8];
+    snprintf(port, sizeof port, "%u", (unsigned)link->address.port);
+    int code = getaddrinfo(link->address.host, port, &hints, &found);
+    if (code && client->driver.resolve) {
+        link->state = SSA_LINK_RESOLVING;
+        client->driver.resolve(client->driver.self, link, link->address.host, link->address.port);
+        return;
+    }
+    hints.ai_flags = 0;
+    if (code)
+        code = getaddrinfo(link->address.host, port, &hints, &found);
+    if (code) {
+        failed(link, code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code), 0);
+        return;
+    }
+    connect_to(link, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+}
+
+static void open_socket(ssa_link *link) {
+    const ssa_address *address =
+        link->worker ? &link->worker->address : &link->server->addresses[link->address_index % link->server->address_count];
+    link->address = *address;
+    ssa_address_format(address, link->address_text, sizeof link->address_text);
+    int alternatives = link->worker || link->server->address_count > 1 || link->client->mode == SSA_MODE_CLUSTER;
+    link->opening_until = alternatives ? link->client->now + (link->worker ? WORKER_SILENCE : OPENING_TIME) : SSA_NEVER;
+    if (alternatives)
+        ssa_client_arm(link->client, &link->retry, link->opening_until);
+    if (!*address->path) {
+        resolve(link);
+        return;
+    }
+    struct sockaddr_un target = {.sun_family = AF_UNIX};
+    memcpy(target.sun_path, address->path, strlen(address->path));
+    connect_to(link, (struct sockaddr *)&target, sizeof target);
+}
+
+void ssa_link_wake(ssa_link *link) {
+    if (link->state == SSA_LINK_IDLE && !link->client->closed)
+        open_socket(link);
+}
+
+void ssa_link_opened(ssa_link *link) {
+    ssa_client *client = link->client;
+    ssa_timer_cancel(&client->timers, &link->retry);
+    link->state = SSA_LINK_OPEN;
+    link->ever_open = 1;
+    if (!client->driver.watch)
+        ssa_connection_prepare_waits(link->connection);
+    link->delay = 0;
+    link->failure[0] = 0;
+    ssa_log_write(&client->log, SSA_LOG_INFO, "connected to %s", link->address_text);
+    ssa_client_link_opened(client, link);
+    while (link->state == SSA_LINK_OPEN && link->waiting.first) {
+        ssa_call *call = link->waiting.first;
+        ssa_call_list_remove(call);
+        ssa_link_queue(link, call);
+    }
+}
+
+void ssa_link_refused(ssa_link *link, const char *reason, int final) {
+    failed(link, reason, final);
+}
+
+/* ---- calls */
+
+void ssa_link_queue(ssa_link *link, ssa_call *call) {
+    call->link = link;
+    int stepping = link->state == SSA_LINK_HANDSHAKE && call == &link->step;
+    if (link->state != SSA_LINK_OPEN && !stepping) {
+        ssa_call_list_append(&link->waiting, call);
+        ssa_link_wake(link);
+        return;
+    }
+    call->command->owner = call;
+    ssa_connection_queue(link->connection, call->command);
+    ssa_client_mark_dirty(link->client, link);
+}
+
+void ssa_link_abandon(ssa_link *link, ssa_call *call) {
+    ssa_command *command = call->command;
+    call->command = NULL;
+    if (call->list) {
+        ssa_call_list_remove(call);
+        ssa_command_free(command);
+    } else if (ssa_connection_abandon(link->connection, command) == SSA_ENOMEM) {
+        ssa_link_lose(link, "no memory to copy the unsent part of an abandoned command");
+    }
+    call->link = NULL;
+}
+
+/* Hand out what is complete. A handler may lose the link: then the rest is handed out there. */
+static void collect(ssa_link *link) {
+    ssa_command *command;
+    while (link->connection && (command = ssa_connection_next_complete(link->connection))) {
+        ssa_call *call = command->owner;
+        call->command = command;
+        if (call == &link->step)
+            ssa_handshake_next(link, call);
+        else
+            ssa_client_call_complete(link->client, call);
+    }
+}
+
+static void deliver_pushes(ssa_link *link) {
+    ssa_reply push;
+    while (link->connection && ssa_connection_next_push(link->connection, &push)) {
+        ssa_client_pushed(link->client, link, &push);
+        ssa_reply_free(&push);
+    }
+}
+
+/* ---- the end of a connection */
+
+/* Read what the server still says until it closes; true: it has. */
+static int drained(ssa_link *link) {
+    char scratch[16384];
+    for (int i = 0; i < 64; i++) {
+        ssize_t got = recv(link->descriptor, scratch, sizeof scratch, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+            return 1;
+        if (got < 0)
+            return 0;
+    }
+    return 0;
+}
+
+static void drain(ssa_link *link) {
+    if (!drained(link))
+        return;
+    close_socket(link);
+    link->state = SSA_LINK_IDLE;
+    if (link->waiting.length)
+        ssa_link_wake(link);
+}
+
+/* dead: the other side has closed; otherwise it may still read what we sent. */
+static void lost(ssa_link *link, const char *reason, int dead) {
+    ssa_client *client = link->client;
+    ssa_connection *connection = link->connection;
+    char text[256];
+    snprintf(text, sizeof text, "%s", reason); /* it may lie in the connection */
+    if (link->state == SSA_LINK_HANDSHAKE) {
+        failed(link, text, 0);
+        return;
+    }
+    ssa_log_write(&client->log, SSA_LOG_INFO, "lost %s: %s", link->address_text, text);
+    ssa_timer_cancel(&client->timers, &link->retry);
+    ssa_connection_fail(connection, SSA_ECLOSED, text);
+    if (dead || link->worker) {
+        close_socket(link);
+        link->state = SSA_LINK_IDLE;
+    } else {
+        shutdown(link->descriptor, SHUT_WR);
+        watch(link, SSA_EVENT_READ);
+        link->state = SSA_LINK_DRAINING;
+    }
+    link->connection = NULL; /* handlers queue on the next one */
+    ssa_command *command;
+    while ((command = ssa_connection_next_complete(connection))) {
+        ssa_call *call = command->owner;
+        call->command = command;
+        ssa_client_call_complete(client, call);
+    }
+    ssa_connection_free(connection);
+    ssa_client_link_lost(client, link);
+    if (link->state == SSA_LINK_DRAINING)
+        drain(link);
+}
+
+void ssa_link_lose(ssa_link *link, const char *reason) {
+    if (link->connection)
+        lost(link, reason, 1);
+    else if (link->state != SSA_LINK_IDLE && link->state != SSA_LINK_WAITING && link->state != SSA_LINK_DRAINING)
+        failed(link, reason, 0);
+}
+
+static const char *reason_of(ssa_link *link, ssa_status status) {
+    const char *known = ssa_connection_error(link->connection);
+    if (*known)
+        return known;
+    return status == SSA_ENOMEM ? "no memory for a reply" : strerror(errno);
+}
+
+void ssa_link_received(ssa_link *link, ssa_status status) {
+    ssa_connection *connection = link->connection;
+    char reason[256];
+    if (status < 0) /* before any handler touches errno */
+        snprintf(reason, sizeof reason, "%s", reason_of(link, status));
+    collect(link);
+    if (link->connection == connection)
+        deliver_pushes(link);
+    if (status < 0 && link->connection == connection)
+        lost(link, reason, status == SSA_ECLOSED || status == SSA_ESYSTEM);
+}
+
+void ssa_link_ready(ssa_link *link, int events) {
+    if (link->state == SSA_LINK_CONNECTING) {
+        connected(link);
+        return;
+    }
+    if (link->state == SSA_LINK_DRAINING) {
+        drain(link);
+        return;
+    }
+    if (!link->connection)
+        return;
+    if (events & SSA_EVENT_READ)
+        ssa_link_received(link, ssa_connection_receive(link->connection));
+    if ((events & SSA_EVENT_WRITE) && link->connection)
+        ssa_link_flush(link);
+}
+
+/* ---- sending, and silence */
+
+static void watch_for_silence(ssa_link *link) {
+    if (link->retry.place || link->state != SSA_LINK_OPEN || (link->server && link->client->mode != SSA_MODE_CLUSTER))
+        return;
+    ssa_connection_statistics now = ssa_connection_statistics_now(link->connection);
+    link->seen_received = now.bytes_received;
+    link->seen_sent = now.bytes_sent;
+    link->seen_sending = ssa_connection_wants_write(link->connection);
+    ssa_client_arm(link->client, &link->retry, link->client->now + (link->worker ? WORKER_SILENCE : SHARD_SILENCE));
+}
+
+void ssa_link_flush(ssa_link *link) {
+    if (!link->connection)
+        return;
+    ssa_status status = ssa_connection_send(link->connection);
+    if (status < 0) {
+        ssa_link_received(link, status);
+        return;
+    }
+    watch(link, status == SSA_MORE ? SSA_EVENT_READ | SSA_EVENT_WRITE : SSA_EVENT_READ);
+    if (ssa_connection_unanswered(link->connection))
+        watch_for_silence(link);
+}
+
+/* Nothing came, and nothing of a long request was taken; that short ones fit in the socket is no sign of life. */
+static int was_silent(const ssa_link *link) {
+    ssa_connection_statistics now = ssa_connection_statistics_now(link->connection);
+    int sending = ssa_connection_wants_write(link->connection) || link->seen_sending;
+    return now.bytes_received == link->seen_received && (now.bytes_sent == link->seen_sent || !sending);
+}
+
+static void check_silence(ssa_link *link) {
+    if (!ssa_link_unanswered(link))
+        return;
+    /* A driver that was held up sees its own silence: look into the socket before judging the other side. */
+    ssa_link_ready(link, SSA_EVENT_READ);
+    if (link->state != SSA_LINK_OPEN || !ssa_link_unanswered(link))
+        return;
+    if (was_silent(link)) {
+        if (link->worker) {
+            lost(link, "silent for 1 s with a request unanswered", 1);
+            return;
+        }
+        ssa_client_shard_is_silent(link->client, link);
+        if (link->state != SSA_LINK_OPEN)
+            return;
+    }
+    watch_for_silence(link);
+}
+
+static void on_timer(ssa_timer *timer) {
+    ssa_link *link = timer->owner;
+    switch (link->state) {
+    case SSA_LINK_WAITING:
+        link->state = SSA_LINK_IDLE;
+        if (link->waiting.length || ssa_client_needs(link->client, link))
+            ssa_link_wake(link);
+        break;
+    case SSA_LINK_RESOLVING:
+    case SSA_LINK_CONNECTING:
+    case SSA_LINK_HANDSHAKE:
+        failed(link, link->state == SSA_LINK_HANDSHAKE ? "it accepts, but does not answer" : "no answer", 0);
+        break;
+    case SSA_LINK_OPEN:
+        check_silence(link);
+        break;
+    default:
+        break;
+    }
+}

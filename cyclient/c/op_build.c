@@ -1,0 +1,87 @@
+#include "op_build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "allocator.h"
+
+ssa_request *ssa_problem_memory(ssa_problem *problem) {
+    problem->status = SSA_ENOMEM;
+    snprintf(problem->text, sizeof problem->text, "no memory for a request");
+    return NULL;
+}
+
+ssa_request *ssa_problem_names(ssa_client *client, ssa_problem *problem, ssa_status status) {
+    if (status == SSA_ENOMEM)
+        return ssa_problem_memory(problem);
+    problem->status = status;
+    snprintf(problem->text, sizeof problem->text, "%s", client->names.error);
+    return NULL;
+}
+
+ssa_command *ssa_command_of(ssa_expectation expectation, const ssa_text *arguments) {
+    uint64_t count = 0;
+    while (arguments[count].data)
+        count++;
+    ssa_command *command = ssa_command_new(count, expectation);
+    for (uint64_t i = 0; command && i < count; i++)
+        if (ssa_command_argument(command, arguments[i].data, arguments[i].bytes)) {
+            ssa_command_free(command);
+            return NULL;
+        }
+    return command;
+}
+
+static void single_step(ssa_request *request) {
+    ssa_single *single = request->state;
+    if (request->stage++ == 0) {
+        ssa_command *command = single->command;
+        single->command = NULL;
+        ssa_request_calls(request, 1); /* of one call: cannot fail */
+        ssa_request_send(request, 0, command, single->key.data, single->key.bytes, single->flags);
+        return;
+    }
+    if (ssa_request_failed(request))
+        return;
+    if (single->finished)
+        single->finished(request, ssa_request_answer(request, 0));
+    ssa_request_succeed(request);
+}
+
+static void single_end(ssa_request *request) {
+    ssa_single *single = request->state;
+    ssa_command_free(single->command);
+    ssa_buffer_free(&single->key);
+    ssa_release(single);
+}
+
+ssa_request *ssa_single_new(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
+                            ssa_problem *problem) {
+    ssa_buffer key = {NULL, 0, 0};
+    ssa_status status = ssa_key_make(&client->names, direction, kind, name.data, name.bytes, &key);
+    if (status)
+        return ssa_problem_names(client, problem, status);
+    ssa_request *request = ssa_request_new(client, operation, kind, name.data, name.bytes, single_step);
+    ssa_single *single = request ? ssa_allocate(sizeof *single) : NULL;
+    if (!single) {
+        ssa_request_free(request);
+        ssa_buffer_free(&key);
+        return ssa_problem_memory(problem);
+    }
+    memset(single, 0, sizeof *single);
+    single->key = key;
+    request->state = single;
+    request->end = single_end;
+    return request;
+}
+
+ssa_request *ssa_single_ready(ssa_request *request, ssa_command *command, unsigned flags, ssa_problem *problem) {
+    ssa_single *single = request->state;
+    if (!command) {
+        ssa_request_free(request);
+        return ssa_problem_memory(problem);
+    }
+    single->command = command;
+    single->flags = flags;
+    return request;
+}

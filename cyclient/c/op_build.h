@@ -1,0 +1,34 @@
+/* What the constructors of operations share: problems, keys, commands of a few arguments. */
+#ifndef SSA_OP_BUILD_H
+#define SSA_OP_BUILD_H
+
+#include "operations.h"
+
+/* Both return NULL, so that a constructor can return them. */
+ssa_request *ssa_problem_memory(ssa_problem *problem);
+ssa_request *ssa_problem_names(ssa_client *client, ssa_problem *problem, ssa_status status); /* as key_names said */
+
+/* A command whose arguments are these texts, in order, up to the one without data. NULL: no memory. */
+ssa_command *ssa_command_of(ssa_expectation expectation, const ssa_text *arguments);
+
+#define SSA_TEXT(literal) ((ssa_text){literal, sizeof(literal) - 1})
+#define SSA_KEY_TEXT(buffer) ((ssa_text){(const char *)(buffer).data, (buffer).bytes})
+#define SSA_TEXTS(...) ((const ssa_text[]){__VA_ARGS__, {NULL, 0}})
+
+/* The state of a request that sends one command about one key: freed with it. */
+typedef struct ssa_single {
+    ssa_buffer key;
+    ssa_command *command;  /* until it is sent */
+    unsigned flags;
+    void (*finished)(ssa_request *request, ssa_command *answer); /* it succeeded: make the result; NULL: there is none */
+    ssa_tensor_header wanted;
+    void *into;
+} ssa_single;
+
+/* A request with that state and the key of the name. kind SSA_KIND_KEY: the name is the key. NULL: *problem says why. */
+ssa_request *ssa_single_new(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
+                            ssa_problem *problem);
+/* With the command complete; NULL: no memory, the request is freed. */
+ssa_request *ssa_single_ready(ssa_request *request, ssa_command *command, unsigned flags, ssa_problem *problem);
+
+#endif

@@ -1,0 +1,74 @@
+#include <string.h>
+
+#include "array_layout.h"
+#include "op_build.h"
+
+static void note_put(ssa_request *request, ssa_command *answer) {
+    ssa_client_note_size(request->client, &request->calls[0], answer->total);
+}
+
+ssa_request *ssa_op_put_tensor(ssa_client *client, ssa_text name, const ssa_tensor_header *header, const void *data,
+                               ssa_problem *problem) {
+    ssa_request *request = ssa_single_new(client, "put_tensor", SSA_KIND_TENSOR, name, SSA_WRITING, problem);
+    if (!request)
+        return NULL;
+    ssa_single *single = request->state;
+    single->finished = note_put;
+    ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
+    if (command && (ssa_command_argument(command, "SET", 3) || ssa_command_argument(command, single->key.data, single->key.bytes) ||
+                    ssa_command_tensor(command, header, data))) {
+        ssa_command_free(command);
+        command = NULL;
+    }
+    return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
+}
+
+static void keep_tensor(ssa_request *request, ssa_command *answer) {
+    ssa_client_note_size(request->client, &request->calls[0], answer->tensors[0].header.data_bytes);
+    ssa_request_keep_tensors(request, answer);
+}
+
+static ssa_request *get(ssa_client *client, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+    ssa_request *request = ssa_single_new(client, "get_tensor", kind, name, SSA_READING, problem);
+    if (!request)
+        return NULL;
+    ssa_single *single = request->state;
+    single->finished = keep_tensor;
+    request->kind = SSA_KIND_TENSOR;
+    ssa_command *command = ssa_command_of(SSA_EXPECT_TENSOR, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(single->key)));
+    return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
+}
+
+ssa_request *ssa_op_get_tensor(ssa_client *client, ssa_text name, ssa_problem *problem) {
+    return get(client, SSA_KIND_TENSOR, name, problem);
+}
+
+ssa_request *ssa_op_get_tensor_by_key(ssa_client *client, ssa_text key, ssa_problem *problem) {
+    return get(client, SSA_KIND_KEY, key, problem);
+}
+
+/* Stored in the other order it came in memory of its own: transposed on arrival. */
+static void transpose_into(ssa_request *request, ssa_command *answer) {
+    ssa_single *single = request->state;
+    if (!answer->tensor_count)
+        return;
+    const ssa_tensor *tensor = &answer->tensors[0];
+    ssa_layout_reorder(&tensor->header, single->into, single->wanted.order, tensor->memory.data);
+}
+
+ssa_request *ssa_op_unpack_tensor(ssa_client *client, ssa_text name, const ssa_tensor_header *header, void *into,
+                                  ssa_problem *problem) {
+    ssa_request *request = ssa_single_new(client, "unpack_tensor", SSA_KIND_TENSOR, name, SSA_READING, problem);
+    if (!request)
+        return NULL;
+    ssa_single *single = request->state;
+    single->finished = transpose_into;
+    single->wanted = *header;
+    single->into = into;
+    request->wanted = &single->wanted;
+    ssa_command *command = ssa_command_of(SSA_EXPECT_TENSOR, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(single->key)));
+    if (command)
+        ssa_command_into(command, header, into);
+    unsigned bulk = header->data_bytes > SSA_BULK_BYTES ? SSA_CALL_BULK : 0;
+    return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT | bulk, problem);
+}

@@ -1,0 +1,256 @@
+#include "request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "allocator.h"
+#include "client.h"
+#include "dataset.h"
+#include "failure_text.h"
+
+static void on_deadline(ssa_timer *timer);
+static void call_done(ssa_call *call);
+
+ssa_request *ssa_request_new(ssa_client *client, const char *operation, ssa_kind kind, const void *subject, size_t bytes,
+                             void (*step)(ssa_request *request)) {
+    ssa_request *request = ssa_allocate(sizeof *request);
+    if (!request)
+        return NULL;
+    memset(request, 0, sizeof *request);
+    request->client = client;
+    request->operation = operation;
+    request->kind = kind;
+    request->step = step;
+    request->deadline.fire = on_deadline;
+    request->deadline.owner = request;
+    if (ssa_buffer_append(&request->subject, subject, bytes) || ssa_buffer_append(&request->subject, "", 1) ||
+        ssa_client_take_timer(client)) {
+        ssa_buffer_free(&request->subject);
+        ssa_release(request);
+        return NULL;
+    }
+    request->subject.bytes--;
+    request->has_timer = 1;
+    return request;
+}
+
+/* ---- calls */
+
+static void drop_calls(ssa_request *request) {
+    for (size_t i = 0; i < request->call_count; i++)
+        ssa_command_free(request->calls[i].command);
+    if (request->calls != &request->single)
+        ssa_release(request->calls);
+    request->calls = NULL;
+    request->call_count = 0;
+}
+
+ssa_status ssa_request_calls(ssa_request *request, size_t count) {
+    drop_calls(request);
+    ssa_call *calls = count == 1 ? &request->single : ssa_allocate(count * sizeof *calls);
+    if (!calls)
+        return SSA_ENOMEM;
+    memset(calls, 0, count * sizeof *calls);
+    request->calls = calls;
+    request->call_count = count;
+    return SSA_OK;
+}
+
+static void send_call(ssa_request *request, ssa_call *call, ssa_command *command, unsigned flags) {
+    if (!command) {
+        ssa_request_fail_memory(request);
+        return;
+    }
+    call->command = command;
+    call->flags = (uint8_t)flags;
+    call->done = call_done;
+    call->owner = request;
+    request->outstanding++;
+    ssa_client_submit(request->client, call);
+}
+
+void ssa_request_send(ssa_request *request, size_t i, ssa_command *command, const void *key, size_t bytes, unsigned flags) {
+    if (request->complete) {
+        ssa_command_free(command);
+        return;
+    }
+    ssa_call_key(&request->calls[i], key, bytes);
+    send_call(request, &request->calls[i], command, flags);
+}
+
+void ssa_request_send_to(ssa_request *request, size_t i, ssa_command *command, ssa_server *server, unsigned flags) {
+    if (request->complete) {
+        ssa_command_free(command);
+        return;
+    }
+    request->calls[i].server = server;
+    send_call(request, &request->calls[i], command, flags);
+}
+
+ssa_command *ssa_request_answer(ssa_request *request, size_t i) {
+    return request->calls[i].command;
+}
+
+static void call_done(ssa_call *call) {
+    ssa_request *request = call->owner;
+    request->outstanding--;
+    if (!request->outstanding && !request->complete)
+        request->step(request);
+}
+
+/* ---- the end */
+
+static void list_remove(ssa_request *request) {
+    ssa_client *client = request->client;
+    *(request->previous ? &request->previous->next : &client->requests) = request->next;
+    if (request->next)
+        request->next->previous = request->previous;
+    request->next = request->previous = NULL;
+}
+
+static void complete(ssa_request *request) {
+    ssa_client *client = request->client;
+    request->complete = 1;
+    ssa_timer_cancel(&client->timers, &request->deadline);
+    for (size_t i = 0; i < request->call_count && request->outstanding; i++)
+        ssa_client_abandon(client, &request->calls[i]);
+    request->outstanding = 0;
+    if (!request->started)
+        return;
+    list_remove(request);
+    ssa_client_completed(client, request);
+}
+
+void ssa_request_succeed(ssa_request *request) {
+    if (!request->complete)
+        complete(request);
+}
+
+static void keep_text(ssa_request *request, const char *format, va_list arguments) {
+    char text[1024];
+    int bytes = vsnprintf(text, sizeof text, format, arguments);
+    if (bytes >= (int)sizeof text)
+        bytes = sizeof text - 1;
+    request->error.bytes = 0;
+    if (bytes < 0 || ssa_buffer_append(&request->error, text, (size_t)bytes + 1))
+        return; /* the status says enough */
+    request->error.bytes--;
+}
+
+void ssa_request_fail(ssa_request *request, ssa_status status, const char *format, ...) {
+    if (request->complete)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    keep_text(request, format, arguments);
+    va_end(arguments);
+    request->status = status;
+    ssa_log_write(&request->client->log, SSA_LOG_DEBUG, "%s %s: %s", request->operation, (char *)request->subject.data,
+                  request->error.data ? (char *)request->error.data : ssa_status_name(status));
+    complete(request);
+}
+
+void ssa_request_fail_memory(ssa_request *request) {
+    ssa_request_fail(request, SSA_ENOMEM, "no memory for %s '%s'", request->operation, (char *)request->subject.data);
+}
+
+void ssa_request_fail_call(ssa_request *request, const ssa_call *call) {
+    char text[1024];
+    ssa_status status = ssa_failure_of_call(request, call, text, sizeof text);
+    ssa_request_fail(request, status, "%s", text);
+}
+
+int ssa_request_failed(ssa_request *request) {
+    for (size_t i = 0; i < request->call_count; i++)
+        if (request->calls[i].command->status != SSA_OK) {
+            ssa_request_fail_call(request, &request->calls[i]);
+            return 1;
+        }
+    return 0;
+}
+
+ssa_status ssa_request_keep_tensors(ssa_request *request, ssa_command *answer) {
+    if (!request->tensor_count) {
+        request->tensors = answer->tensors;
+        request->tensor_count = answer->tensor_count;
+        answer->tensors = NULL;
+        answer->tensor_count = 0;
+        return SSA_OK;
+    }
+    size_t count = request->tensor_count + answer->tensor_count;
+    ssa_tensor *grown = ssa_reallocate(request->tensors, count * sizeof *grown);
+    if (!grown)
+        return SSA_ENOMEM;
+    memcpy(grown + request->tensor_count, answer->tensors, answer->tensor_count * sizeof *grown);
+    request->tensors = grown;
+    request->tensor_count = count;
+    answer->tensor_count = 0;
+    return SSA_OK;
+}
+
+/* ---- starting, cancelling */
+
+static void on_deadline(ssa_timer *timer) {
+    ssa_request *request = timer->owner;
+    if (request->overdue) {
+        request->overdue(request);
+        return;
+    }
+    ssa_request_time_out(request);
+}
+
+void ssa_request_time_out(ssa_request *request) {
+    char text[1024];
+    ssa_status status = ssa_failure_of_timeout(request, text, sizeof text);
+    ssa_request_fail(request, status, "%s", text);
+}
+
+void ssa_request_start(ssa_request *request, int64_t timeout) {
+    ssa_client *client = request->client;
+    request->started = 1;
+    request->timeout = timeout < 0 ? client->settings.timeout_ns : timeout;
+    request->next = client->requests;
+    if (client->requests)
+        client->requests->previous = request;
+    client->requests = request;
+    client->statistics.requests++;
+    client->now = ssa_now();
+    const char *why = ssa_client_unusable(client);
+    if (why) {
+        ssa_request_fail(request, client->closed ? SSA_ECLOSED : SSA_EFORK, "%s", why);
+        return;
+    }
+    if (request->timeout < SSA_NO_TIMEOUT - client->now)
+        ssa_timer_arm(&client->timers, &request->deadline, client->now + request->timeout);
+    request->step(request);
+}
+
+void ssa_request_cancel(ssa_request *request) {
+    if (!request->complete) {
+        ssa_request_fail(request, SSA_ECANCELLED, "%s '%s' was cancelled", request->operation, (char *)request->subject.data);
+    }
+    ssa_client_withdraw(request->client, request);
+}
+
+void ssa_request_free(ssa_request *request) {
+    if (!request)
+        return;
+    if (request->started)
+        ssa_request_cancel(request);
+    if (request->end)
+        request->end(request);
+    drop_calls(request);
+    if (request->has_timer)
+        ssa_client_return_timer(request->client);
+    for (size_t i = 0; i < request->tensor_count; i++)
+        ssa_memory_free(&request->tensors[i].memory);
+    ssa_release(request->tensors);
+    for (size_t i = 0; i < request->dataset_count; i++)
+        ssa_dataset_free(request->datasets[i]);
+    ssa_release(request->datasets);
+    ssa_reply_free(&request->reply);
+    ssa_buffer_free(&request->error);
+    ssa_buffer_free(&request->subject);
+    ssa_release(request);
+}
