@@ -7,6 +7,7 @@
 #include "reply.h"
 
 #define SSA_NO_SHARD UINT16_MAX
+#define SSA_SHARDS_MAX 4096
 #define SSA_REPLICAS_MAX 1024 /* of one shard */
 
 typedef struct ssa_shard {
@@ -37,7 +38,7 @@ void ssa_slot_map_free(ssa_slot_map *map); /* leaves it empty and usable */
 const ssa_shard *ssa_slot_map_find(const ssa_slot_map *map, uint16_t slot);
 
 /* A MOVED said that this slot is there now: a shard that is known, or a new one. SSA_EARGUMENT: no such slot;
- * SSA_ENOMEM. */
+ * SSA_ELIMIT: too many shards; SSA_ENOMEM. The map is as before then. */
 ssa_status ssa_slot_map_move(ssa_slot_map *map, uint16_t slot, const ssa_address *address);
 
 typedef enum ssa_redirection_kind { SSA_NOT_REDIRECTED, SSA_MOVED, SSA_ASK } ssa_redirection_kind;

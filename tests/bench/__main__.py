@@ -1,22 +1,25 @@
 """`make bench`: what ssasync costs, each figure as a ratio to a limit measured in the same run.
 
-`python -m tests.bench [--quick] [--only tensors|inference|actors]` prints a line a measurement and writes them, with
+`python -m tests.bench [--quick] [--only client|inference|actors]` prints a line a measurement and writes them, with
 plots, to out/bench.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import actor_plot, bench_actors, inference, tensors
-from tests.bench.plot import draw
-from tests.bench.report import Row
+from tests.bench import actor_plot, bench_actors, bench_client, client_plot, inference, inference_plot
+from tests.bench.client_report import goals_met
+from tests.bench.figure_text import verdict
+from tests.bench.inference_report import InferenceRow
 from tests.bench.store_process import StoreUnderTest
 
-PARTS = ("tensors", "inference", "actors")
+PARTS = ("client", "inference", "actors")
 
 
 class Table:
@@ -41,28 +44,43 @@ class Table:
         print(f"written: {path}, {path.with_suffix('.png')}", flush=True)
 
 
-def measure_clients(parts: tuple[str, ...], *, quick: bool, out: Path) -> None:
-    """Tensors and inferences, through a store of our own."""
-    rounds = 5 if quick else 25
+def measure_client(*, quick: bool, out: Path, parts: tuple[str, ...]) -> None:
+    """The clients, through a store of our own."""
     table = Table()
-    table.say("# ratio = subject / limit of the same round: median (quartiles, n repetitions)")
-    rows: list[Row] = []
+    with _store() as (store, directory):
+        rows = bench_client.measure(store, directory, quick=quick, parts=parts, say=table.say)
+    goals = goals_met(rows)
+    for goal, met in goals.items():
+        table.say(f"# {verdict(met):<6} {goal}")
+    table.judge(list(goals.values()))
+    table.write(out / "client.txt")
+    client_plot.draw(rows, out / "client.png")
 
-    def report(row: Row) -> None:
+
+def measure_inference(*, quick: bool, out: Path) -> None:
+    """Model workers, through a store of our own."""
+    table = Table()
+    rows: list[InferenceRow] = []
+
+    def report(row: InferenceRow) -> None:
         rows.append(row)
         table.say(str(row))
 
+    with _store() as (store, directory):
+        os.environ.update(store.environments["unix"])
+        inference.measure(store, directory, rounds=5 if quick else 25, report=report)
+    table.judge([row.meets_aim for row in rows if row.aim is not None])
+    table.write(out / "inference.txt")
+    inference_plot.draw(rows, out / "inference.png")
+
+
+@contextlib.contextmanager
+def _store() -> Iterator[tuple[StoreUnderTest, Path]]:
+    """A store, and a directory for what the measurements need."""
     with tempfile.TemporaryDirectory(prefix="ssa-bench-") as name:
         directory = Path(name)
         with StoreUnderTest(directory / "experiment") as store:
-            os.environ.update(store.environment)
-            if "tensors" in parts:
-                tensors.measure(store, directory, rounds=rounds, report=report)
-            if "inference" in parts:
-                inference.measure(store, directory, rounds=rounds, report=report)
-    table.judge([row.meets_aim for row in rows if row.aim is not None])
-    table.write(out / "client.txt")
-    draw(rows, out / "client.png")
+            yield store, directory
 
 
 def measure_actors(*, quick: bool, out: Path) -> None:
@@ -76,15 +94,17 @@ def measure_actors(*, quick: bool, out: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a fifth of the rounds")
-    parser.add_argument("--only", choices=PARTS, help="one part")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer waiters")
+    parser.add_argument("--only", choices=(*PARTS, *(f"client:{part}" for part in bench_client.PARTS)), help="one part")
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where tables and plots go")
     options = parser.parse_args()
-    parts = (options.only,) if options.only else PARTS
-    clients = tuple(part for part in parts if part != "actors")
-    if clients:
-        measure_clients(clients, quick=options.quick, out=options.out)
-    if "actors" in parts:
+    only, _, part_of_client = (options.only or "").partition(":")
+    if only in ("", "client"):
+        parts = (part_of_client,) if part_of_client else bench_client.PARTS
+        measure_client(quick=options.quick, out=options.out, parts=parts)
+    if only in ("", "inference"):
+        measure_inference(quick=options.quick, out=options.out)
+    if only in ("", "actors"):
         measure_actors(quick=options.quick, out=options.out)
     return 0
 

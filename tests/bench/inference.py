@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ import torch
 
 from ssasync import Client
 from ssasync.blocking import Client as BlockingClient
+from tests.bench.inference_report import InferenceRow
 from tests.bench.placement import PINNED, placed
 from tests.bench.programs import Program, compile_program
-from tests.bench.report import InferenceRow
-from tests.bench.rounds import Comparison, Quartiles, Timed, compare
+from tests.bench.rounds import Comparison, Quartiles, Timed, compare, times, times_awaited
 from tests.bench.store_process import StoreUnderTest
-from tests.bench.tensor_subjects import LOOPS, Array, repeat, repeat_async
+from tests.bench.tensor_subjects import LOOPS, Array
+from tests.cyclient.wire_format import bulk, encode_request, encode_tensor
 
 MODEL = "bench_network"
 JOINED = "bench_network_joined"  # the same one, whose requests a worker may join into one call
@@ -57,30 +59,30 @@ def measure(store: StoreUnderTest, directory: Path, *, rounds: int, report: Call
         client.set_model(JOINED, blob.getvalue(), "TORCH", batch_size=JOINED_ROWS)
         for name in (MODEL, JOINED):
             np.testing.assert_allclose(client.infer(name, x), in_process(), rtol=1e-5, atol=1e-6)
-        for row in _one_process(store, directory, client, x, repeat(in_process), rounds):
+        for row in _one_process(store, directory, client, x, partial(times, in_process), rounds):
             report(row)
     for count in PROCESSES:
         for name, label in ((MODEL, "ssasync blocking"), (JOINED, "the same, joined")):
-            report(_many_processes(count, name, label, repeat(in_process), max(3, rounds // 5)))
+            report(_many_processes(count, name, label, partial(times, in_process), max(3, rounds // 5)))
 
 
 def _one_process(
     store: StoreUnderTest, directory: Path, client: BlockingClient, x: Array, torch_timed: Timed, rounds: int
 ) -> Iterator[InferenceRow]:
-    request, reply = _bytes_of_one(client, x)
+    request, reply = _bytes_of_one(x)
     socket = directory / "echo.sock"
     program = compile_program("echo_worker", directory)
     with Program(program, "serve", socket, request, reply) as server:
         assert server.read_line() == "ready"
         with Program(program, "call", socket, request, reply) as caller, contextlib.ExitStack() as open_clients:
             subjects: dict[str, tuple[Timed, int]] = {
-                "ssasync blocking": (repeat(lambda: client.infer(MODEL, x)), AIM_BLOCKING)
+                "ssasync blocking": (partial(times, lambda: client.infer(MODEL, x)), AIM_BLOCKING)
             }
             for loop, factory in LOOPS.items():
                 runner = open_clients.enter_context(asyncio.Runner(loop_factory=factory))
                 client_of_loop = runner.run(_connected())
                 open_clients.callback(client_of_loop.close)
-                subjects[f"ssasync {loop}"] = (repeat_async(runner, _inference(client_of_loop, x)), AIM_ASYNC)
+                subjects[f"ssasync {loop}"] = (_awaited(runner, _inference(client_of_loop, x)), AIM_ASYNC)
             for placement in PINNED:
                 servers, clients = [store.worker_pid, server.pid], [os.getpid(), caller.pid]
                 with placed(placement, servers=servers, clients=clients):
@@ -130,14 +132,15 @@ class Floor:
         return float(np.median(self._echo_times))
 
 
-def _bytes_of_one(client: BlockingClient, x: Array) -> tuple[int, int]:
-    """What one inference sends and receives."""
-    worker = client._worker
-    assert worker is not None
-    before = worker.core.statistics()
-    client.infer(MODEL, x)
-    after = worker.core.statistics()
-    return after["bytes_sent"] - before["bytes_sent"], after["bytes_received"] - before["bytes_received"]
+def _bytes_of_one(x: Array) -> tuple[int, int]:
+    """What one inference sends and receives (WIRE.md, "Run"); its reply is one row of 8 numbers."""
+    request = encode_request("SSA.RUN", 1000, 1, 60_000, MODEL, "", "T", encode_tensor(x))
+    reply = b"*3\r\n:1000\r\n" + bulk(b"1") + bulk(encode_tensor(x[:, :8]))
+    return len(request), len(reply)
+
+
+def _awaited(runner: asyncio.Runner, call: Callable[[], Awaitable[object]]) -> Timed:
+    return lambda repetitions: runner.run(times_awaited(call, repetitions))
 
 
 async def _connected() -> Client:

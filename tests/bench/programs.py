@@ -1,20 +1,33 @@
 """Programs that measure, asked over their stdin; those in C, which measure limits, are compiled when they are needed."""
 
+import contextlib
 import os
+import select
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 _SOURCES = Path(__file__).parent
+#: Seconds within which a program must answer; the longest question takes a few.
+PATIENCE = 60.0
 
 
-def compile_program(name: str, directory: Path) -> Path:
-    """The program made from `<name>.c`. Raises CalledProcessError with the compiler's words on stderr."""
+class ProgramError(Exception):
+    """A program that said that it cannot do something, that ended, or that does not answer."""
+
+
+def compile_program(name: str, directory: Path, *flags: str) -> Path:
+    """The program made from `<name>.c`. Raises ProgramError with the compiler's first complaint."""
     program = directory / name
     compiler = os.environ.get("CC", "cc")
-    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", program, _SOURCES / f"{name}.c"], check=True)
+    command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(_SOURCES / f"{name}.c"), *flags]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        complaints = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
+        raise ProgramError(f"{name}.c is not compiled: {(complaints or [done.stderr.strip()])[0]}")
     return program
 
 
@@ -30,23 +43,53 @@ class Program:
             text=True,
         )
 
+    @classmethod
+    def module(cls, name: str, *arguments: object, environment: Mapping[str, str] | None = None) -> Self:
+        """`python -m NAME ARGUMENTS...`"""
+        return cls(Path(sys.executable), "-m", name, *arguments, environment=environment)
+
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def read_line(self) -> str:
+    def read_line(self, patience: float = PATIENCE) -> str:
+        """The next line. Raises ProgramError: it ended, or does not answer and was killed."""
         assert self._process.stdout is not None
+        # Nothing lies in the buffer of this end: a program says one line, then waits for the next question.
+        if not select.select([self._process.stdout], [], [], patience)[0]:
+            self._process.kill()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args!r} ended with status {self._process.wait()}")
+            status = self._process.wait()
+            why = f"gave no answer within {patience:.0f} s" if status == -9 else f"ended with status {status}"
+            raise ProgramError(why)
         return line.strip()
 
     def ask(self, line: str) -> list[int]:
-        """Send a line; the numbers of the answer."""
+        """Send a line; the numbers of the answer. Raises ProgramError."""
+        self.tell(line)
+        return self.numbers()
+
+    def tell(self, line: str) -> None:
+        """Send a line, whose answer is read later. Raises ProgramError: it ended."""
         assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return [int(word) for word in self.read_line().split()]
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise ProgramError(f"ended with status {self._process.wait()}") from None
+
+    def has_answered(self) -> bool:
+        """Whether the answer to a line that was told can be read."""
+        assert self._process.stdout is not None
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
+
+    def numbers(self) -> list[int]:
+        """The numbers of the next line. Raises ProgramError: it says that it cannot."""
+        answer = self.read_line()
+        if answer.startswith("error "):
+            raise ProgramError(answer.removeprefix("error "))
+        return [int(word) for word in answer.split()]
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +99,8 @@ class Program:
     ) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
         try:
             self._process.wait(10)

@@ -1,11 +1,34 @@
 """Subject and limit in turn, round after round: what the machine does meanwhile hits both, so that the ratio holds."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter_ns
+
+from tests.bench.programs import ProgramError
 
 #: Does something so many times and returns the nanoseconds of each.
 Timed = Callable[[int], Sequence[int]]
+
+
+def times(call: Callable[[], object], repetitions: int) -> list[int]:
+    """Nanoseconds of each of so many calls."""
+    found = []
+    for _ in range(repetitions):
+        begin = perf_counter_ns()
+        call()
+        found.append(perf_counter_ns() - begin)
+    return found
+
+
+async def times_awaited(call: Callable[[], Awaitable[object]], repetitions: int) -> list[int]:
+    """As `times`, for calls that are awaited."""
+    found = []
+    for _ in range(repetitions):
+        begin = perf_counter_ns()
+        await call()
+        found.append(perf_counter_ns() - begin)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +49,35 @@ class Quartiles:
 
 @dataclass(slots=True)
 class Comparison:
-    """One subject against its limit: in each round the median of some repetitions of both."""
+    """One subject against its limit: in each round the median of some repetitions of both.
+
+    error: why the subject could not go on; what was measured until then stays.
+    """
 
     subject: Timed
     limit: Timed
     subject_medians: list[float] = field(default_factory=list)
     limit_medians: list[float] = field(default_factory=list)
     subject_times: list[int] = field(default_factory=list)
+    error: str | None = None
+
+    def warm_up(self) -> None:
+        """What a first use costs is not counted."""
+        self.limit(1)
+        try:
+            self.subject(1)
+        except ProgramError as error:
+            self.error = str(error)
 
     def one_round(self, repetitions: int) -> None:
+        if self.error is not None:
+            return
         limit = self.limit(repetitions)
-        subject = self.subject(repetitions)
+        try:
+            subject = self.subject(repetitions)
+        except ProgramError as error:
+            self.error = str(error)
+            return
         self.limit_medians.append(statistics.median(limit))
         self.subject_medians.append(statistics.median(subject))
         self.subject_times += subject
@@ -57,10 +98,9 @@ class Comparison:
 
 
 def compare(comparisons: Sequence[Comparison], *, rounds: int, repetitions: int) -> None:
-    """Measure all of them, in turn; what a first use costs is not counted."""
+    """Measure all of them, in turn."""
     for comparison in comparisons:
-        comparison.subject(1)
-        comparison.limit(1)
+        comparison.warm_up()
     for _ in range(rounds):
         for comparison in comparisons:
             comparison.one_round(repetitions)

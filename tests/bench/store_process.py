@@ -17,7 +17,7 @@ from ssasync import Experiment, Orchestrator
 
 
 class StoreUnderTest:
-    """A running store: its environment, and the processes that serve it."""
+    """A running store: the environments of its workloads, and the processes that serve it."""
 
     def __init__(self, directory: Path) -> None:
         self._process = subprocess.Popen(
@@ -30,13 +30,16 @@ class StoreUnderTest:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the store did not start: exit status {self._process.wait()}")
-        self.environment: dict[str, str] = json.loads(line)
+        ready = json.loads(line)
+        #: By the transport on which a workload then reaches it.
+        self.environments: dict[str, dict[str, str]] = {"unix": ready["unix"], "tcp": ready["tcp"]}
+        self.admin_password: str = ready["admin_password"]
         self.engine_pid = self._find("valkey-server")
         self.worker_pid = self._find("ssasync.store.model_worker")
 
     @property
     def socket(self) -> str:
-        return self.environment["SSDB"].removeprefix("unix://")
+        return self.environments["unix"]["SSDB"].removeprefix("unix://")
 
     def _find(self, word: str) -> int:
         """The process itself: its launcher has the same words, after a `--`."""
@@ -59,7 +62,12 @@ async def _serve(directory: str) -> None:
     async with Experiment("bench", exp_path=directory) as experiment:
         store: Orchestrator = experiment.create_database()
         await experiment.start(store)
-        print(json.dumps(store.address.environment()), flush=True)
+        ready = {
+            "unix": store.address.environment(),
+            "tcp": store.address.environment(local=False),
+            "admin_password": store.address.credentials.admin.reveal(),
+        }
+        print(json.dumps(ready), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
