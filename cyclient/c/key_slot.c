@@ -36,13 +36,22 @@ uint16_t ssa_crc16(const void *data, size_t bytes) {
     return crc;
 }
 
-uint16_t ssa_key_slot(const void *key, size_t bytes) {
+const char *ssa_key_tag(const void *key, size_t bytes, size_t *tag_bytes) {
     const char *open = bytes ? memchr(key, '{', bytes) : NULL;
     if (open) {
         const char *tag = open + 1;
         const char *close = memchr(tag, '}', bytes - (size_t)(tag - (const char *)key));
-        if (close && close > tag)
-            return ssa_crc16(tag, (size_t)(close - tag)) % SSA_SLOTS;
+        if (close && close > tag) {
+            *tag_bytes = (size_t)(close - tag);
+            return tag;
+        }
     }
-    return ssa_crc16(key, bytes) % SSA_SLOTS;
+    *tag_bytes = bytes;
+    return key;
+}
+
+uint16_t ssa_key_slot(const void *key, size_t bytes) {
+    size_t tag_bytes;
+    const char *tag = ssa_key_tag(key, bytes, &tag_bytes);
+    return ssa_crc16(tag, tag_bytes) % SSA_SLOTS;
 }
