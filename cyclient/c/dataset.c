@@ -155,7 +155,7 @@ static ssa_status copy_entries(const ssa_dataset *dataset, ssa_dataset *copy) {
     ssa_status status = SSA_OK;
     for (size_t i = 0; i < dataset->item_count && !status; i++) {
         ssa_item item = dataset->items[i].shown;
-        ssa_memory memory = {NULL, NULL, 0, NULL};
+        ssa_memory memory = {NULL, NULL, 0};
         if (item.data) {
             memory = ssa_memory_new(item.header.data_bytes);
             if (!memory.data)
@@ -244,7 +244,7 @@ ssa_status ssa_dataset_add_item(ssa_dataset *dataset, const ssa_item *item, ssa_
         return no_memory(dataset);
     }
     added.memory = *memory;
-    *memory = (ssa_memory){NULL, NULL, 0, NULL};
+    *memory = (ssa_memory){NULL, NULL, 0};
     added.shown.owned = added.memory.data != NULL;
     dataset->items[dataset->item_count++] = added;
     return SSA_OK;
@@ -359,7 +359,7 @@ int ssa_dataset_has_item(const ssa_dataset *dataset, const char *name, size_t na
 ssa_memory ssa_dataset_take_memory(ssa_dataset *dataset, size_t place) {
     ssa_dataset_item *item = &dataset->items[place];
     ssa_memory memory = item->memory;
-    item->memory = (ssa_memory){NULL, NULL, 0, NULL};
+    item->memory = (ssa_memory){NULL, NULL, 0};
     item->shown.owned = 0;
     return memory;
 }

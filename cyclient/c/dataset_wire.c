@@ -169,7 +169,7 @@ static ssa_status supply(ssa_dataset *dataset, size_t place, const ssa_item *cam
     item->shown.data = memory->data;
     item->shown.owned = 1;
     item->memory = *memory;
-    *memory = (ssa_memory){NULL, NULL, 0, NULL};
+    *memory = (ssa_memory){NULL, NULL, 0};
     return SSA_OK;
 }
 
