@@ -140,9 +140,10 @@ static ssa_status parse_length(ssa_reader *reader, ssa_token *token, const unsig
         return SSA_OK;
     }
     int is_string = token->kind == SSA_TOKEN_BULK || token->kind == SSA_TOKEN_BULK_ERROR || token->kind == SSA_TOKEN_VERBATIM;
-    if ((uint64_t)count > (is_string ? reader->limits.bulk_bytes : reader->limits.elements))
+    int is_pairs = token->kind == SSA_TOKEN_MAP || token->kind == SSA_TOKEN_ATTRIBUTE;
+    if (__builtin_mul_overflow(count, is_pairs ? 2 : 1, &token->number) ||
+        (uint64_t)token->number > (is_string ? reader->limits.bulk_bytes : reader->limits.elements))
         return fail(reader, SSA_ELIMIT, is_string ? "a string longer than allowed" : "more elements than allowed", line, bytes);
-    token->number = token->kind == SSA_TOKEN_MAP || token->kind == SSA_TOKEN_ATTRIBUTE ? 2 * count : count;
     if (is_string) {
         reader->body_left = (uint64_t)count;
         reader->closing = 1;

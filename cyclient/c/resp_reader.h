@@ -40,7 +40,7 @@ typedef struct ssa_token {
 
 typedef struct ssa_reader_limits {
     uint64_t bulk_bytes; /* longest string */
-    uint64_t elements;   /* most elements of one array */
+    uint64_t elements;   /* most elements of one aggregate; of a map keys and values both count */
 } ssa_reader_limits;
 
 typedef struct ssa_reader ssa_reader;

@@ -5,7 +5,7 @@
 #include "allocator.h"
 
 ssa_status ssa_buffer_reserve(ssa_buffer *buffer, size_t more) {
-    if (buffer->capacity - buffer->bytes >= more)
+    if (buffer->data && buffer->capacity - buffer->bytes >= more)
         return SSA_OK;
     size_t needed, capacity = buffer->capacity ? buffer->capacity : 256;
     if (__builtin_add_overflow(buffer->bytes, more, &needed))

@@ -12,7 +12,8 @@ typedef struct ssa_buffer {
     size_t bytes, capacity;
 } ssa_buffer;
 
-/* Room for `more` further bytes; each writer below does it itself. SSA_ENOMEM leaves the buffer as it was. */
+/* Room for `more` further bytes; each writer below does it itself. SSA_ENOMEM leaves the buffer as it was. After SSA_OK
+ * there is memory, even for no bytes: an empty string has a place. */
 ssa_status ssa_buffer_reserve(ssa_buffer *buffer, size_t more);
 ssa_status ssa_buffer_append(ssa_buffer *buffer, const void *data, size_t bytes);
 void ssa_buffer_free(ssa_buffer *buffer); /* leaves it empty and usable */

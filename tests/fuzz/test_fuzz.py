@@ -1,0 +1,92 @@
+"""The fuzz targets without libFuzzer: all seeds and some seconds of inputs made of them, under sanitizers.
+
+`make fuzz` runs them for longer, with clang, led by coverage.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cyclient.c_builder import CORE, CBuilder
+from tests.fuzz.seeds import HERE, TARGETS, write_seeds
+
+FLAGS = ("-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SECONDS = 4
+#: Until a planted mistake is found; it is found in far less.
+PLANTED_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> CBuilder:
+    return CBuilder(tmp_path_factory.mktemp("fuzz"), "cc", FLAGS)
+
+
+def run(builder: CBuilder, target: str, folder: Path, seconds: int) -> subprocess.CompletedProcess[str]:
+    program = builder.program(HERE / f"{target}_fuzz.c", HERE / "standalone.c")
+    seeds = write_seeds(target, folder / "seeds")
+    command = [str(program), str(seconds), "1", *map(str, seeds)]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
+
+
+def test_every_target_has_seeds_and_every_seed_a_target():
+    assert {path.name.removesuffix("_fuzz.c") for path in HERE.glob("*_fuzz.c")} == set(TARGETS)
+    assert {path.name for path in (HERE / "found").glob("*")} <= set(TARGETS)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_input_upsets_a_target(builder, target, tmp_path):
+    done = run(builder, target, tmp_path, SECONDS)
+    assert done.returncode == 0, f"{done.stderr}\n{failing_input(tmp_path)}"
+    assert re.fullmatch(r"[1-9]\d* seeds, [1-9]\d* further inputs\n", done.stdout)
+    assert not (tmp_path / "failing-input").exists()
+
+
+def failing_input(folder: Path) -> str:
+    data = (folder / "failing-input").read_bytes()
+    size = int.from_bytes(data[:4], "little")
+    return f"input: bytes.fromhex('{data[4 : 4 + size].hex()}')"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A change of one module that its target must notice."""
+
+    target: str
+    module: str
+    right: str
+    wrong: str
+
+
+READER, HEADER = ("resp_reader", "resp_reader"), ("tensor_header", "tensor_header")
+MISTAKES = {
+    "limits are not kept": Mistake(*READER, "token->number > (is_string", "token->number < (is_string"),
+    "a body is left in the buffer": Mistake(*READER, "reader->begin += bytes;\n    r", "r"),
+    "the end of a string is not looked at": Mistake(*READER, "if (buffered < 2)", "if (0)"),
+    "lengths are not compared": Mistake(*HEADER, "header->data_bytes != get_le(bytes + 16, 8) ||", ""),
+    "a header is read before it has come": Mistake(*HEADER, "available < size", "0"),
+    "an empty string has no place": Mistake("connection", "resp_writer", "buffer->data && ", ""),
+    "an abandoned command still borrows": Mistake("connection", "command", "loan->data = (const void *)(", "(void)("),
+    "an abandoned array is written": Mistake(
+        "connection", "connection", "current && connection->stage == TENSOR_BODY", "current && 0"
+    ),
+    "an abandoned command loses its place": Mistake("connection", "connection", "command->sent == 0 && ", ""),
+    "an error is forgotten": Mistake("connection", "connection", "is_error ? SSA_ESERVER : SSA_OK", "SSA_OK"),
+    "any shape is written": Mistake("connection", "connection", "into && !same_type", "0 && !same_type"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_planted_mistake_is_found(name, tmp_path):
+    mistake = MISTAKES[name]
+    text = (CORE / f"{mistake.module}.c").read_text(encoding="utf-8")
+    assert text.count(mistake.right) == 1
+    wrong = tmp_path / "wrong" / f"{mistake.module}.c"
+    wrong.parent.mkdir()
+    wrong.write_text(text.replace(mistake.right, mistake.wrong), encoding="utf-8")
+    builder = CBuilder(tmp_path / "built", "cc", FLAGS, {mistake.module: wrong})
+    done = run(builder, mistake.target, tmp_path, PLANTED_SECONDS)
+    assert done.returncode != 0
+    assert failing_input(tmp_path)
