@@ -20,18 +20,18 @@ static int is_ahead(const ssa_link *link, const ssa_call *call) {
 }
 
 static size_t bulk_place(const ssa_call *call) {
-    return call->key_hash % (sizeof((ssa_client *)0)->bulk_seen / sizeof *((ssa_client *)0)->bulk_seen);
+    return call->key_hash % (sizeof((ssa_engine *)0)->bulk_seen / sizeof *((ssa_engine *)0)->bulk_seen);
 }
 
-static int was_long(const ssa_client *client, const ssa_call *call) {
-    return client->bulk_seen[bulk_place(call)] == (uint32_t)(call->key_hash >> 32) && call->key_hash;
+static int was_long(const ssa_engine *engine, const ssa_call *call) {
+    return engine->bulk_seen[bulk_place(call)] == (uint32_t)(call->key_hash >> 32) && call->key_hash;
 }
 
-void ssa_client_note_size(ssa_client *client, const ssa_call *call, uint64_t bytes) {
+void ssa_engine_note_size(ssa_engine *engine, const ssa_call *call, uint64_t bytes) {
     if (bytes > SSA_BULK_BYTES)
-        client->bulk_seen[bulk_place(call)] = (uint32_t)(call->key_hash >> 32);
-    else if (was_long(client, call))
-        client->bulk_seen[bulk_place(call)] = 0;
+        engine->bulk_seen[bulk_place(call)] = (uint32_t)(call->key_hash >> 32);
+    else if (was_long(engine, call))
+        engine->bulk_seen[bulk_place(call)] = 0;
 }
 
 static int in_use(const ssa_link *link) {
@@ -39,11 +39,11 @@ static int in_use(const ssa_link *link) {
 }
 
 /* NULL: what it must follow is on both. */
-static ssa_link *choose_link(const ssa_client *client, ssa_server *server, const ssa_call *call) {
+static ssa_link *choose_link(const ssa_engine *engine, ssa_server *server, const ssa_call *call) {
     ssa_link *commands = &server->links[0], *bulk = &server->links[1];
-    if (!client->settings.bulk_connection)
+    if (!engine->settings.bulk_connection)
         return commands;
-    int is_long = (call->flags & SSA_CALL_BULK) || call->command->total > SSA_BULK_BYTES || was_long(client, call);
+    int is_long = (call->flags & SSA_CALL_BULK) || call->command->total > SSA_BULK_BYTES || was_long(engine, call);
     int after_bulk = in_use(bulk) && is_ahead(bulk, call);
     int after_commands = (is_long || after_bulk) && in_use(commands) && is_ahead(commands, call);
     if (after_bulk && after_commands)
@@ -67,16 +67,16 @@ static ssa_status announce_asking(ssa_link *link) {
 }
 
 /* 0: nobody can take it now. */
-static int route(ssa_client *client, ssa_call *call) {
+static int route(ssa_engine *engine, ssa_call *call) {
     ssa_server *server = call->server;
     if (!server) {
-        if (client->mode == SSA_MODE_CLUSTER && !client->topology.known)
+        if (engine->mode == SSA_MODE_CLUSTER && !engine->topology.known)
             return 0;
-        server = ssa_client_owner(client, call->slot);
+        server = ssa_engine_owner(engine, call->slot);
         if (!server)
             return 0;
     }
-    ssa_link *link = choose_link(client, server, call);
+    ssa_link *link = choose_link(engine, server, call);
     if (!link)
         return 0;
     if (call->flags & SSA_CALL_ASKING) {
@@ -88,46 +88,46 @@ static int route(ssa_client *client, ssa_call *call) {
     call->last_link = link;
     call->command->key_hash = call->key_hash;
     call->command->is_fence = call->flags & SSA_CALL_FENCE;
-    call->command->epoch = client->epoch;
-    client->statistics.commands++;
+    call->command->epoch = engine->epoch;
+    engine->statistics.commands++;
     ssa_link_queue(link, call);
     return 1;
 }
 
 /* ---- waiting for better times */
 
-static void park(ssa_client *client, ssa_call *call, int64_t delay) {
+static void park(ssa_engine *engine, ssa_call *call, int64_t delay) {
     call->link = NULL;
-    call->ready_at = client->now + delay;
-    ssa_call_list_append(&client->parked, call);
-    if (!client->parked_timer.place || client->parked_timer.at > call->ready_at)
-        ssa_client_arm(client, &client->parked_timer, call->ready_at);
+    call->ready_at = engine->now + delay;
+    ssa_call_list_append(&engine->parked, call);
+    if (!engine->parked_timer.place || engine->parked_timer.at > call->ready_at)
+        ssa_engine_arm(engine, &engine->parked_timer, call->ready_at);
 }
 
 /* What was sent before slots moved, or before a command was refused, may come back and be sent again: until it has been
  * answered, nothing on its key may leave on another connection. */
-static int follows_unsettled(ssa_client *client, const ssa_call *call) {
+static int follows_unsettled(ssa_engine *engine, const ssa_call *call) {
     int older = 0;
-    for (ssa_server *server = client->servers; server; server = server->next)
+    for (ssa_server *server = engine->servers; server; server = server->next)
         for (int i = 0; i < 2; i++) {
             ssa_connection *connection = server->links[i].connection;
-            if (!connection || !ssa_connection_has_older(connection, client->epoch))
+            if (!connection || !ssa_connection_has_older(connection, engine->epoch))
                 continue;
             older = 1;
-            if (ssa_connection_conflicts(connection, call->key_hash, call->flags & SSA_CALL_FENCE, client->epoch))
+            if (ssa_connection_conflicts(connection, call->key_hash, call->flags & SSA_CALL_FENCE, engine->epoch))
                 return 1;
         }
-    client->unsettled = older;
+    engine->unsettled = older;
     return 0;
 }
 
-void ssa_routing_unsettle(ssa_client *client) {
-    client->epoch++;
-    client->unsettled = 1;
+void ssa_routing_unsettle(ssa_engine *engine) {
+    engine->epoch++;
+    engine->unsettled = 1;
 }
 
-static int follows_parked(const ssa_client *client, const ssa_call *call) {
-    for (const ssa_call *other = client->parked.first; other && other != call; other = other->next)
+static int follows_parked(const ssa_engine *engine, const ssa_call *call) {
+    for (const ssa_call *other = engine->parked.first; other && other != call; other = other->next)
         if (ssa_calls_conflict(other, call))
             return 1;
     return 0;
@@ -139,32 +139,32 @@ static int64_t delay_after(unsigned tries) {
     return tries > 6 ? LONGEST_DELAY : FIRST_DELAY << (tries - 2);
 }
 
-void ssa_client_submit(ssa_client *client, ssa_call *call) {
-    client->in_flight++;
-    int must_wait = (client->parked.length && follows_parked(client, call)) ||
-                    (client->unsettled && !call->server && follows_unsettled(client, call));
-    if (must_wait || !route(client, call))
-        park(client, call, client->parked.length ? FIRST_DELAY : 0);
+void ssa_engine_submit(ssa_engine *engine, ssa_call *call) {
+    engine->in_flight++;
+    int must_wait = (engine->parked.length && follows_parked(engine, call)) ||
+                    (engine->unsettled && !call->server && follows_unsettled(engine, call));
+    if (must_wait || !route(engine, call))
+        park(engine, call, engine->parked.length ? FIRST_DELAY : 0);
 }
 
-void ssa_routing_retry(ssa_client *client) {
+void ssa_routing_retry(ssa_engine *engine) {
     /* In one pass, in order: one that stays holds back those behind it on its key. */
     int64_t next = SSA_NEVER;
-    for (ssa_call *call = client->parked.first, *following; call; call = following) {
+    for (ssa_call *call = engine->parked.first, *following; call; call = following) {
         following = call->next;
-        int may_go = call->ready_at <= client->now && !follows_parked(client, call) &&
-                     !(client->unsettled && !call->server && follows_unsettled(client, call));
+        int may_go = call->ready_at <= engine->now && !follows_parked(engine, call) &&
+                     !(engine->unsettled && !call->server && follows_unsettled(engine, call));
         if (may_go) {
             ssa_call_list_remove(call);
-            if (route(client, call))
+            if (route(engine, call))
                 continue;
             call->tries += call->tries < 2 ? 2 : 1;
-            call->ready_at = client->now + delay_after(call->tries);
-            ssa_call_list_insert(&client->parked, call, following);
+            call->ready_at = engine->now + delay_after(call->tries);
+            ssa_call_list_insert(&engine->parked, call, following);
             const char *why;
-            if (client->topology.known && !ssa_topology_owner(client, call->slot, &why) && !call->server) {
-                snprintf(client->trouble, sizeof client->trouble, "Of the cluster %s.", why);
-                ssa_topology_refresh(client);
+            if (engine->topology.known && !ssa_topology_owner(engine, call->slot, &why) && !call->server) {
+                snprintf(engine->trouble, sizeof engine->trouble, "Of the cluster %s.", why);
+                ssa_topology_refresh(engine);
             }
         }
         if (call->ready_at < next)
@@ -172,25 +172,25 @@ void ssa_routing_retry(ssa_client *client) {
     }
     if (next == SSA_NEVER)
         return;
-    if (next <= client->now)
-        next = client->now + FIRST_DELAY; /* held back by another, which has a moment of its own */
-    ssa_client_arm(client, &client->parked_timer, next);
+    if (next <= engine->now)
+        next = engine->now + FIRST_DELAY; /* held back by another, which has a moment of its own */
+    ssa_engine_arm(engine, &engine->parked_timer, next);
 }
 
-void ssa_routing_park_waiting(ssa_client *client, ssa_link *link) {
+void ssa_routing_park_waiting(ssa_engine *engine, ssa_link *link) {
     for (ssa_call *call = link->waiting.first, *following; call; call = following) {
         following = call->next;
         if (call->server || link->worker)
             continue;
         ssa_call_list_remove(call);
-        park(client, call, 0);
+        park(engine, call, 0);
     }
 }
 
 /* ---- the end of a try */
 
-static void finish(ssa_client *client, ssa_call *call) {
-    client->in_flight--;
+static void finish(ssa_engine *engine, ssa_call *call) {
+    engine->in_flight--;
     call->link = NULL;
     call->done(call);
 }
@@ -202,37 +202,37 @@ static void set_failure(ssa_call *call, ssa_status status, const char *text) {
     ssa_buffer_append(&call->command->error, text, strlen(text)); /* without memory the status says enough */
 }
 
-void ssa_routing_fail(ssa_client *client, ssa_call *call, ssa_status status, const char *text) {
+void ssa_routing_fail(ssa_engine *engine, ssa_call *call, ssa_status status, const char *text) {
     ssa_call_list_remove(call);
     set_failure(call, status, text);
-    finish(client, call);
+    finish(engine, call);
 }
 
 /* Again, behind nothing that came later: what has left already on its key is repeated after it. */
-static void again(ssa_client *client, ssa_call *call, ssa_server *server, int64_t delay) {
+static void again(ssa_engine *engine, ssa_call *call, ssa_server *server, int64_t delay) {
     ssa_link *link = call->link;
     if (link && link->connection && ssa_link_unanswered(link)) {
         ssa_connection_mark_again(link->connection, call->key_hash, call->flags & SSA_CALL_FENCE);
-        ssa_routing_unsettle(client);
+        ssa_routing_unsettle(engine);
     }
     ssa_command_rewind(call->command);
-    client->statistics.retries++;
+    engine->statistics.retries++;
     call->tries++;
     call->link = NULL;
-    if (server && !(call->flags & SSA_CALL_ASKING) && !follows_parked(client, call)) {
+    if (server && !(call->flags & SSA_CALL_ASKING) && !follows_parked(engine, call)) {
         ssa_server *fixed = call->server;
         call->server = server;
-        int routed = route(client, call);
+        int routed = route(engine, call);
         call->server = fixed;
         if (routed)
             return;
     }
     if (call->flags & SSA_CALL_ASKING) {
         call->server = server;
-        if (route(client, call))
+        if (route(engine, call))
             return;
     }
-    park(client, call, delay);
+    park(engine, call, delay);
 }
 
 static int begins(const ssa_buffer *text, const char *word) {
@@ -241,81 +241,81 @@ static int begins(const ssa_buffer *text, const char *word) {
 }
 
 /* valkey.io, topics/cluster-spec and topics/protocol: it was not executed, and may be soon. */
-static int is_not_now(const ssa_client *client, const ssa_buffer *text) {
+static int is_not_now(const ssa_engine *engine, const ssa_buffer *text) {
     static const char *const words[] = {"LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (begins(text, words[i]))
             return 1;
-    return client->mode == SSA_MODE_CLUSTER && begins(text, "READONLY");
+    return engine->mode == SSA_MODE_CLUSTER && begins(text, "READONLY");
 }
 
-static int redirected(ssa_client *client, ssa_call *call) {
+static int redirected(ssa_engine *engine, ssa_call *call) {
     const ssa_buffer *text = &call->command->error;
     ssa_redirection redirection;
     ssa_status status = ssa_redirection_parse(&redirection, (const char *)text->data, text->bytes, &call->link->address);
     if (status == SSA_OK && redirection.kind == SSA_NOT_REDIRECTED)
         return 0;
-    ssa_server *server = status == SSA_OK ? ssa_topology_follow(client, &redirection, &status) : NULL;
-    client->statistics.redirections++;
+    ssa_server *server = status == SSA_OK ? ssa_topology_follow(engine, &redirection, &status) : NULL;
+    engine->statistics.redirections++;
     if (!server) {
         char said[128], whole[400];
         snprintf(said, sizeof said, "%.*s", (int)text->bytes, (const char *)text->data);
         snprintf(whole, sizeof whole, "%.150s redirects to an address that was not announced to this client (%.100s): name it in SSDB, "
                  "or set trust_topology.", call->link->address_text, said);
-        ssa_topology_refresh(client);
+        ssa_topology_refresh(engine);
         set_failure(call, status == SSA_ENOMEM ? SSA_ENOMEM : SSA_ETOPOLOGY, whole);
-        finish(client, call);
+        finish(engine, call);
         return 1;
     }
     if (redirection.kind == SSA_ASK)
         call->flags |= SSA_CALL_ASKING;
     else
-        ssa_topology_refresh(client);
+        ssa_topology_refresh(engine);
     if (call->tries > 16) /* two servers that send it to each other: give the cluster time to agree */
-        again(client, call, NULL, LONGEST_DELAY);
+        again(engine, call, NULL, LONGEST_DELAY);
     else
-        again(client, call, server, 0);
+        again(engine, call, server, 0);
     return 1;
 }
 
-static void note_trouble(ssa_client *client, const ssa_call *call) {
+static void note_trouble(ssa_engine *engine, const ssa_call *call) {
     const ssa_buffer *text = &call->command->error;
-    snprintf(client->trouble, sizeof client->trouble, "Last, %.80s said: %.*s.", call->link->address_text,
+    snprintf(engine->trouble, sizeof engine->trouble, "Last, %.80s said: %.*s.", call->link->address_text,
              (int)(text->bytes < 120 ? text->bytes : 120), text->bytes ? (const char *)text->data : "");
 }
 
-void ssa_client_call_complete(ssa_client *client, ssa_call *call) {
+void ssa_engine_call_complete(ssa_engine *engine, ssa_call *call) {
     ssa_command *command = call->command;
     if (call->link->worker) {
-        finish(client, call);
+        finish(engine, call);
         return;
     }
     int may_repeat = call->flags & SSA_CALL_IDEMPOTENT;
     if (command->status == SSA_ECLOSED) {
         /* Of an incomplete unit the server has carried out nothing. */
-        if ((may_repeat || command->sent < command->total) && !client->closed) {
-            again(client, call, NULL, delay_after(call->tries + 1));
+        if ((may_repeat || command->sent < command->total) && !engine->closed) {
+            again(engine, call, NULL, delay_after(call->tries + 1));
             return;
         }
-    } else if (command->error.bytes && call->server == NULL && redirected(client, call)) {
+    } else if (command->error.bytes && call->server == NULL && redirected(engine, call)) {
         return;
-    } else if (command->status == SSA_ESERVER && is_not_now(client, &command->error)) {
-        note_trouble(client, call);
-        if (client->mode == SSA_MODE_CLUSTER)
-            ssa_topology_refresh(client);
-        again(client, call, NULL, delay_after(call->tries + 2));
+    } else if (command->status == SSA_ESERVER && is_not_now(engine, &command->error)) {
+        note_trouble(engine, call);
+        if (engine->mode == SSA_MODE_CLUSTER)
+            ssa_topology_refresh(engine);
+        again(engine, call, NULL, delay_after(call->tries + 2));
         return;
     } else if (command->again && may_repeat) {
-        again(client, call, NULL, 0);
+        again(engine, call, NULL, 0);
         return;
     }
-    finish(client, call);
+    finish(engine, call);
 }
 
-void ssa_client_abandon(ssa_client *client, ssa_call *call) {
+void ssa_engine_abandon(ssa_engine *engine, ssa_call *call) {
     if (!call->link && !call->list)
         return; /* it is done */
-    client->in_flight--;
+    engine->in_flight--;
     if (call->link) {
         ssa_link_abandon(call->link, call);
     } else {

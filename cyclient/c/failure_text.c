@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client.h"
+#include "engine.h"
 #include "tensor_text.h"
 
 const char *ssa_kind_word(ssa_kind kind) {
@@ -18,7 +18,7 @@ static const char *subject_of(const ssa_request *request) {
 static const char *address_of(const ssa_request *request, const ssa_call *call) {
     if (call->last_link && *call->last_link->address_text)
         return call->last_link->address_text;
-    return request->client->description;
+    return request->engine->description;
 }
 
 ssa_status ssa_failure_not_found(const ssa_request *request, const char *where, char *text, size_t room) {
@@ -158,7 +158,7 @@ ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t
         return SSA_ECONNECT;
     }
     snprintf(text, room, "%s '%s': no answer from %s within %.4g s.%s%s", request->operation, subject_of(request),
-             call ? address_of(request, call) : request->client->description, seconds, *request->client->trouble ? " " : "",
-             request->client->trouble);
+             call ? address_of(request, call) : request->engine->description, seconds, *request->engine->trouble ? " " : "",
+             request->engine->trouble);
     return SSA_ETIMEOUT;
 }

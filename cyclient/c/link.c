@@ -13,7 +13,7 @@
 
 #include "allocator.h"
 #include "blocking.h"
-#include "client.h"
+#include "engine.h"
 #include "link_handshake.h"
 
 #define FIRST_DELAY INT64_C(10000000)         /* before the second try to connect; doubled from try to try */
@@ -32,9 +32,9 @@ static const ssa_reader_limits limits = {(uint64_t)1 << 46, 1 << 20};
 static void on_timer(ssa_timer *timer);
 static void open_socket(ssa_link *link);
 
-void ssa_link_start(ssa_link *link, ssa_client *client, ssa_server *server, ssa_worker_peer *worker) {
+void ssa_link_start(ssa_link *link, ssa_engine *engine, ssa_server *server, ssa_worker_peer *worker) {
     memset(link, 0, sizeof *link);
-    link->client = client;
+    link->engine = engine;
     link->server = server;
     link->worker = worker;
     link->descriptor = -1;
@@ -46,8 +46,8 @@ static void watch(ssa_link *link, int events) {
     if (link->events == events)
         return;
     link->events = events;
-    if (link->client->driver.watch)
-        link->client->driver.watch(link->client->driver.self, link, link->descriptor, events);
+    if (link->engine->driver.watch)
+        link->engine->driver.watch(link->engine->driver.self, link, link->descriptor, events);
 }
 
 static void close_socket(ssa_link *link) {
@@ -59,7 +59,7 @@ static void close_socket(ssa_link *link) {
 }
 
 void ssa_link_end(ssa_link *link) {
-    ssa_timer_cancel(&link->client->timers, &link->retry);
+    ssa_timer_cancel(&link->engine->timers, &link->retry);
     close_socket(link);
     ssa_connection_free(link->connection);
     link->connection = NULL;
@@ -74,10 +74,10 @@ size_t ssa_link_unanswered(const ssa_link *link) {
 
 /* Nothing came of this try: the next one after a while, if somebody still needs it. */
 static void failed(ssa_link *link, const char *reason, int final) {
-    ssa_client *client = link->client;
+    ssa_engine *engine = link->engine;
     snprintf(link->failure, sizeof link->failure, "%s", reason);
-    ssa_log_write(&client->log, SSA_LOG_INFO, "cannot connect to %s: %s", link->address_text, reason);
-    ssa_timer_cancel(&client->timers, &link->retry);
+    ssa_log_write(&engine->log, SSA_LOG_INFO, "cannot connect to %s: %s", link->address_text, reason);
+    ssa_timer_cancel(&engine->timers, &link->retry);
     close_socket(link);
     ssa_connection_free(link->connection);
     link->connection = NULL;
@@ -88,8 +88,8 @@ static void failed(ssa_link *link, const char *reason, int final) {
     if (final)
         link->state = SSA_LINK_IDLE;
     else
-        ssa_client_arm(client, &link->retry, client->now + link->delay);
-    ssa_client_link_failed(client, link, final);
+        ssa_engine_arm(engine, &link->retry, engine->now + link->delay);
+    ssa_engine_link_failed(engine, link, final);
 }
 
 static void failed_with_errno(ssa_link *link, int error) {
@@ -102,8 +102,8 @@ static void begin_handshake(ssa_link *link) {
         failed(link, "no memory for a connection", 0);
         return;
     }
-    ssa_connection_use_memory(link->connection, link->client->memory);
-    link->client->statistics.connections++;
+    ssa_connection_use_memory(link->connection, link->engine->memory);
+    link->engine->statistics.connections++;
     link->state = SSA_LINK_HANDSHAKE;
     link->step_number = 0;
     watch(link, SSA_EVENT_READ);
@@ -138,7 +138,7 @@ static void connect_to(ssa_link *link, const struct sockaddr *address, socklen_t
     } else if (errno == EAGAIN) {
         close_socket(link);
         link->state = SSA_LINK_WAITING;
-        ssa_client_arm(link->client, &link->retry, link->client->now + FULL_BACKLOG_DELAY);
+        ssa_engine_arm(link->engine, &link->retry, link->engine->now + FULL_BACKLOG_DELAY);
     } else if (errno == EINPROGRESS) {
         watch(link, SSA_EVENT_WRITE);
     } else {
@@ -156,14 +156,14 @@ void ssa_link_resolved(ssa_link *link, const void *socket_address, unsigned byte
 }
 
 static void resolve(ssa_link *link) {
-    ssa_client *client = link->client;
+    ssa_engine *engine = link->engine;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST}, *found = NULL;
     char port[8];
     snprintf(port, sizeof port, "%u", (unsigned)link->address.port);
     int code = getaddrinfo(link->address.host, port, &hints, &found);
-    if (code && client->driver.resolve) {
+    if (code && engine->driver.resolve) {
         link->state = SSA_LINK_RESOLVING;
-        client->driver.resolve(client->driver.self, link, link->address.host, link->address.port);
+        engine->driver.resolve(engine->driver.self, link, link->address.host, link->address.port);
         return;
     }
     hints.ai_flags = 0;
@@ -182,10 +182,10 @@ static void open_socket(ssa_link *link) {
         link->worker ? &link->worker->address : &link->server->addresses[link->address_index % link->server->address_count];
     link->address = *address;
     ssa_address_format(address, link->address_text, sizeof link->address_text);
-    int alternatives = link->worker || link->server->address_count > 1 || link->client->mode == SSA_MODE_CLUSTER;
-    link->opening_until = alternatives ? link->client->now + (link->worker ? WORKER_SILENCE : OPENING_TIME) : SSA_NEVER;
+    int alternatives = link->worker || link->server->address_count > 1 || link->engine->mode == SSA_MODE_CLUSTER;
+    link->opening_until = alternatives ? link->engine->now + (link->worker ? WORKER_SILENCE : OPENING_TIME) : SSA_NEVER;
     if (alternatives)
-        ssa_client_arm(link->client, &link->retry, link->opening_until);
+        ssa_engine_arm(link->engine, &link->retry, link->opening_until);
     if (!*address->path) {
         resolve(link);
         return;
@@ -196,21 +196,21 @@ static void open_socket(ssa_link *link) {
 }
 
 void ssa_link_wake(ssa_link *link) {
-    if (link->state == SSA_LINK_IDLE && !link->client->closed)
+    if (link->state == SSA_LINK_IDLE && !link->engine->closed)
         open_socket(link);
 }
 
 void ssa_link_opened(ssa_link *link) {
-    ssa_client *client = link->client;
-    ssa_timer_cancel(&client->timers, &link->retry);
+    ssa_engine *engine = link->engine;
+    ssa_timer_cancel(&engine->timers, &link->retry);
     link->state = SSA_LINK_OPEN;
     link->ever_open = 1;
-    if (!client->driver.watch)
+    if (!engine->driver.watch)
         ssa_connection_prepare_waits(link->connection);
     link->delay = 0;
     link->failure[0] = 0;
-    ssa_log_write(&client->log, SSA_LOG_INFO, "connected to %s", link->address_text);
-    ssa_client_link_opened(client, link);
+    ssa_log_write(&engine->log, SSA_LOG_INFO, "connected to %s", link->address_text);
+    ssa_engine_link_opened(engine, link);
     while (link->state == SSA_LINK_OPEN && link->waiting.first) {
         ssa_call *call = link->waiting.first;
         ssa_call_list_remove(call);
@@ -234,7 +234,7 @@ void ssa_link_queue(ssa_link *link, ssa_call *call) {
     }
     call->command->owner = call;
     ssa_connection_queue(link->connection, call->command);
-    ssa_client_mark_dirty(link->client, link);
+    ssa_engine_mark_dirty(link->engine, link);
 }
 
 void ssa_link_abandon(ssa_link *link, ssa_call *call) {
@@ -258,14 +258,14 @@ static void collect(ssa_link *link) {
         if (call == &link->step)
             ssa_handshake_next(link, call);
         else
-            ssa_client_call_complete(link->client, call);
+            ssa_engine_call_complete(link->engine, call);
     }
 }
 
 static void deliver_pushes(ssa_link *link) {
     ssa_reply push;
     while (link->connection && ssa_connection_next_push(link->connection, &push)) {
-        ssa_client_pushed(link->client, link, &push);
+        ssa_engine_pushed(link->engine, link, &push);
         ssa_reply_free(&push);
     }
 }
@@ -296,7 +296,7 @@ static void drain(ssa_link *link) {
 
 /* dead: the other side has closed; otherwise it may still read what we sent. */
 static void lost(ssa_link *link, const char *reason, int dead) {
-    ssa_client *client = link->client;
+    ssa_engine *engine = link->engine;
     ssa_connection *connection = link->connection;
     char text[256];
     snprintf(text, sizeof text, "%s", reason); /* it may lie in the connection */
@@ -304,8 +304,8 @@ static void lost(ssa_link *link, const char *reason, int dead) {
         failed(link, text, 0);
         return;
     }
-    ssa_log_write(&client->log, SSA_LOG_INFO, "lost %s: %s", link->address_text, text);
-    ssa_timer_cancel(&client->timers, &link->retry);
+    ssa_log_write(&engine->log, SSA_LOG_INFO, "lost %s: %s", link->address_text, text);
+    ssa_timer_cancel(&engine->timers, &link->retry);
     ssa_connection_fail(connection, SSA_ECLOSED, text);
     if (dead || link->worker) {
         close_socket(link);
@@ -320,10 +320,10 @@ static void lost(ssa_link *link, const char *reason, int dead) {
     while ((command = ssa_connection_next_complete(connection))) {
         ssa_call *call = command->owner;
         call->command = command;
-        ssa_client_call_complete(client, call);
+        ssa_engine_call_complete(engine, call);
     }
     ssa_connection_free(connection);
-    ssa_client_link_lost(client, link);
+    ssa_engine_link_lost(engine, link);
     if (link->state == SSA_LINK_DRAINING)
         drain(link);
 }
@@ -374,13 +374,13 @@ void ssa_link_ready(ssa_link *link, int events) {
 /* ---- sending, and silence */
 
 static void watch_for_silence(ssa_link *link) {
-    if (link->retry.place || link->state != SSA_LINK_OPEN || (link->server && link->client->mode != SSA_MODE_CLUSTER))
+    if (link->retry.place || link->state != SSA_LINK_OPEN || (link->server && link->engine->mode != SSA_MODE_CLUSTER))
         return;
     ssa_connection_statistics now = ssa_connection_statistics_now(link->connection);
     link->seen_received = now.bytes_received;
     link->seen_sent = now.bytes_sent;
     link->seen_sending = ssa_connection_wants_write(link->connection);
-    ssa_client_arm(link->client, &link->retry, link->client->now + (link->worker ? WORKER_SILENCE : SHARD_SILENCE));
+    ssa_engine_arm(link->engine, &link->retry, link->engine->now + (link->worker ? WORKER_SILENCE : SHARD_SILENCE));
 }
 
 void ssa_link_flush(ssa_link *link) {
@@ -415,7 +415,7 @@ static void check_silence(ssa_link *link) {
             lost(link, "silent for 1 s with a request unanswered", 1);
             return;
         }
-        ssa_client_shard_is_silent(link->client, link);
+        ssa_engine_shard_is_silent(link->engine, link);
         if (link->state != SSA_LINK_OPEN)
             return;
     }
@@ -427,7 +427,7 @@ static void on_timer(ssa_timer *timer) {
     switch (link->state) {
     case SSA_LINK_WAITING:
         link->state = SSA_LINK_IDLE;
-        if (link->waiting.length || ssa_client_needs(link->client, link))
+        if (link->waiting.length || ssa_engine_needs(link->engine, link))
             ssa_link_wake(link);
         break;
     case SSA_LINK_RESOLVING:

@@ -1,5 +1,5 @@
 /* The way to one server: a socket that is opened when it is needed and opened again when it is known dead, the handshake
- * on it, the calls that wait for it, and its silence. Never waits: the client (client.h) is told by its driver when the
+ * on it, the calls that wait for it, and its silence. Never waits: the client (engine.h) is told by its driver when the
  * socket or a moment is ready.
  *
  * A new connection is opened only when the old one is known dead: the other side closed or reset it. When we give up on a
@@ -13,7 +13,7 @@
 #include "connection.h"
 #include "timer_heap.h"
 
-struct ssa_client;
+struct ssa_engine;
 struct ssa_server;
 struct ssa_worker_peer;
 
@@ -28,7 +28,7 @@ typedef enum ssa_link_state {
 } ssa_link_state;
 
 typedef struct ssa_link {
-    struct ssa_client *client;
+    struct ssa_engine *engine;
     struct ssa_server *server;   /* that it leads to, or */
     struct ssa_worker_peer *worker;
     struct ssa_link *next_dirty;
@@ -54,7 +54,7 @@ typedef struct ssa_link {
 } ssa_link;
 
 /* Prepares a link; opens nothing. */
-void ssa_link_start(ssa_link *link, struct ssa_client *client, struct ssa_server *server,
+void ssa_link_start(ssa_link *link, struct ssa_engine *engine, struct ssa_server *server,
                     struct ssa_worker_peer *worker);
 /* Closes it and frees what it holds. Calls in it must be gone. */
 void ssa_link_end(ssa_link *link);

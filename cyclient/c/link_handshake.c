@@ -5,7 +5,7 @@
 #include <sys/random.h>
 
 #include "allocator.h"
-#include "client.h"
+#include "engine.h"
 #include "sha256.h"
 #include "worker_proof.h"
 
@@ -36,7 +36,7 @@ static void send_step(ssa_link *link, ssa_command *command, ssa_status encoded) 
 /* ---- shards */
 
 static void send_hello(ssa_link *link) {
-    const ssa_settings *settings = &link->client->settings;
+    const ssa_settings *settings = &link->engine->settings;
     ssa_command *command = ssa_command_new(settings->password ? 5 : 2, SSA_EXPECT_REPLY);
     ssa_status status = SSA_ENOMEM;
     if (command) {
@@ -113,8 +113,8 @@ static void shard_next(ssa_link *link, ssa_command *answer) {
         send_hello(link);
         return;
     case HELLO:
-        if (!ssa_client_learn_mode(link->client, mode_in(&answer->reply))) {
-            refused(link, link->client->mode == SSA_MODE_CLUSTER ? "it is no cluster" : "it is a cluster",
+        if (!ssa_engine_learn_mode(link->engine, mode_in(&answer->reply))) {
+            refused(link, link->engine->mode == SSA_MODE_CLUSTER ? "it is no cluster" : "it is a cluster",
                     "SR_DB_TYPE, or another shard, says otherwise.", 1);
             return;
         }
@@ -124,7 +124,7 @@ static void shard_next(ssa_link *link, ssa_command *answer) {
         }
         break;
     case TRACKING:
-        if (link->client->mode == SSA_MODE_CLUSTER) {
+        if (link->engine->mode == SSA_MODE_CLUSTER) {
             send_myid(link);
             return;
         }
@@ -151,7 +151,7 @@ static void send_challenge(ssa_link *link) {
 }
 
 static void send_proof(ssa_link *link, const ssa_reply *reply) {
-    const char *secret = link->client->settings.password ? link->client->settings.password : "";
+    const char *secret = link->engine->settings.password ? link->engine->settings.password : "";
     const char *id = link->worker->id;
     unsigned char proof[SSA_SHA256_BYTES];
     const ssa_node *node = reply->nodes;

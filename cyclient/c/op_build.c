@@ -11,11 +11,11 @@ ssa_request *ssa_problem_memory(ssa_problem *problem) {
     return NULL;
 }
 
-ssa_request *ssa_problem_names(ssa_client *client, ssa_problem *problem, ssa_status status) {
+ssa_request *ssa_problem_names(ssa_engine *engine, ssa_problem *problem, ssa_status status) {
     if (status == SSA_ENOMEM)
         return ssa_problem_memory(problem);
     problem->status = status;
-    snprintf(problem->text, sizeof problem->text, "%s", client->names.error);
+    snprintf(problem->text, sizeof problem->text, "%s", engine->names.error);
     return NULL;
 }
 
@@ -55,13 +55,13 @@ static void single_end(ssa_request *request) {
     ssa_release(single);
 }
 
-ssa_request *ssa_single_new(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
+ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
                             ssa_problem *problem) {
     ssa_buffer key = {NULL, 0, 0};
-    ssa_status status = ssa_key_make(&client->names, direction, kind, name.data, name.bytes, &key);
+    ssa_status status = ssa_key_make(&engine->names, direction, kind, name.data, name.bytes, &key);
     if (status)
-        return ssa_problem_names(client, problem, status);
-    ssa_request *request = ssa_request_new(client, operation, kind, name.data, name.bytes, single_step);
+        return ssa_problem_names(engine, problem, status);
+    ssa_request *request = ssa_request_new(engine, operation, kind, name.data, name.bytes, single_step);
     ssa_single *single = request ? ssa_allocate(sizeof *single) : NULL;
     if (!single) {
         ssa_request_free(request);

@@ -6,7 +6,7 @@
 
 /* Both return NULL, so that a constructor can return them. */
 ssa_request *ssa_problem_memory(ssa_problem *problem);
-ssa_request *ssa_problem_names(ssa_client *client, ssa_problem *problem, ssa_status status); /* as key_names said */
+ssa_request *ssa_problem_names(ssa_engine *engine, ssa_problem *problem, ssa_status status); /* as key_names said */
 
 /* A command whose arguments are these texts, in order, up to the one without data. NULL: no memory. */
 ssa_command *ssa_command_of(ssa_expectation expectation, const ssa_text *arguments);
@@ -26,7 +26,7 @@ typedef struct ssa_single {
 } ssa_single;
 
 /* A request with that state and the key of the name. kind SSA_KIND_KEY: the name is the key. NULL: *problem says why. */
-ssa_request *ssa_single_new(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
+ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
                             ssa_problem *problem);
 /* With the command complete; NULL: no memory, the request is freed. */
 ssa_request *ssa_single_ready(ssa_request *request, ssa_command *command, unsigned flags, ssa_problem *problem);

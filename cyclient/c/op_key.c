@@ -1,7 +1,7 @@
 #include "op_build.h"
 
-ssa_request *ssa_op_delete(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
-    ssa_request *request = ssa_single_new(client, operation, kind, name, SSA_READING, problem);
+ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+    ssa_request *request = ssa_single_new(engine, operation, kind, name, SSA_READING, problem);
     if (!request)
         return NULL;
     ssa_single *single = request->state;
@@ -20,8 +20,8 @@ static ssa_command *question(ssa_kind kind, const ssa_buffer *key) {
     return ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("EXISTS"), SSA_KEY_TEXT(*key)));
 }
 
-ssa_request *ssa_op_exists(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
-    ssa_request *request = ssa_single_new(client, operation, kind, name, SSA_READING, problem);
+ssa_request *ssa_op_exists(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+    ssa_request *request = ssa_single_new(engine, operation, kind, name, SSA_READING, problem);
     if (!request)
         return NULL;
     ssa_single *single = request->state;

@@ -4,12 +4,12 @@
 #include "op_build.h"
 
 static void note_put(ssa_request *request, ssa_command *answer) {
-    ssa_client_note_size(request->client, &request->calls[0], answer->total);
+    ssa_engine_note_size(request->engine, &request->calls[0], answer->total);
 }
 
-ssa_request *ssa_op_put_tensor(ssa_client *client, ssa_text name, const ssa_tensor_header *header, const void *data,
+ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, const void *data,
                                ssa_problem *problem) {
-    ssa_request *request = ssa_single_new(client, "put_tensor", SSA_KIND_TENSOR, name, SSA_WRITING, problem);
+    ssa_request *request = ssa_single_new(engine, "put_tensor", SSA_KIND_TENSOR, name, SSA_WRITING, problem);
     if (!request)
         return NULL;
     ssa_single *single = request->state;
@@ -24,12 +24,12 @@ ssa_request *ssa_op_put_tensor(ssa_client *client, ssa_text name, const ssa_tens
 }
 
 static void keep_tensor(ssa_request *request, ssa_command *answer) {
-    ssa_client_note_size(request->client, &request->calls[0], answer->tensors[0].header.data_bytes);
+    ssa_engine_note_size(request->engine, &request->calls[0], answer->tensors[0].header.data_bytes);
     ssa_request_keep_tensors(request, answer);
 }
 
-static ssa_request *get(ssa_client *client, ssa_kind kind, ssa_text name, ssa_problem *problem) {
-    ssa_request *request = ssa_single_new(client, "get_tensor", kind, name, SSA_READING, problem);
+static ssa_request *get(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+    ssa_request *request = ssa_single_new(engine, "get_tensor", kind, name, SSA_READING, problem);
     if (!request)
         return NULL;
     ssa_single *single = request->state;
@@ -39,12 +39,12 @@ static ssa_request *get(ssa_client *client, ssa_kind kind, ssa_text name, ssa_pr
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
 }
 
-ssa_request *ssa_op_get_tensor(ssa_client *client, ssa_text name, ssa_problem *problem) {
-    return get(client, SSA_KIND_TENSOR, name, problem);
+ssa_request *ssa_op_get_tensor(ssa_engine *engine, ssa_text name, ssa_problem *problem) {
+    return get(engine, SSA_KIND_TENSOR, name, problem);
 }
 
-ssa_request *ssa_op_get_tensor_by_key(ssa_client *client, ssa_text key, ssa_problem *problem) {
-    return get(client, SSA_KIND_KEY, key, problem);
+ssa_request *ssa_op_get_tensor_by_key(ssa_engine *engine, ssa_text key, ssa_problem *problem) {
+    return get(engine, SSA_KIND_KEY, key, problem);
 }
 
 /* Stored in the other order it came in memory of its own: transposed on arrival. */
@@ -56,9 +56,9 @@ static void transpose_into(ssa_request *request, ssa_command *answer) {
     ssa_layout_reorder(&tensor->header, single->into, single->wanted.order, tensor->memory.data);
 }
 
-ssa_request *ssa_op_unpack_tensor(ssa_client *client, ssa_text name, const ssa_tensor_header *header, void *into,
+ssa_request *ssa_op_unpack_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, void *into,
                                   ssa_problem *problem) {
-    ssa_request *request = ssa_single_new(client, "unpack_tensor", SSA_KIND_TENSOR, name, SSA_READING, problem);
+    ssa_request *request = ssa_single_new(engine, "unpack_tensor", SSA_KIND_TENSOR, name, SSA_READING, problem);
     if (!request)
         return NULL;
     ssa_single *single = request->state;

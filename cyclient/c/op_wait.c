@@ -36,8 +36,8 @@ static void look(ssa_request *request) {
 
 static void arm(ssa_request *request) {
     wait_state *state = request->state;
-    int64_t now = request->client->now, recheck = now + RECHECK;
-    ssa_client_arm(request->client, &request->deadline, state->until < recheck ? state->until : recheck);
+    int64_t now = request->engine->now, recheck = now + RECHECK;
+    ssa_engine_arm(request->engine, &request->deadline, state->until < recheck ? state->until : recheck);
 }
 
 static void step(ssa_request *request) {
@@ -54,10 +54,10 @@ static void step(ssa_request *request) {
         ssa_request_succeed(request);
     } else if (state->is_last_look) {
         ssa_request_fail(request, SSA_EWAIT, "%s '%s' did not appear in %s within %.4g s. Is its producer running, and is its prefix "
-                         "right?", ssa_kind_word(state->kind), (char *)request->subject.data, request->client->description,
+                         "right?", ssa_kind_word(state->kind), (char *)request->subject.data, request->engine->description,
                          (double)(request->timeout / 10000000) / 100);
     } else {
-        ssa_wait_add(&request->client->waits, &state->waiter, state->key.data, state->key.bytes);
+        ssa_wait_add(&request->engine->waits, &state->waiter, state->key.data, state->key.bytes);
         arm(request);
     }
 }
@@ -70,7 +70,7 @@ static void changed(ssa_waiter *waiter) {
 
 static void overdue(ssa_request *request) {
     wait_state *state = request->state;
-    if (state->is_last_look || (request->stage == 1 && request->client->now >= state->until)) {
+    if (state->is_last_look || (request->stage == 1 && request->engine->now >= state->until)) {
         ssa_request_time_out(request);
         return;
     }
@@ -79,11 +79,11 @@ static void overdue(ssa_request *request) {
         return;
     }
     ssa_wait_remove(&state->waiter);
-    if (request->client->now >= state->until) {
+    if (request->engine->now >= state->until) {
         state->is_last_look = 1;
-        ssa_client_arm(request->client, &request->deadline, request->client->now + LAST_LOOK);
+        ssa_engine_arm(request->engine, &request->deadline, request->engine->now + LAST_LOOK);
     } else {
-        ssa_client_arm(request->client, &request->deadline, state->until);
+        ssa_engine_arm(request->engine, &request->deadline, state->until);
     }
     look(request);
 }
@@ -95,12 +95,12 @@ static void end(ssa_request *request) {
     ssa_release(state);
 }
 
-ssa_request *ssa_op_wait_for(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
     ssa_buffer key = {NULL, 0, 0};
-    ssa_status status = ssa_key_make(&client->names, SSA_READING, kind, name.data, name.bytes, &key);
+    ssa_status status = ssa_key_make(&engine->names, SSA_READING, kind, name.data, name.bytes, &key);
     if (status)
-        return ssa_problem_names(client, problem, status);
-    ssa_request *request = ssa_request_new(client, operation, kind, name.data, name.bytes, step);
+        return ssa_problem_names(engine, problem, status);
+    ssa_request *request = ssa_request_new(engine, operation, kind, name.data, name.bytes, step);
     wait_state *state = request ? ssa_allocate(sizeof *state) : NULL;
     if (!state) {
         ssa_request_free(request);

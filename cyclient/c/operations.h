@@ -7,7 +7,7 @@
 #ifndef SSA_OPERATIONS_H
 #define SSA_OPERATIONS_H
 
-#include "client.h"
+#include "engine.h"
 #include "dataset.h"
 
 typedef struct ssa_text { /* a name, as it is passed in */
@@ -18,27 +18,27 @@ typedef struct ssa_text { /* a name, as it is passed in */
 /* ---- tensors (op_tensor.c) */
 
 /* Borrows data: header->data_bytes bytes. SSA_EFULL. */
-ssa_request *ssa_op_put_tensor(ssa_client *client, ssa_text name, const ssa_tensor_header *header, const void *data,
+ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, const void *data,
                                ssa_problem *problem);
 /* Result: tensors[0], in the order in which it was put. SSA_ENOTFOUND, SSA_EHEADER, SSA_EVERSION, SSA_ETYPE. */
-ssa_request *ssa_op_get_tensor(ssa_client *client, ssa_text name, ssa_problem *problem);
+ssa_request *ssa_op_get_tensor(ssa_engine *engine, ssa_text name, ssa_problem *problem);
 /* Into the caller's memory, which has room for a tensor of this header and order; undefined unless it succeeds. Also
  * SSA_EDTYPE, SSA_ESHAPE. */
-ssa_request *ssa_op_unpack_tensor(ssa_client *client, ssa_text name, const ssa_tensor_header *header, void *into,
+ssa_request *ssa_op_unpack_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, void *into,
                                   ssa_problem *problem);
 /* By whole keys, whatever the prefixes are: for workers. Result as ssa_op_get_tensor. */
-ssa_request *ssa_op_get_tensor_by_key(ssa_client *client, ssa_text key, ssa_problem *problem);
+ssa_request *ssa_op_get_tensor_by_key(ssa_engine *engine, ssa_text key, ssa_problem *problem);
 
 /* ---- what every kind of key has (op_key.c). kind: SSA_KIND_TENSOR, SSA_KIND_LIST or SSA_KIND_KEY */
 
 /* No error if there is none. operation: its name, static ("delete_tensor"). */
-ssa_request *ssa_op_delete(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
+ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
 /* Result: number, 0 or 1. Kinds: any. */
-ssa_request *ssa_op_exists(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
+ssa_request *ssa_op_exists(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
 
 /* ---- waiting (op_wait.c) */
 
 /* Until there is one: the shard tells, nothing polls. SSA_EWAIT. */
-ssa_request *ssa_op_wait_for(ssa_client *client, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
+ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
 
 #endif

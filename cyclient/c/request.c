@@ -5,27 +5,27 @@
 #include <string.h>
 
 #include "allocator.h"
-#include "client.h"
+#include "engine.h"
 #include "dataset.h"
 #include "failure_text.h"
 
 static void on_deadline(ssa_timer *timer);
 static void call_done(ssa_call *call);
 
-ssa_request *ssa_request_new(ssa_client *client, const char *operation, ssa_kind kind, const void *subject, size_t bytes,
+ssa_request *ssa_request_new(ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject, size_t bytes,
                              void (*step)(ssa_request *request)) {
     ssa_request *request = ssa_allocate(sizeof *request);
     if (!request)
         return NULL;
     memset(request, 0, sizeof *request);
-    request->client = client;
+    request->engine = engine;
     request->operation = operation;
     request->kind = kind;
     request->step = step;
     request->deadline.fire = on_deadline;
     request->deadline.owner = request;
     if (ssa_buffer_append(&request->subject, subject, bytes) || ssa_buffer_append(&request->subject, "", 1) ||
-        ssa_client_take_timer(client)) {
+        ssa_engine_take_timer(engine)) {
         ssa_buffer_free(&request->subject);
         ssa_release(request);
         return NULL;
@@ -67,7 +67,7 @@ static void send_call(ssa_request *request, ssa_call *call, ssa_command *command
     call->done = call_done;
     call->owner = request;
     request->outstanding++;
-    ssa_client_submit(request->client, call);
+    ssa_engine_submit(request->engine, call);
 }
 
 void ssa_request_send(ssa_request *request, size_t i, ssa_command *command, const void *key, size_t bytes, unsigned flags) {
@@ -102,24 +102,24 @@ static void call_done(ssa_call *call) {
 /* ---- the end */
 
 static void list_remove(ssa_request *request) {
-    ssa_client *client = request->client;
-    *(request->previous ? &request->previous->next : &client->requests) = request->next;
+    ssa_engine *engine = request->engine;
+    *(request->previous ? &request->previous->next : &engine->requests) = request->next;
     if (request->next)
         request->next->previous = request->previous;
     request->next = request->previous = NULL;
 }
 
 static void complete(ssa_request *request) {
-    ssa_client *client = request->client;
+    ssa_engine *engine = request->engine;
     request->complete = 1;
-    ssa_timer_cancel(&client->timers, &request->deadline);
+    ssa_timer_cancel(&engine->timers, &request->deadline);
     for (size_t i = 0; i < request->call_count && request->outstanding; i++)
-        ssa_client_abandon(client, &request->calls[i]);
+        ssa_engine_abandon(engine, &request->calls[i]);
     request->outstanding = 0;
     if (!request->started)
         return;
     list_remove(request);
-    ssa_client_completed(client, request);
+    ssa_engine_completed(engine, request);
 }
 
 void ssa_request_succeed(ssa_request *request) {
@@ -146,7 +146,7 @@ void ssa_request_fail(ssa_request *request, ssa_status status, const char *forma
     keep_text(request, format, arguments);
     va_end(arguments);
     request->status = status;
-    ssa_log_write(&request->client->log, SSA_LOG_DEBUG, "%s %s: %s", request->operation, (char *)request->subject.data,
+    ssa_log_write(&request->engine->log, SSA_LOG_DEBUG, "%s %s: %s", request->operation, (char *)request->subject.data,
                   request->error.data ? (char *)request->error.data : ssa_status_name(status));
     complete(request);
 }
@@ -207,22 +207,22 @@ void ssa_request_time_out(ssa_request *request) {
 }
 
 void ssa_request_start(ssa_request *request, int64_t timeout) {
-    ssa_client *client = request->client;
+    ssa_engine *engine = request->engine;
     request->started = 1;
-    request->timeout = timeout < 0 ? client->settings.timeout_ns : timeout;
-    request->next = client->requests;
-    if (client->requests)
-        client->requests->previous = request;
-    client->requests = request;
-    client->statistics.requests++;
-    client->now = ssa_now();
-    const char *why = ssa_client_unusable(client);
+    request->timeout = timeout < 0 ? engine->settings.timeout_ns : timeout;
+    request->next = engine->requests;
+    if (engine->requests)
+        engine->requests->previous = request;
+    engine->requests = request;
+    engine->statistics.requests++;
+    engine->now = ssa_now();
+    const char *why = ssa_engine_unusable(engine);
     if (why) {
-        ssa_request_fail(request, client->closed ? SSA_ECLOSED : SSA_EFORK, "%s", why);
+        ssa_request_fail(request, engine->closed ? SSA_ECLOSED : SSA_EFORK, "%s", why);
         return;
     }
-    if (request->timeout < SSA_NO_TIMEOUT - client->now)
-        ssa_timer_arm(&client->timers, &request->deadline, client->now + request->timeout);
+    if (request->timeout < SSA_NO_TIMEOUT - engine->now)
+        ssa_timer_arm(&engine->timers, &request->deadline, engine->now + request->timeout);
     request->step(request);
 }
 
@@ -230,7 +230,7 @@ void ssa_request_cancel(ssa_request *request) {
     if (!request->complete) {
         ssa_request_fail(request, SSA_ECANCELLED, "%s '%s' was cancelled", request->operation, (char *)request->subject.data);
     }
-    ssa_client_withdraw(request->client, request);
+    ssa_engine_withdraw(request->engine, request);
 }
 
 void ssa_request_free(ssa_request *request) {
@@ -242,7 +242,7 @@ void ssa_request_free(ssa_request *request) {
         request->end(request);
     drop_calls(request);
     if (request->has_timer)
-        ssa_client_return_timer(request->client);
+        ssa_engine_return_timer(request->engine);
     for (size_t i = 0; i < request->tensor_count; i++)
         ssa_memory_free(&request->tensors[i].memory);
     ssa_release(request->tensors);

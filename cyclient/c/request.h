@@ -7,7 +7,7 @@
 #include "key_names.h"
 #include "timer_heap.h"
 
-struct ssa_client;
+struct ssa_engine;
 struct ssa_batch;
 struct ssa_dataset;
 
@@ -21,7 +21,7 @@ typedef struct ssa_problem {
 
 struct ssa_request {
     ssa_request *next, *previous; /* in the client's list of those under way, or of those that are complete */
-    struct ssa_client *client;
+    struct ssa_engine *engine;
     void *owner;                  /* the face's, untouched here */
 
     const char *operation;        /* "put_tensor": static */
@@ -58,7 +58,7 @@ struct ssa_request {
 /* ---- for operations */
 
 /* Not started yet. subject: copied. NULL: no memory. */
-ssa_request *ssa_request_new(struct ssa_client *client, const char *operation, ssa_kind kind, const void *subject,
+ssa_request *ssa_request_new(struct ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject,
                              size_t bytes, void (*step)(ssa_request *request));
 
 /* Room for the calls of the next stage; those of the last one go, with their commands. SSA_ENOMEM. */
@@ -86,7 +86,7 @@ ssa_status ssa_request_keep_tensors(ssa_request *request, ssa_command *answer);
 /* ---- for faces and batches */
 
 /* Begin. timeout: nanoseconds from now; SSA_NO_TIMEOUT: none; negative: the client's own. The request stays its
- * owner's, who frees it when it is complete (ssa_client_next_complete hands it out). */
+ * owner's, who frees it when it is complete (ssa_engine_next_complete hands it out). */
 void ssa_request_start(ssa_request *request, int64_t timeout);
 /* Nobody waits for it any more: the callers' memory is taken back, now. It is complete with SSA_ECANCELLED, and is not handed out. */
 void ssa_request_cancel(ssa_request *request);

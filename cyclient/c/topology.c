@@ -5,7 +5,7 @@
 #include <sys/random.h>
 
 #include "allocator.h"
-#include "client.h"
+#include "engine.h"
 
 #define QUESTION_TIME INT64_C(1000000000)  /* then another server is asked */
 #define FIRST_DELAY INT64_C(50000000)      /* between two questions; doubled while nothing changes */
@@ -14,21 +14,21 @@
 static void on_timer(ssa_timer *timer);
 static void answered(ssa_call *call);
 
-void ssa_topology_start(ssa_client *client) {
-    ssa_topology *topology = &client->topology;
+void ssa_topology_start(ssa_engine *engine) {
+    ssa_topology *topology = &engine->topology;
     ssa_slot_map_init(&topology->map);
     topology->timer.fire = on_timer;
-    topology->timer.owner = client;
+    topology->timer.owner = engine;
     topology->delay = FIRST_DELAY;
     if (getentropy(&topology->random, sizeof topology->random) || !topology->random)
         topology->random = 1;
 }
 
-void ssa_topology_end(ssa_client *client) {
-    ssa_topology *topology = &client->topology;
-    ssa_timer_cancel(&client->timers, &topology->timer);
+void ssa_topology_end(ssa_engine *engine) {
+    ssa_topology *topology = &engine->topology;
+    ssa_timer_cancel(&engine->timers, &topology->timer);
     if (topology->in_flight)
-        ssa_client_abandon(client, &topology->question);
+        ssa_engine_abandon(engine, &topology->question);
     topology->in_flight = 0;
     ssa_slot_map_free(&topology->map);
     ssa_release(topology->owners);
@@ -46,18 +46,18 @@ static uint32_t next_random(ssa_topology *topology) { /* xorshift32 */
 
 /* ---- asking */
 
-static size_t server_count(const ssa_client *client) {
+static size_t server_count(const ssa_engine *engine) {
     size_t count = 0;
-    for (const ssa_server *server = client->servers; server; server = server->next)
+    for (const ssa_server *server = engine->servers; server; server = server->next)
         count++;
     return count;
 }
 
 /* One whose connection is open, other than the one asked last; else any other. */
-static ssa_server *choose(ssa_client *client) {
-    ssa_topology *topology = &client->topology;
-    size_t count = server_count(client), skip = next_random(topology) % count;
-    ssa_server *start = client->servers, *other = NULL;
+static ssa_server *choose(ssa_engine *engine) {
+    ssa_topology *topology = &engine->topology;
+    size_t count = server_count(engine), skip = next_random(topology) % count;
+    ssa_server *start = engine->servers, *other = NULL;
     while (skip--)
         start = start->next;
     ssa_server *server = start;
@@ -68,56 +68,56 @@ static ssa_server *choose(ssa_client *client) {
             if (!other)
                 other = server;
         }
-        server = server->next ? server->next : client->servers;
+        server = server->next ? server->next : engine->servers;
     } while (server != start);
     return other;
 }
 
-static void ask(ssa_client *client) {
-    ssa_topology *topology = &client->topology;
+static void ask(ssa_engine *engine) {
+    ssa_topology *topology = &engine->topology;
     ssa_command *command = ssa_command_new(2, SSA_EXPECT_REPLY);
     if (!command || ssa_command_argument(command, "CLUSTER", 7) || ssa_command_argument(command, "SLOTS", 5)) {
         ssa_command_free(command);
-        ssa_client_arm(client, &topology->timer, client->now + LONGEST_DELAY);
+        ssa_engine_arm(engine, &topology->timer, engine->now + LONGEST_DELAY);
         return;
     }
     topology->wanted = 0;
     topology->in_flight = 1;
-    topology->asked = choose(client);
+    topology->asked = choose(engine);
     memset(&topology->question, 0, sizeof topology->question);
     topology->question.command = command;
     topology->question.done = answered;
-    topology->question.owner = client;
+    topology->question.owner = engine;
     topology->question.server = topology->asked;
-    client->statistics.refreshes++;
-    ssa_client_arm(client, &topology->timer, client->now + QUESTION_TIME);
-    ssa_client_submit(client, &topology->question);
+    engine->statistics.refreshes++;
+    ssa_engine_arm(engine, &topology->timer, engine->now + QUESTION_TIME);
+    ssa_engine_submit(engine, &topology->question);
 }
 
-void ssa_topology_refresh(ssa_client *client) {
-    ssa_topology *topology = &client->topology;
+void ssa_topology_refresh(ssa_engine *engine) {
+    ssa_topology *topology = &engine->topology;
     topology->wanted = 1;
-    if (!topology->in_flight && !topology->timer.place && !client->closed)
-        ask(client);
+    if (!topology->in_flight && !topology->timer.place && !engine->closed)
+        ask(engine);
 }
 
-static void rest(ssa_client *client, int changed) {
-    ssa_topology *topology = &client->topology;
+static void rest(ssa_engine *engine, int changed) {
+    ssa_topology *topology = &engine->topology;
     topology->delay = changed ? FIRST_DELAY : 2 * topology->delay < LONGEST_DELAY ? 2 * topology->delay : LONGEST_DELAY;
     int64_t jitter = (int64_t)(next_random(topology) % 1024) * (topology->delay / 2048); /* thousands of clients see one failure */
-    ssa_client_arm(client, &topology->timer, client->now + topology->delay / 2 + jitter);
+    ssa_engine_arm(engine, &topology->timer, engine->now + topology->delay / 2 + jitter);
 }
 
 static void on_timer(ssa_timer *timer) {
-    ssa_client *client = timer->owner;
-    ssa_topology *topology = &client->topology;
+    ssa_engine *engine = timer->owner;
+    ssa_topology *topology = &engine->topology;
     if (topology->in_flight) {
-        ssa_client_abandon(client, &topology->question);
+        ssa_engine_abandon(engine, &topology->question);
         topology->in_flight = 0;
         topology->wanted = 1;
     }
     if (topology->wanted)
-        ask(client);
+        ask(engine);
 }
 
 /* ---- servers */
@@ -134,11 +134,11 @@ static int is_this_host(const char *host) {
     return !strcmp(host, "127.0.0.1") || !strcmp(host, "localhost") || !strcmp(host, "::1");
 }
 
-static int is_announced(const ssa_client *client, const ssa_address *address) {
-    if (client->settings.trust_topology)
+static int is_announced(const ssa_engine *engine, const ssa_address *address) {
+    if (engine->settings.trust_topology)
         return 1;
-    for (size_t i = 0; i < client->settings.address_count; i++) {
-        const ssa_address *known = &client->settings.addresses[i];
+    for (size_t i = 0; i < engine->settings.address_count; i++) {
+        const ssa_address *known = &engine->settings.addresses[i];
         if (ssa_address_equal(known, address) ||
             (is_this_host(address->host) && ((*known->path && socket_has_port(known->path, address->port)) ||
                                              (known->port == address->port && is_this_host(known->host)))))
@@ -147,29 +147,29 @@ static int is_announced(const ssa_client *client, const ssa_address *address) {
     return 0;
 }
 
-static ssa_server *find_server(ssa_client *client, const char *id, const ssa_address *address) {
-    for (ssa_server *server = client->servers; server; server = server->next)
+static ssa_server *find_server(ssa_engine *engine, const char *id, const ssa_address *address) {
+    for (ssa_server *server = engine->servers; server; server = server->next)
         if (*id && !strcmp(server->id, id))
             return server;
-    for (ssa_server *server = client->servers; server; server = server->next)
+    for (ssa_server *server = engine->servers; server; server = server->next)
         for (size_t i = 0; i < server->address_count && !(*id && *server->id); i++)
             if (ssa_address_equal(&server->addresses[i], address) && server->address_count <= 2)
                 return server;
     return NULL;
 }
 
-static ssa_server *server_at(ssa_client *client, const char *id, const ssa_address *address) {
-    ssa_server *server = find_server(client, id, address);
+static ssa_server *server_at(ssa_engine *engine, const char *id, const ssa_address *address) {
+    ssa_server *server = find_server(engine, id, address);
     if (!server)
-        return ssa_client_add_server(client, id, address);
-    if (ssa_server_set_address(server, &client->settings, address))
+        return ssa_engine_add_server(engine, id, address);
+    if (ssa_server_set_address(server, &engine->settings, address))
         return NULL;
     snprintf(server->id, sizeof server->id, "%s", id);
     return server;
 }
 
-ssa_server *ssa_topology_owner(ssa_client *client, uint16_t slot, const char **why) {
-    ssa_topology *topology = &client->topology;
+ssa_server *ssa_topology_owner(ssa_engine *engine, uint16_t slot, const char **why) {
+    ssa_topology *topology = &engine->topology;
     uint16_t shard = topology->map.shard_of[slot];
     if (shard == SSA_NO_SHARD) {
         *why = "no shard serves its slot";
@@ -187,14 +187,14 @@ static ssa_status grow_owners(ssa_topology *topology) {
     return SSA_OK;
 }
 
-ssa_server *ssa_topology_follow(ssa_client *client, const ssa_redirection *redirection, ssa_status *status) {
-    ssa_topology *topology = &client->topology;
+ssa_server *ssa_topology_follow(ssa_engine *engine, const ssa_redirection *redirection, ssa_status *status) {
+    ssa_topology *topology = &engine->topology;
     *status = SSA_ETOPOLOGY;
-    if (!is_announced(client, &redirection->address))
+    if (!is_announced(engine, &redirection->address))
         return NULL;
     *status = SSA_ENOMEM;
-    ssa_server *server = find_server(client, "", &redirection->address);
-    if (!server && !(server = ssa_client_add_server(client, "", &redirection->address)))
+    ssa_server *server = find_server(engine, "", &redirection->address);
+    if (!server && !(server = ssa_engine_add_server(engine, "", &redirection->address)))
         return NULL;
     if (redirection->kind == SSA_MOVED && topology->known) {
         size_t count = topology->map.count;
@@ -219,32 +219,32 @@ static int same_owners(const ssa_topology *topology, const ssa_slot_map *map) {
 }
 
 /* Replicas are asked for the map when no primary answers. */
-static void note_replicas(ssa_client *client, const ssa_shard *shard) {
+static void note_replicas(ssa_engine *engine, const ssa_shard *shard) {
     for (size_t i = 0; i < shard->replica_count; i++)
-        if (is_announced(client, &shard->replicas[i]) && !find_server(client, "", &shard->replicas[i]))
-            ssa_client_add_server(client, "", &shard->replicas[i]); /* no memory: one fewer to ask */
+        if (is_announced(engine, &shard->replicas[i]) && !find_server(engine, "", &shard->replicas[i]))
+            ssa_engine_add_server(engine, "", &shard->replicas[i]); /* no memory: one fewer to ask */
 }
 
-static ssa_status use(ssa_client *client, ssa_slot_map *map) {
-    ssa_topology *topology = &client->topology;
+static ssa_status use(ssa_engine *engine, ssa_slot_map *map) {
+    ssa_topology *topology = &engine->topology;
     ssa_server **owners = ssa_allocate((map->count + 1) * sizeof *owners);
     if (!owners)
         return SSA_ENOMEM;
     for (size_t i = 0; i < map->count; i++) {
         const ssa_shard *shard = &map->shards[i];
-        int announced = is_announced(client, &shard->primary);
-        owners[i] = announced ? server_at(client, shard->node_id, &shard->primary) : NULL;
+        int announced = is_announced(engine, &shard->primary);
+        owners[i] = announced ? server_at(engine, shard->node_id, &shard->primary) : NULL;
         if (!announced) {
             char text[SSA_ADDRESS_TEXT_BYTES];
             ssa_address_format(&shard->primary, text, sizeof text);
-            ssa_log_write(&client->log, SSA_LOG_ERROR, "the cluster names %s, which was not announced: not followed", text);
+            ssa_log_write(&engine->log, SSA_LOG_ERROR, "the cluster names %s, which was not announced: not followed", text);
         } else if (!owners[i]) {
             ssa_release(owners);
             return SSA_ENOMEM;
         }
-        note_replicas(client, shard);
+        note_replicas(engine, shard);
     }
-    for (ssa_server *server = client->servers; server; server = server->next)
+    for (ssa_server *server = engine->servers; server; server = server->next)
         server->owns = 0;
     for (size_t i = 0; i < map->count; i++)
         if (owners[i])
@@ -260,8 +260,8 @@ static ssa_status use(ssa_client *client, ssa_slot_map *map) {
 
 /* The question is a call of ours: the map is too large for the stack of a small thread. */
 static void answered(ssa_call *call) {
-    ssa_client *client = call->owner;
-    ssa_topology *topology = &client->topology;
+    ssa_engine *engine = call->owner;
+    ssa_topology *topology = &engine->topology;
     ssa_command *command = call->command;
     call->command = NULL;
     topology->in_flight = 0;
@@ -273,7 +273,7 @@ static void answered(ssa_call *call) {
         status = ssa_slot_map_decode(map, &command->reply, &topology->asked->links[0].address, error, sizeof error);
         if (status == SSA_OK) {
             changed = !same_owners(topology, map);
-            status = use(client, map);
+            status = use(engine, map);
             ssa_slot_map_free(map);
         }
         ssa_release(map);
@@ -281,13 +281,13 @@ static void answered(ssa_call *call) {
         status = SSA_ENOMEM;
     }
     if (status != SSA_OK) {
-        snprintf(client->trouble, sizeof client->trouble, "The topology of the cluster could not be read: %.*s%.100s.",
+        snprintf(engine->trouble, sizeof engine->trouble, "The topology of the cluster could not be read: %.*s%.100s.",
                  (int)(command->error.bytes < 80 ? command->error.bytes : 80),
                  command->error.bytes ? (char *)command->error.data : "", error);
         topology->wanted = 1;
     }
     ssa_command_free(command);
-    rest(client, changed);
+    rest(engine, changed);
     if (changed)
-        ssa_client_topology_changed(client);
+        ssa_engine_topology_changed(engine);
 }

@@ -10,7 +10,7 @@
 #include "slot_map.h"
 #include "timer_heap.h"
 
-struct ssa_client;
+struct ssa_engine;
 struct ssa_server;
 
 typedef struct ssa_topology {
@@ -25,16 +25,16 @@ typedef struct ssa_topology {
     uint32_t random;             /* state of a small generator: which server is asked, and when */
 } ssa_topology;
 
-void ssa_topology_start(struct ssa_client *client);
-void ssa_topology_end(struct ssa_client *client);
+void ssa_topology_start(struct ssa_engine *engine);
+void ssa_topology_end(struct ssa_engine *engine);
 
 /* Ask anew, soon. Cheap: callers need not care whether they have done so already. */
-void ssa_topology_refresh(struct ssa_client *client);
+void ssa_topology_refresh(struct ssa_engine *engine);
 
 /* NULL: nobody, or nobody that may be followed; *why (static) says which. */
-struct ssa_server *ssa_topology_owner(struct ssa_client *client, uint16_t slot, const char **why);
+struct ssa_server *ssa_topology_owner(struct ssa_engine *engine, uint16_t slot, const char **why);
 
 /* Where a redirection leads; a MOVED is noted in the map. NULL: not announced, or no memory (*status). */
-struct ssa_server *ssa_topology_follow(struct ssa_client *client, const ssa_redirection *redirection, ssa_status *status);
+struct ssa_server *ssa_topology_follow(struct ssa_engine *engine, const ssa_redirection *redirection, ssa_status *status);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "client.h"
+#include "engine.h"
 
 static uint64_t hash_of(const unsigned char *key, size_t bytes) { /* FNV-1a */
     uint64_t hash = UINT64_C(14695981039346656037);
@@ -70,10 +70,10 @@ static void wake_key(ssa_wait_table *table, const unsigned char *key, size_t byt
     wake(&list);
 }
 
-void ssa_wait_table_wake_all(ssa_client *client) {
+void ssa_wait_table_wake_all(ssa_engine *engine) {
     ssa_waiter *list = NULL;
     for (size_t i = 0; i < SSA_WAIT_BUCKETS; i++)
-        collect(&client->waits.buckets[i], &list, NULL, 0);
+        collect(&engine->waits.buckets[i], &list, NULL, 0);
     wake(&list);
 }
 
@@ -89,16 +89,16 @@ ssa_command *ssa_tracking_command(uint64_t arguments, const char *name) {
 }
 
 /* >2 invalidate *n key...; a null instead of the keys: the server forgot all that it tracked (FLUSHALL). */
-void ssa_wait_table_pushed(ssa_client *client, const ssa_reply *push) {
+void ssa_wait_table_pushed(ssa_engine *engine, const ssa_reply *push) {
     const ssa_node *node = push->nodes;
     static const char word[] = "invalidate";
     if (push->count < 3 || node[1].text_bytes != sizeof word - 1 || memcmp(push->text.data + node[1].text_at, word, sizeof word - 1))
         return;
     if (node[2].kind == SSA_TOKEN_NULL) {
-        ssa_wait_table_wake_all(client);
+        ssa_wait_table_wake_all(engine);
         return;
     }
     for (size_t i = 3; i < push->count; i++)
         if (node[i].kind == SSA_TOKEN_BULK)
-            wake_key(&client->waits, push->text.data + node[i].text_at, node[i].text_bytes);
+            wake_key(&engine->waits, push->text.data + node[i].text_at, node[i].text_bytes);
 }

@@ -8,7 +8,7 @@
 
 #include "command.h"
 
-struct ssa_client;
+struct ssa_engine;
 struct ssa_link;
 
 /* Lives inside what waits. Zeroed: in no table. */
@@ -36,8 +36,8 @@ void ssa_wait_table_free(ssa_wait_table *table); /* nobody is woken */
 ssa_command *ssa_tracking_command(uint64_t arguments, const char *name);
 
 /* A push of a shard: wakes those it is about. */
-void ssa_wait_table_pushed(struct ssa_client *client, const ssa_reply *push);
+void ssa_wait_table_pushed(struct ssa_engine *engine, const ssa_reply *push);
 /* What a lost server, or one that no longer owns the slot, would have told is unknown: everybody looks again. */
-void ssa_wait_table_wake_all(struct ssa_client *client);
+void ssa_wait_table_wake_all(struct ssa_engine *engine);
 
 #endif

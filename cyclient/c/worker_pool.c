@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "allocator.h"
-#include "client.h"
+#include "engine.h"
 #include "failure_text.h"
 #include "request.h"
 
@@ -18,8 +18,8 @@ static void list_changed(ssa_waiter *waiter);
 static void run_answered(ssa_call *call);
 static void serve_waiting(ssa_worker_pool *pool);
 
-ssa_status ssa_worker_pool_start(ssa_worker_pool *pool, ssa_client *client) {
-    pool->client = client;
+ssa_status ssa_worker_pool_start(ssa_worker_pool *pool, ssa_engine *engine) {
+    pool->engine = engine;
     pool->next_id = 1;
     pool->waiter.changed = list_changed;
     pool->waiter.owner = pool;
@@ -27,14 +27,14 @@ ssa_status ssa_worker_pool_start(ssa_worker_pool *pool, ssa_client *client) {
 }
 
 static void free_peer(ssa_worker_peer *peer) {
-    ssa_client_return_timer(peer->link.client);
+    ssa_engine_return_timer(peer->link.engine);
     ssa_link_end(&peer->link);
     ssa_release(peer);
 }
 
 void ssa_worker_pool_end(ssa_worker_pool *pool) {
     if (pool->asking)
-        ssa_client_abandon(pool->client, &pool->question);
+        ssa_engine_abandon(pool->engine, &pool->question);
     pool->asking = 0;
     ssa_wait_remove(&pool->waiter);
     while (pool->peers) {
@@ -62,11 +62,11 @@ static const ssa_address *reachable(const ssa_worker *worker) {
 }
 
 static ssa_status add_peer(ssa_worker_pool *pool, const ssa_worker *worker, const ssa_address *address) {
-    if (ssa_client_take_timer(pool->client))
+    if (ssa_engine_take_timer(pool->engine))
         return SSA_ENOMEM;
     ssa_worker_peer *peer = ssa_allocate(sizeof *peer);
     if (!peer) {
-        ssa_client_return_timer(pool->client);
+        ssa_engine_return_timer(pool->engine);
         return SSA_ENOMEM;
     }
     memset(peer, 0, sizeof *peer);
@@ -74,7 +74,7 @@ static ssa_status add_peer(ssa_worker_pool *pool, const ssa_worker *worker, cons
     memcpy(peer->device, worker->device, sizeof peer->device);
     peer->address = *address;
     peer->listed = 1;
-    ssa_link_start(&peer->link, pool->client, NULL, peer);
+    ssa_link_start(&peer->link, pool->engine, NULL, peer);
     ssa_worker_peer **end = &pool->peers;
     while (*end)
         end = &(*end)->next;
@@ -118,7 +118,7 @@ static ssa_status use_list(ssa_worker_pool *pool, const ssa_worker_list *list) {
 }
 
 static void ask_for_list(ssa_worker_pool *pool) {
-    ssa_client *client = pool->client;
+    ssa_engine *engine = pool->engine;
     ssa_command *command = ssa_tracking_command(2, "GET");
     size_t bytes = strlen(ssa_worker_list_key);
     if (!command || ssa_command_argument(command, ssa_worker_list_key, bytes)) {
@@ -133,8 +133,8 @@ static void ask_for_list(ssa_worker_pool *pool) {
     pool->question.owner = pool;
     pool->question.flags = SSA_CALL_IDEMPOTENT;
     ssa_call_key(&pool->question, ssa_worker_list_key, bytes);
-    ssa_wait_add(&client->waits, &pool->waiter, ssa_worker_list_key, bytes);
-    ssa_client_submit(client, &pool->question);
+    ssa_wait_add(&engine->waits, &pool->waiter, ssa_worker_list_key, bytes);
+    ssa_engine_submit(engine, &pool->question);
 }
 
 static void list_answered(ssa_call *call) {
@@ -220,7 +220,7 @@ static ssa_worker_peer *pick(ssa_worker_pool *pool, const ssa_run *run) {
 
 static int64_t time_left(const ssa_run *run) {
     int64_t until = run->request->deadline.place ? run->request->deadline.at : SSA_NEVER;
-    return until == SSA_NEVER ? SSA_NEVER : until - run->request->client->now;
+    return until == SSA_NEVER ? SSA_NEVER : until - run->request->engine->now;
 }
 
 static void send_to(ssa_worker_pool *pool, ssa_run *run, ssa_worker_peer *peer) {
@@ -237,14 +237,14 @@ static void send_to(ssa_worker_pool *pool, ssa_run *run, ssa_worker_peer *peer) 
     run->call.done = run_answered;
     run->call.owner = run;
     run->call.last_link = &peer->link;
-    pool->client->in_flight++;
+    pool->engine->in_flight++;
     ssa_link_queue(&peer->link, &run->call);
 }
 
 static void try_again(ssa_worker_pool *pool, ssa_run *run, int at_once) {
     wait_for_worker(pool, run);
     run->delay = run->delay ? (2 * run->delay < LONGEST_DELAY ? 2 * run->delay : LONGEST_DELAY) : FIRST_DELAY;
-    ssa_client_arm(pool->client, &run->pause, pool->client->now + (at_once ? 0 : run->delay));
+    ssa_engine_arm(pool->engine, &run->pause, pool->engine->now + (at_once ? 0 : run->delay));
 }
 
 /* One look: to a worker, or on waiting. */
@@ -276,7 +276,7 @@ static void serve_waiting(ssa_worker_pool *pool) {
         }
         ssa_worker_peer *peer = pick(pool, run);
         if (peer && run->failures < 2) {
-            ssa_timer_cancel(&pool->client->timers, &run->pause);
+            ssa_timer_cancel(&pool->engine->timers, &run->pause);
             send_to(pool, run, peer);
         } else if (run->pause.place) {
             wait_for_worker(pool, run);
@@ -288,7 +288,7 @@ static void serve_waiting(ssa_worker_pool *pool) {
 
 static void pause_is_over(ssa_timer *timer) {
     ssa_run *run = timer->owner;
-    ssa_worker_pool *pool = &run->request->client->workers;
+    ssa_worker_pool *pool = &run->request->engine->workers;
     stop_waiting(run);
     pool->current = 0; /* the watch may have been lost: the list decides */
     run->failures = run->failures > 1 ? 1 : run->failures;
@@ -296,25 +296,25 @@ static void pause_is_over(ssa_timer *timer) {
 }
 
 ssa_status ssa_run_start(ssa_run *run) {
-    ssa_client *client = run->request->client;
-    if (!run->has_timer && ssa_client_take_timer(client))
+    ssa_engine *engine = run->request->engine;
+    if (!run->has_timer && ssa_engine_take_timer(engine))
         return SSA_ENOMEM;
     run->has_timer = 1;
     run->pause.fire = pause_is_over;
     run->pause.owner = run;
-    serve(&client->workers, run);
+    serve(&engine->workers, run);
     return SSA_OK;
 }
 
 void ssa_run_end(ssa_run *run) {
-    ssa_client *client = run->request->client;
+    ssa_engine *engine = run->request->engine;
     stop_waiting(run);
-    ssa_timer_cancel(&client->timers, &run->pause);
-    ssa_client_abandon(client, &run->call);
+    ssa_timer_cancel(&engine->timers, &run->pause);
+    ssa_engine_abandon(engine, &run->call);
     ssa_command_free(run->call.command);
     run->call.command = NULL;
     if (run->has_timer)
-        ssa_client_return_timer(client);
+        ssa_engine_return_timer(engine);
     run->has_timer = 0;
 }
 
@@ -372,7 +372,7 @@ static int other_device(const ssa_worker_pool *pool, const ssa_run *run, const c
 
 static void run_answered(ssa_call *call) {
     ssa_run *run = call->owner;
-    ssa_worker_pool *pool = &run->request->client->workers;
+    ssa_worker_pool *pool = &run->request->engine->workers;
     ssa_worker_peer *peer = run->peer;
     ssa_command *command = call->command;
     if (command->status == SSA_ECLOSED || command->status == SSA_ECONNECT) {
@@ -405,7 +405,7 @@ static void run_answered(ssa_call *call) {
 
 void ssa_run_overdue(ssa_run *run) {
     ssa_request *request = run->request;
-    ssa_worker_pool *pool = &request->client->workers;
+    ssa_worker_pool *pool = &request->engine->workers;
     double seconds = (double)(request->timeout / 10000000) / 100;
     if (!*run->story && run->call.link && run->peer) {
         ssa_request_fail(request, run->peer->link.state == SSA_LINK_OPEN ? SSA_ETIMEOUT : SSA_ENOWORKER,
@@ -448,7 +448,7 @@ void ssa_worker_pool_failed(ssa_worker_pool *pool, ssa_worker_peer *peer, int fi
     while (peer->link.waiting.first) {
         ssa_call *call = peer->link.waiting.first;
         ssa_call_list_remove(call);
-        pool->client->in_flight--;
+        pool->engine->in_flight--;
         call->link = NULL;
         call->command->status = SSA_ECONNECT;
         call->command->error.bytes = 0;

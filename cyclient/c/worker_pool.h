@@ -8,7 +8,7 @@
 #include "wait_table.h"
 #include "worker_list.h"
 
-struct ssa_client;
+struct ssa_engine;
 struct ssa_request;
 
 /* One incarnation of a worker. */
@@ -46,7 +46,7 @@ typedef struct ssa_run {
 } ssa_run;
 
 typedef struct ssa_worker_pool {
-    struct ssa_client *client;
+    struct ssa_engine *engine;
     ssa_worker_peer *peers;
     uint64_t version;
     int current;               /* the list that we have, as far as we know */
@@ -58,7 +58,7 @@ typedef struct ssa_worker_pool {
     char error[300];           /* the list is no list: why; "" : it is one */
 } ssa_worker_pool;
 
-ssa_status ssa_worker_pool_start(ssa_worker_pool *pool, struct ssa_client *client);
+ssa_status ssa_worker_pool_start(ssa_worker_pool *pool, struct ssa_engine *engine);
 void ssa_worker_pool_end(ssa_worker_pool *pool);
 
 /* Give the request to a worker, soon. It ends with `finished`, or with the request. SSA_ENOMEM. */

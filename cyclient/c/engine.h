@@ -8,8 +8,8 @@
  * command on the same key is repeated after it.
  *
  * One thread at a time. */
-#ifndef SSA_CLIENT_H
-#define SSA_CLIENT_H
+#ifndef SSA_ENGINE_H
+#define SSA_ENGINE_H
 
 #include "blocking.h"
 #include "key_names.h"
@@ -48,11 +48,11 @@ typedef struct ssa_server {
     ssa_link links[2];       /* commands; bulk */
 } ssa_server;
 
-typedef struct ssa_client_statistics {
+typedef struct ssa_engine_statistics {
     uint64_t requests, commands, retries, redirections, refreshes, connections, bytes_sent, bytes_received;
-} ssa_client_statistics;
+} ssa_engine_statistics;
 
-typedef struct ssa_client {
+typedef struct ssa_engine {
     ssa_settings settings;
     ssa_key_names names;
     ssa_log log;
@@ -79,78 +79,78 @@ typedef struct ssa_client {
     ssa_wait_table waits;
     ssa_worker_pool workers;
     uint32_t bulk_seen[256];  /* hashes of keys whose values were long when last seen */
-    ssa_client_statistics statistics;
+    ssa_engine_statistics statistics;
     char *description;        /* the addresses that were given, for texts */
     char trouble[256];        /* what last kept commands from being carried out; "" : nothing */
-} ssa_client;
+} ssa_engine;
 
 /* A client of the store that the settings name; takes over the settings (also when it fails). NULL: no memory. */
-ssa_client *ssa_client_new(ssa_settings *settings, const ssa_driver *driver);
+ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver);
 /* Every request ends with SSA_ECLOSED; sockets are closed. Requests stay their owners', to be freed before the client. */
-void ssa_client_close(ssa_client *client);
-void ssa_client_free(ssa_client *client);
+void ssa_engine_close(ssa_engine *engine);
+void ssa_engine_free(ssa_engine *engine);
 
 /* ---- for the driver */
 
-void ssa_client_tick(ssa_client *client, int64_t now);    /* fire the timers that are due */
-int64_t ssa_client_next_moment(const ssa_client *client); /* when to call it next; SSA_NEVER */
-void ssa_client_flush(ssa_client *client);                /* send what is queued */
+void ssa_engine_tick(ssa_engine *engine, int64_t now);    /* fire the timers that are due */
+int64_t ssa_engine_next_moment(const ssa_engine *engine); /* when to call it next; SSA_NEVER */
+void ssa_engine_flush(ssa_engine *engine);                /* send what is queued */
 /* Send at once on links that were idle; true: others have something to send, flush at the end of the turn. */
-int ssa_client_flush_idle(ssa_client *client);
-void ssa_client_ready(ssa_client *client, ssa_link *link, int events, int64_t now);
-ssa_request *ssa_client_next_complete(ssa_client *client); /* NULL: none; once each */
+int ssa_engine_flush_idle(ssa_engine *engine);
+void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now);
+ssa_request *ssa_engine_next_complete(ssa_engine *engine); /* NULL: none; once each */
 
 /* Open the first connection now: for faces that want to fail early. */
-void ssa_client_wake(ssa_client *client);
+void ssa_engine_wake(ssa_engine *engine);
 
 /* ---- for requests */
 
 /* Send the call to the shard of its slot, or to its node. Its done() is called once, never from within this. */
-void ssa_client_submit(ssa_client *client, ssa_call *call);
+void ssa_engine_submit(ssa_engine *engine, ssa_call *call);
 /* Nobody waits for it any more; done() is not called. */
-void ssa_client_abandon(ssa_client *client, ssa_call *call);
-/* Room for one more timer than before; SSA_ENOMEM. Give it back with ssa_client_return_timer. */
-ssa_status ssa_client_take_timer(ssa_client *client);
-void ssa_client_return_timer(ssa_client *client);
-void ssa_client_arm(ssa_client *client, ssa_timer *timer, int64_t at);
+void ssa_engine_abandon(ssa_engine *engine, ssa_call *call);
+/* Room for one more timer than before; SSA_ENOMEM. Give it back with ssa_engine_return_timer. */
+ssa_status ssa_engine_take_timer(ssa_engine *engine);
+void ssa_engine_return_timer(ssa_engine *engine);
+void ssa_engine_arm(ssa_engine *engine, ssa_timer *timer, int64_t at);
 
 /* It is complete: hand it to the face, in its turn. */
-void ssa_client_completed(ssa_client *client, ssa_request *request);
+void ssa_engine_completed(ssa_engine *engine, ssa_request *request);
 /* Out of the queue of complete ones, if it is there. */
-void ssa_client_withdraw(ssa_client *client, ssa_request *request);
+void ssa_engine_withdraw(ssa_engine *engine, ssa_request *request);
 /* Why it cannot be used any more (closed, or forked): static text; NULL: it can. */
-const char *ssa_client_unusable(const ssa_client *client);
+const char *ssa_engine_unusable(const ssa_engine *engine);
 
 /* The servers that own slots, for commands to all of them, once the topology is known. The next after `server`; NULL:
  * the first; returns NULL after the last. */
-ssa_server *ssa_client_next_owner(ssa_client *client, ssa_server *server);
+ssa_server *ssa_engine_next_owner(ssa_engine *engine, ssa_server *server);
 /* 1: a server has said what it is and, in a cluster, who owns what. */
-int ssa_client_knows_topology(const ssa_client *client);
+int ssa_engine_knows_topology(const ssa_engine *engine);
 /* The owner of a slot, or NULL. */
-ssa_server *ssa_client_owner(ssa_client *client, uint16_t slot);
+ssa_server *ssa_engine_owner(ssa_engine *engine, uint16_t slot);
 
 /* Remember that the value of this key was long, or was not: the next get of it takes the fitting connection. */
-void ssa_client_note_size(ssa_client *client, const ssa_call *call, uint64_t bytes);
+void ssa_engine_note_size(ssa_engine *engine, const ssa_call *call, uint64_t bytes);
 
 /* ---- for the topology */
 
-ssa_server *ssa_client_add_server(ssa_client *client, const char *id, const ssa_address *address); /* NULL: no memory */
+ssa_server *ssa_engine_add_server(ssa_engine *engine, const char *id, const ssa_address *address); /* NULL: no memory */
 /* It listens there now. Nothing changes when it did before. */
 ssa_status ssa_server_set_address(ssa_server *server, const ssa_settings *settings, const ssa_address *address);
-void ssa_client_topology_changed(ssa_client *client);
+void ssa_engine_topology_changed(ssa_engine *engine);
 
 /* ---- for links */
 
-void ssa_client_link_opened(ssa_client *client, ssa_link *link);
-void ssa_client_link_failed(ssa_client *client, ssa_link *link, int final); /* final: trying again changes nothing */
-void ssa_client_call_complete(ssa_client *client, ssa_call *call);
-void ssa_client_pushed(ssa_client *client, ssa_link *link, const ssa_reply *push);
-void ssa_client_mark_dirty(ssa_client *client, ssa_link *link);
+void ssa_engine_link_opened(ssa_engine *engine, ssa_link *link);
+void ssa_engine_link_failed(ssa_engine *engine, ssa_link *link, int final); /* final: trying again changes nothing */
+void ssa_engine_call_complete(ssa_engine *engine, ssa_call *call);
+void ssa_engine_pushed(ssa_engine *engine, ssa_link *link, const ssa_reply *push);
+void ssa_engine_mark_dirty(ssa_engine *engine, ssa_link *link);
 /* A server said what it is. 0: not what was expected. */
-int ssa_client_learn_mode(ssa_client *client, ssa_server_mode mode);
-void ssa_client_link_lost(ssa_client *client, ssa_link *link);
-void ssa_client_shard_is_silent(ssa_client *client, ssa_link *link);
+int ssa_engine_learn_mode(ssa_engine *engine, ssa_server_mode mode);
+void ssa_engine_link_lost(ssa_engine *engine, ssa_link *link);
+void ssa_engine_shard_is_silent(ssa_engine *engine, ssa_link *link);
 /* Whether anybody waits for this link to open, besides calls in its list. */
-int ssa_client_needs(const ssa_client *client, const ssa_link *link);
+int ssa_engine_needs(const ssa_engine *engine, const ssa_link *link);
 
 #endif

@@ -1,0 +1,377 @@
+#include "engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "allocator.h"
+#include "blocking.h"
+#include "call_routing.h"
+
+/* ---- servers */
+
+/* On this host a shard has a socket too, named by its port. */
+static int local_socket(const ssa_settings *settings, const ssa_address *address, ssa_address *socket) {
+    memset(socket, 0, sizeof *socket);
+    if (!*settings->sockets || *address->path)
+        return 0;
+    int length = snprintf(socket->path, sizeof socket->path, "%s/%u.sock", settings->sockets, (unsigned)address->port);
+    return length < (int)sizeof socket->path && access(socket->path, R_OK | W_OK) == 0;
+}
+
+ssa_status ssa_server_set_address(ssa_server *server, const ssa_settings *settings, const ssa_address *address) {
+    ssa_address *last = server->address_count ? &server->addresses[server->address_count - 1] : NULL;
+    if (last && server->address_count <= 2 && ssa_address_equal(last, address))
+        return SSA_OK;
+    ssa_address *addresses = ssa_allocate(2 * sizeof *addresses), socket;
+    if (!addresses)
+        return SSA_ENOMEM;
+    size_t count = 0;
+    if (local_socket(settings, address, &socket))
+        addresses[count++] = socket;
+    addresses[count++] = *address;
+    ssa_release(server->addresses);
+    server->addresses = addresses;
+    server->address_count = count;
+    return SSA_OK;
+}
+
+/* Without addresses. */
+static ssa_server *new_server(ssa_engine *engine) {
+    ssa_server *server = ssa_allocate(sizeof *server);
+    if (!server)
+        return NULL;
+    memset(server, 0, sizeof *server);
+    if (ssa_timer_heap_reserve(&engine->timers, engine->timer_room + 2)) {
+        ssa_release(server);
+        return NULL;
+    }
+    engine->timer_room += 2;
+    for (int i = 0; i < 2; i++)
+        ssa_link_start(&server->links[i], engine, server, NULL);
+    ssa_server **end = &engine->servers;
+    while (*end)
+        end = &(*end)->next;
+    *end = server;
+    return server;
+}
+
+ssa_server *ssa_engine_add_server(ssa_engine *engine, const char *id, const ssa_address *address) {
+    ssa_server *server = new_server(engine);
+    if (!server || ssa_server_set_address(server, &engine->settings, address)) {
+        if (server)
+            server->address_count = 0; /* stays, unused: it is never asked without an address */
+        return NULL;
+    }
+    snprintf(server->id, sizeof server->id, "%s", id);
+    return server;
+}
+
+/* The way in: all addresses that were given, until a server has said whether they are one shard or many. */
+static ssa_status add_way_in(ssa_engine *engine) {
+    ssa_server *server = new_server(engine);
+    if (!server)
+        return SSA_ENOMEM;
+    const ssa_settings *settings = &engine->settings;
+    server->addresses = ssa_allocate(settings->address_count * sizeof *server->addresses);
+    if (!server->addresses)
+        return SSA_ENOMEM;
+    memcpy(server->addresses, settings->addresses, settings->address_count * sizeof *server->addresses);
+    server->address_count = settings->address_count;
+    server->owns = 1;
+    return SSA_OK;
+}
+
+static ssa_status describe(ssa_engine *engine) {
+    ssa_buffer text = {NULL, 0, 0};
+    for (size_t i = 0; i < engine->settings.address_count && i < 8; i++) {
+        char one[SSA_ADDRESS_TEXT_BYTES];
+        size_t bytes = ssa_address_format(&engine->settings.addresses[i], one, sizeof one);
+        if ((i && ssa_buffer_append(&text, ", ", 2)) || ssa_buffer_append(&text, one, bytes)) {
+            ssa_buffer_free(&text);
+            return SSA_ENOMEM;
+        }
+    }
+    if (ssa_buffer_append(&text, engine->settings.address_count > 8 ? ", ..." : "", engine->settings.address_count > 8 ? 6 : 1)) {
+        ssa_buffer_free(&text);
+        return SSA_ENOMEM;
+    }
+    engine->description = (char *)text.data;
+    return SSA_OK;
+}
+
+/* ---- the client */
+
+static void on_parked(ssa_timer *timer) {
+    ssa_routing_retry(timer->owner);
+}
+
+ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) {
+    ssa_engine *engine = ssa_allocate(sizeof *engine);
+    if (!engine) {
+        ssa_settings_free(settings);
+        return NULL;
+    }
+    memset(engine, 0, sizeof *engine);
+    engine->settings = *settings;
+    memset(settings, 0, sizeof *settings);
+    if (driver)
+        engine->driver = *driver;
+    engine->pid = (int)getpid();
+    engine->now = ssa_now();
+    engine->parked_timer.fire = on_parked;
+    engine->parked_timer.owner = engine;
+    engine->timer_room = 2; /* parked calls; the topology */
+    ssa_log_init(&engine->log);
+    engine->log.level = engine->settings.log_level;
+    ssa_topology_start(engine);
+    const char *const *prefixes = (const char *const *)engine->settings.read_prefixes;
+    engine->memory = ssa_memory_cache_new((size_t)engine->settings.keep_bytes);
+    if (!engine->memory || ssa_timer_heap_reserve(&engine->timers, engine->timer_room) || describe(engine) ||
+        ssa_key_names_init(&engine->names, engine->settings.write_prefix, prefixes, engine->settings.read_prefix_count) ||
+        ssa_worker_pool_start(&engine->workers, engine) || add_way_in(engine)) {
+        ssa_engine_free(engine);
+        return NULL;
+    }
+    if (*engine->settings.log_file)
+        ssa_log_open(&engine->log, engine->settings.log_file); /* a log that cannot be written stops nobody */
+    return engine;
+}
+
+const char *ssa_engine_unusable(const ssa_engine *engine) {
+    if (engine->closed)
+        return "the client is closed";
+    if (engine->pid != (int)getpid())
+        return "this client was opened in another process, before a fork: open a new one in the child";
+    return NULL;
+}
+
+/* After a fork the sockets are the parent's as well: they are closed here, nothing is said on them. */
+void ssa_engine_close(ssa_engine *engine) {
+    if (engine->closed)
+        return;
+    engine->closed = 1;
+    while (engine->requests)
+        ssa_request_fail(engine->requests, SSA_ECLOSED, "lost %s: the client was closed. '%s' may or may not have been carried out.",
+                         engine->description, (char *)engine->requests->subject.data);
+    ssa_topology_end(engine);
+    ssa_worker_pool_end(&engine->workers);
+    ssa_wait_table_free(&engine->waits);
+    for (ssa_server *server = engine->servers; server; server = server->next)
+        for (int i = 0; i < 2; i++)
+            ssa_link_end(&server->links[i]);
+    ssa_timer_cancel(&engine->timers, &engine->parked_timer);
+    engine->dirty = NULL;
+}
+
+void ssa_engine_free(ssa_engine *engine) {
+    if (!engine)
+        return;
+    ssa_engine_close(engine);
+    while (engine->servers) {
+        ssa_server *server = engine->servers;
+        engine->servers = server->next;
+        ssa_release(server->addresses);
+        ssa_release(server);
+    }
+    ssa_timer_heap_free(&engine->timers);
+    ssa_key_names_free(&engine->names);
+    ssa_settings_free(&engine->settings);
+    ssa_log_close(&engine->log);
+    ssa_memory_cache_end(engine->memory);
+    ssa_release(engine->description);
+    ssa_release(engine);
+}
+
+void ssa_engine_wake(ssa_engine *engine) {
+    engine->now = ssa_now();
+    if (!ssa_engine_unusable(engine))
+        ssa_link_wake(&engine->servers->links[0]);
+}
+
+/* ---- time */
+
+ssa_status ssa_engine_take_timer(ssa_engine *engine) {
+    ssa_status status = ssa_timer_heap_reserve(&engine->timers, engine->timer_room + 1);
+    if (status == SSA_OK)
+        engine->timer_room++;
+    return status;
+}
+
+void ssa_engine_return_timer(ssa_engine *engine) {
+    engine->timer_room--;
+}
+
+void ssa_engine_arm(ssa_engine *engine, ssa_timer *timer, int64_t at) {
+    ssa_timer_arm(&engine->timers, timer, at);
+}
+
+void ssa_engine_tick(ssa_engine *engine, int64_t now) {
+    engine->now = now;
+    ssa_timer_fire_due(&engine->timers, now);
+}
+
+int64_t ssa_engine_next_moment(const ssa_engine *engine) {
+    return ssa_timer_next(&engine->timers);
+}
+
+/* ---- sockets */
+
+void ssa_engine_mark_dirty(ssa_engine *engine, ssa_link *link) {
+    if (link->dirty)
+        return;
+    link->dirty = 1;
+    link->next_dirty = engine->dirty;
+    engine->dirty = link;
+}
+
+void ssa_engine_flush(ssa_engine *engine) {
+    while (engine->dirty) {
+        ssa_link *link = engine->dirty;
+        engine->dirty = link->next_dirty;
+        link->dirty = 0;
+        ssa_link_flush(link);
+    }
+}
+
+int ssa_engine_flush_idle(ssa_engine *engine) {
+    ssa_link **at = &engine->dirty;
+    while (*at) {
+        ssa_link *link = *at;
+        if (ssa_link_unanswered(link) > 1) {
+            at = &link->next_dirty;
+            continue;
+        }
+        *at = link->next_dirty;
+        link->dirty = 0;
+        ssa_link_flush(link); /* may put others on the list, in front */
+    }
+    return engine->dirty != NULL;
+}
+
+void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now) {
+    engine->now = now;
+    ssa_link_ready(link, events);
+}
+
+/* ---- requests */
+
+void ssa_engine_completed(ssa_engine *engine, ssa_request *request) {
+    request->next = NULL;
+    request->previous = engine->last_complete;
+    *(engine->last_complete ? &engine->last_complete->next : &engine->first_complete) = request;
+    engine->last_complete = request;
+    request->queued = 1;
+}
+
+void ssa_engine_withdraw(ssa_engine *engine, ssa_request *request) {
+    if (!request->queued)
+        return;
+    request->queued = 0;
+    *(request->previous ? &request->previous->next : &engine->first_complete) = request->next;
+    *(request->next ? &request->next->previous : &engine->last_complete) = request->previous;
+    request->next = request->previous = NULL;
+}
+
+ssa_request *ssa_engine_next_complete(ssa_engine *engine) {
+    ssa_request *request = engine->first_complete;
+    if (request)
+        ssa_engine_withdraw(engine, request);
+    return request;
+}
+
+/* ---- the topology */
+
+int ssa_engine_learn_mode(ssa_engine *engine, ssa_server_mode mode) {
+    if (engine->settings.expected_mode != SSA_MODE_ANY && engine->settings.expected_mode != mode)
+        return 0;
+    if (engine->mode == SSA_MODE_ANY)
+        engine->mode = mode;
+    return engine->mode == mode;
+}
+
+int ssa_engine_knows_topology(const ssa_engine *engine) {
+    return engine->mode == SSA_MODE_STANDALONE || (engine->mode == SSA_MODE_CLUSTER && engine->topology.known);
+}
+
+ssa_server *ssa_engine_next_owner(ssa_engine *engine, ssa_server *server) {
+    server = server ? server->next : engine->servers;
+    while (server && !server->owns)
+        server = server->next;
+    return server;
+}
+
+ssa_server *ssa_engine_owner(ssa_engine *engine, uint16_t slot) {
+    const char *why;
+    if (engine->mode != SSA_MODE_CLUSTER)
+        return engine->servers;
+    return engine->topology.known ? ssa_topology_owner(engine, slot, &why) : NULL;
+}
+
+void ssa_engine_shard_is_silent(ssa_engine *engine, ssa_link *link) {
+    link->server->silent = 1;
+    ssa_topology_refresh(engine);
+}
+
+void ssa_engine_link_opened(ssa_engine *engine, ssa_link *link) {
+    if (link->worker) {
+        ssa_worker_pool_opened(&engine->workers, link->worker);
+        return;
+    }
+    link->server->silent = 0;
+    if (engine->mode != SSA_MODE_CLUSTER)
+        return;
+    if (!engine->topology.known) {
+        ssa_routing_park_waiting(engine, link); /* perhaps it is not this server that owns their slots */
+        ssa_topology_refresh(engine);
+    }
+}
+
+static void end_waiting(ssa_engine *engine, ssa_link *link) {
+    while (link->waiting.first)
+        ssa_routing_fail(engine, link->waiting.first, SSA_ECONNECT, link->failure);
+}
+
+void ssa_engine_link_failed(ssa_engine *engine, ssa_link *link, int final) {
+    if (link->worker) {
+        ssa_worker_pool_failed(&engine->workers, link->worker, final);
+        return;
+    }
+    if (final)
+        end_waiting(engine, link);
+    if (engine->mode == SSA_MODE_CLUSTER)
+        ssa_topology_refresh(engine);
+}
+
+void ssa_engine_link_lost(ssa_engine *engine, ssa_link *link) {
+    if (link->worker) {
+        ssa_worker_pool_lost(&engine->workers, link->worker);
+        return;
+    }
+    if (engine->mode == SSA_MODE_CLUSTER && !engine->closed)
+        ssa_topology_refresh(engine);
+    ssa_wait_table_wake_all(engine);
+}
+
+int ssa_engine_needs(const ssa_engine *engine, const ssa_link *link) {
+    return link->server && engine->topology.in_flight && engine->topology.asked == link->server;
+}
+
+void ssa_engine_topology_changed(ssa_engine *engine) {
+    ssa_routing_unsettle(engine);
+    for (ssa_server *server = engine->servers; server; server = server->next)
+        for (int i = 0; i < 2; i++) {
+            ssa_link *link = &server->links[i];
+            ssa_routing_park_waiting(engine, link);
+            if (!server->owns && ssa_link_unanswered(link))
+                ssa_link_lose(link, "it owns no slots any more");
+        }
+    ssa_wait_table_wake_all(engine);
+    ssa_routing_retry(engine);
+}
+
+void ssa_engine_pushed(ssa_engine *engine, ssa_link *link, const ssa_reply *push) {
+    if (link->server)
+        ssa_wait_table_pushed(engine, push);
+}
