@@ -120,7 +120,7 @@ static axis take_columns(copy *copy, const axis *rows) {
     return best == copy->count ? (axis){1, 0, 0} : take_axis(copy, best);
 }
 
-/* Go to the next place of the outer axes, the last of which runs fastest. Returns 0 after the last place, back at the first. */
+/* Go to the next place of the outer axes, the last of which runs fastest. Returns 0 after the last one, at the first. */
 static int step(copy *copy, uint64_t *at) {
     for (unsigned i = copy->count; i-- > 0;) {
         const axis *axis = &copy->axes[i];

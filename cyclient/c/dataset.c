@@ -73,7 +73,8 @@ static void name_free(ssa_name *name) {
 }
 
 /* The list, with room for one more element; NULL: none, and *status says why. */
-static void *room_for_one(ssa_dataset *dataset, void *list, size_t count, size_t *capacity, size_t size, ssa_status *status) {
+static void *room_for_one(ssa_dataset *dataset, void *list, size_t count, size_t *capacity, size_t size,
+                          ssa_status *status) {
     if (count == SSA_DATASET_MAX_ENTRIES) {
         *status = ssa_dataset_fail(dataset, SSA_ELIMIT, "a dataset has at most 1048576 items and as many fields");
         return NULL;
@@ -308,7 +309,8 @@ ssa_status ssa_dataset_add_bytes(ssa_dataset *dataset, const char *name, size_t 
     return add_copy(dataset, &item, data);
 }
 
-ssa_status ssa_dataset_lend_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data, size_t bytes) {
+ssa_status ssa_dataset_lend_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data,
+                                  size_t bytes) {
     ssa_item item = item_of_bytes(name, name_bytes, bytes);
     return lend(dataset, &item, data);
 }
@@ -433,7 +435,8 @@ ssa_status ssa_dataset_add_scalars(ssa_dataset *dataset, const char *name, size_
     return close_field(dataset, place, ssa_metadata_add_scalars(&dataset->fields[place].entry, type, values, count));
 }
 
-ssa_status ssa_dataset_add_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *text, size_t bytes) {
+ssa_status ssa_dataset_add_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *text,
+                                  size_t bytes) {
     size_t place;
     if (bytes && !text)
         return ssa_dataset_fail(dataset, SSA_EARGUMENT, "its text must not be NULL");

@@ -1,9 +1,9 @@
 /* How the time goes, for arrays beyond the caches: a line that is written in pieces at different times is fetched each time
- * before it is written, and with strides of powers of two the lines of a tile share few places in the caches and drive each
- * other out. So a tile of whole lines is turned in registers into a buffer on the stack, and leaves as whole lines, past the
- * caches where the processor can. Where the rows of `to` do not begin at lines, each row of a tile is cut at its own
- * lines: the tile reaches one line further than its strip, and what is before the first cut was written with the strip before.
- * 4096 x 4096 float64: 1.2 times memcpy, against 2.6 without passing the caches and 5 element by element. */
+ * before it is written, and with strides of powers of two the lines of a tile share few places in the caches and drive
+ * each other out. So a tile of whole lines is turned in registers into a buffer on the stack, and leaves as whole lines,
+ * past the caches where the processor can. Where the rows of `to` do not begin at lines, each row of a tile is cut at its
+ * own lines: the tile reaches one line further than its strip, and what is before the first cut went with the strip before.
+ * 4096 x 4096 float64: 1.2 times memcpy, against 2.7 in tiles alone; where rows must be cut, 2.5. */
 #include "transpose.h"
 
 #include <string.h>
@@ -46,22 +46,22 @@ uint64_t ssa_transpose_strip_rows(const ssa_plane *plane) {
 #define LOW_8(a, b) INTERLEAVE(a, b, 0, 2)
 #define HIGH_8(a, b) INTERLEAVE(a, b, 1, 3)
 
-#define DEFINE_TURN(size, element)                                                                                             \
-    typedef element vector_##size __attribute__((vector_size(VECTOR)));                                                      \
-    ALWAYS_INLINE void turn_##size(char *to, const char *from, int64_t from_step) {                                          \
-        enum { n = VECTOR / size };                                                                                          \
-        vector_##size now[n], next[n];                                                                                       \
-        for (int i = 0; i < n; i++)                                                                                          \
-            memcpy(&now[i], from + i * from_step, VECTOR);                                                                   \
-        for (int round = 1; round < n; round *= 2) {                                                                         \
-            for (int i = 0; i < n / 2; i++) {                                                                                \
-                next[2 * i] = LOW_##size(now[i], now[i + n / 2]);                                                            \
-                next[2 * i + 1] = HIGH_##size(now[i], now[i + n / 2]);                                                       \
-            }                                                                                                                \
-            memcpy(now, next, sizeof now);                                                                                   \
-        }                                                                                                                    \
-        for (int i = 0; i < n; i++)                                                                                          \
-            memcpy(to + i * PITCH, &now[i], VECTOR);                                                                         \
+#define DEFINE_TURN(size, element)                                                                 \
+    typedef element vector_##size __attribute__((vector_size(VECTOR)));                            \
+    ALWAYS_INLINE void turn_##size(char *to, const char *from, int64_t from_step) {                \
+        enum { n = VECTOR / size };                                                                \
+        vector_##size now[n], next[n];                                                             \
+        for (int i = 0; i < n; i++)                                                                \
+            memcpy(&now[i], from + i * from_step, VECTOR);                                         \
+        for (int round = 1; round < n; round *= 2) {                                               \
+            for (int i = 0; i < n / 2; i++) {                                                      \
+                next[2 * i] = LOW_##size(now[i], now[i + n / 2]);                                  \
+                next[2 * i + 1] = HIGH_##size(now[i], now[i + n / 2]);                             \
+            }                                                                                      \
+            memcpy(now, next, sizeof now);                                                         \
+        }                                                                                          \
+        for (int i = 0; i < n; i++)                                                                \
+            memcpy(to + i * PITCH, &now[i], VECTOR);                                               \
     }
 
 DEFINE_TURN(1, uint8_t)
@@ -100,37 +100,59 @@ ALWAYS_INLINE void fill_tile(char *tile, const char *from, int64_t from_step, ui
             memcpy(tile + k * PITCH + i * size, from + (int64_t)i * from_step + k * size, size);
 }
 
-/* Whole lines go past the caches, what is left of them at either end does not. */
-static inline void write_row(char *to, const char *from, size_t bytes, int past_caches) {
+/* Lines of `to`, past the caches if the processor can. */
+ALWAYS_INLINE void write_lines(char *to, const char *from, size_t bytes) {
 #ifdef __SSE2__
-    size_t at = -(uintptr_t)to % LINE;
-    if (past_caches && at + LINE <= bytes) {
-        memcpy(to, from, at);
-        for (; at + LINE <= bytes; at += LINE)
-            for (int i = 0; i < LINE; i += VECTOR)
-                _mm_stream_si128((__m128i *)(to + at + i), _mm_loadu_si128((const __m128i *)(from + at + i)));
-        memcpy(to + at, from + at, bytes - at);
+    for (size_t i = 0; i < bytes; i += VECTOR)
+        _mm_stream_si128((__m128i *)(to + i), _mm_loadu_si128((const __m128i *)(from + i)));
+#else
+    memcpy(to, from, bytes);
+#endif
+}
+
+/* Only whole lines go past the caches. */
+static void write_row(char *to, const char *from, size_t bytes, int past_caches) {
+    const size_t head = -(uintptr_t)to % LINE;
+    if (!past_caches || head + LINE > bytes) {
+        memcpy(to, from, bytes);
         return;
     }
-#endif
-    (void)past_caches;
-    memcpy(to, from, bytes);
+    const size_t lines = (bytes - head) / LINE * LINE, tail = bytes - head - lines;
+    if (head)
+        memcpy(to, from, head);
+    write_lines(to + head, from + head, lines);
+    if (tail)
+        memcpy(to + head + lines, from + head + lines, tail);
 }
 
 ALWAYS_INLINE void strip(const ssa_plane *plane, char *to, const char *from, uint64_t row, size_t size) {
-    const uint64_t side = LINE / size, height = ssa_transpose_strip_rows(plane), left = plane->rows - row;
-    const int cuts = cuts_lines(plane), is_last = left <= height;
-    const uint64_t high = left < height + (cuts ? side : 0) ? left : height + (cuts ? side : 0);
+    const int cuts = cuts_lines(plane);
+    const uint64_t side = LINE / size, height = ssa_transpose_strip_rows(plane), reach = cuts ? height + side : height;
+    const uint64_t left = plane->rows - row, high = left < reach ? left : reach;
+    const int is_last = left <= height, lines_only = plane->past_caches && !cuts && left >= height;
     char tile[LINE * PITCH] __attribute__((aligned(LINE)));
     to += row * size;
     from += (int64_t)row * plane->from_step;
     for (uint64_t column = 0; column < plane->columns; column += side) {
         const uint64_t wide = plane->columns - column < side ? plane->columns - column : side;
-        fill_tile(tile, from + column * size, plane->from_step, high, wide, size);
-        for (uint64_t k = 0; k < wide; k++) {
-            char *written = to + (int64_t)(column + k) * plane->to_step;
+        char *written = to + (int64_t)column * plane->to_step;
+        /* The compiler makes much of sizes that it knows. */
+        if (wide == side && high == side)
+            fill_tile(tile, from + column * size, plane->from_step, side, side, size);
+        else if (wide == side && high == (LINES_CUT + 1) * side)
+            fill_tile(tile, from + column * size, plane->from_step, (LINES_CUT + 1) * side, side, size);
+        else
+            fill_tile(tile, from + column * size, plane->from_step, high, wide, size);
+        if (lines_only) {
+            for (uint64_t k = 0; k < wide; k++)
+                write_lines(written + (int64_t)k * plane->to_step, tile + k * PITCH, LINE);
+            continue;
+        }
+        for (uint64_t k = 0; k < wide; k++, written += plane->to_step) {
             size_t cut = cuts ? -(uintptr_t)written % LINE : 0;
-            size_t start = row ? cut : 0, end = is_last || height * size + cut > high * size ? high * size : height * size + cut;
+            size_t start = row ? cut : 0, end = height * size + cut;
+            if (is_last || end > high * size)
+                end = high * size;
             if (start < end)
                 write_row(written + start, tile + k * PITCH + start, end - start, plane->past_caches);
         }

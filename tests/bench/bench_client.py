@@ -33,10 +33,15 @@ Say = Callable[[str], None]
 def measure(store: StoreUnderTest, directory: Path, *, quick: bool, parts: tuple[str, ...], say: Say) -> list[Row]:
     """Measure the parts and say each line; returns all rows."""
     rows: list[Row] = []
+    complaints: set[tuple[str, str]] = set()
 
     def report(row: Row) -> None:
         rows.append(row)
-        say(str(row))
+        complaint = (row.subject, row.error or "")
+        # What a subject cannot do at one size it can do at none: that is said once.
+        if row.error is None or complaint not in complaints:
+            say(str(row))
+            complaints.add(complaint)
 
     for line in _subjects():
         say(line)
@@ -79,7 +84,7 @@ def _measure_many_to_one(
                 ManyToOneRow(
                     size=size,
                     writers=WRITERS,
-                    store=f"ssasync {reader}",
+                    subject=f"ssasync {reader}",
                     files=files,
                     time=Quartiles.of(times[reader]).middle,
                     files_time=Quartiles.of(times[files]).middle,

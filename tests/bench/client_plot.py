@@ -1,8 +1,8 @@
 """The plot of the client benchmark: a panel a transport and operation for ratios by size, one for each other part."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -37,26 +37,30 @@ R = TypeVar("R")
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """Write the figure; what was not measured stays away."""
+    """Write the figure; panels of what was not measured stay away."""
     figure, grid = plt.subplots(3, 4, figsize=(23.0, 15.0), layout="constrained")
-    singles = [row for row in _of(rows, TensorRow) if row.count == 1 and row.ratio is not None]
-    for line, transport in zip(grid, _TRANSPORTS, strict=False):
-        for axes, operation in zip(line, _OPERATIONS, strict=False):
-            mine = [row for row in singles if (row.operation, row.transport) == (operation, transport)]
-            _draw_ratios(axes, mine, f"{operation}, {transport}")
-    batches = [row for row in _of(rows, TensorRow) if row.count > 1 and row.ratio is not None]
-    for axes, transport in zip((grid[0][3], grid[1][3]), _TRANSPORTS, strict=True):
-        _draw_batches(axes, [row for row in batches if row.transport == transport], transport)
-    _draw_tasks(grid[2][0], [row for row in _of(rows, TasksRow) if row.of_raw is not None])
-    _draw_beside(grid[2][1], [row for row in _of(rows, BesideRow) if row.ratio is not None])
-    _draw_many_to_one(grid[2][2], _of(rows, ManyToOneRow))
-    _draw_waiters(grid[2][3], _of(rows, WaitersRow))
+    tensors = [row for row in _of(rows, TensorRow) if row.ratio is not None]
+    panels: list[tuple[Callable[[Axes, Any], None], Sequence[Row]]] = []
+    for transport in _TRANSPORTS:
+        mine = [row for row in tensors if row.transport == transport]
+        panels += [(_draw_ratios, [row for row in mine if row.operation == operation]) for operation in _OPERATIONS]
+        panels += [(_draw_batches, [row for row in mine if row.count > 1])]
+    panels += [
+        (_draw_tasks, [row for row in _of(rows, TasksRow) if row.of_raw is not None]),
+        (_draw_beside, [row for row in _of(rows, BesideRow) if row.ratio is not None]),
+        (_draw_many_to_one, _of(rows, ManyToOneRow)),
+        (_draw_waiters, _of(rows, WaitersRow)),
+    ]
+    for axes, (draw_panel, of_panel) in zip(grid.flat, panels, strict=True):
+        axes.set_visible(bool(of_panel))
+        if of_panel:
+            draw_panel(axes, of_panel)
+    with_legend = [axes for axes in grid[:2, :3].flat if axes.get_visible()]
     shown = {
-        label: handle
-        for axes in grid[:2, :3].flat
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        label: handle for axes in with_legend for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(_STYLES), fontsize=10)
+    if shown:
+        figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(_STYLES), fontsize=10)
     figure.savefig(path, dpi=80)
     plt.close(figure)
 
@@ -65,11 +69,10 @@ def _of(rows: Sequence[Row], kind: type[R]) -> list[R]:
     return [row for row in rows if isinstance(row, kind)]
 
 
-def _draw_ratios(axes: Axes, rows: Sequence[TensorRow], title: str) -> None:
+def _draw_ratios(axes: Axes, rows: Sequence[TensorRow]) -> None:
     """Both placements of a small size: the line goes through the worse one, the other stands beside it."""
+    title = f"{rows[0].operation}, {rows[0].transport}"
     axes.set_title(f"{title} (dashed: aims; faint: the better placement)", fontsize=9)
-    if not rows:
-        return
     for subject, (color, marker) in _STYLES.items():
         mine = {row.size: _by_ratio([r for r in rows if r.subject == subject and r.size == row.size]) for row in rows}
         worst = [of_size[-1] for of_size in mine.values() if of_size]
@@ -108,24 +111,22 @@ def _by_ratio(rows: Sequence[TensorRow]) -> list[TensorRow]:
     return sorted(rows, key=_middle)
 
 
-def _draw_batches(axes: Axes, rows: Sequence[TensorRow], transport: str) -> None:
-    axes.set_title(
-        f"batch of {rows[0].what.split(' ', 1)[1] if rows else ''}, {transport}; worse placement", fontsize=9
-    )
+def _draw_batches(axes: Axes, rows: Sequence[TensorRow]) -> None:
+    what = f"{rows[0].count:,} × {size_text(rows[0].size)}, {rows[0].transport}"
+    axes.set_title(f"batch of {what}; worse placement", fontsize=9)
     names = [name for name in _STYLES if any(row.subject == name for row in rows)]
     at = np.arange(len(names))
     for shift, operation, shade in ((-0.2, "put_batch", 1.0), (0.2, "get_batch", 0.5)):
         rates = [min(r.rate for r in rows if (r.subject, r.operation) == (name, operation)) / 1e3 for name in names]
         bars = axes.bar(at + shift, rates, 0.38, color=[_STYLES[name][0] for name in names], alpha=shade)
         axes.bar_label(bars, [f"{rate:.0f}" for rate in rates], fontsize=8)
-    if rows:
-        axes.axhline(500, color="black", linestyle="dashed", lw=1)
+    axes.axhline(500, color="black", linestyle="dashed", lw=1)
     _name_bars(axes, at, names)
     axes.set_ylabel("thousand tensors/s (left put, right get; dashed: aim for C)", fontsize=9)
 
 
 def _draw_tasks(axes: Axes, rows: Sequence[TasksRow]) -> None:
-    axes.set_title(f"1 KiB by {rows[0].tasks if rows else 0} tasks of one client; worse placement", fontsize=9)
+    axes.set_title(f"1 KiB by {rows[0].tasks} tasks of one client; worse placement", fontsize=9)
     names = [name for name in _STYLES if any(row.subject == name for row in rows)]
     at = np.arange(len(names))
     for shift, operation, shade in ((-0.2, "put", 1.0), (0.2, "get", 0.5)):
@@ -148,27 +149,27 @@ def _draw_beside(axes: Axes, rows: Sequence[BesideRow]) -> None:
         colors = [_STYLES[row.subject][0] for row in rows]
         times = [float(np.percentile(row.beside, share)) for row in rows]
         bars = axes.bar(at + shift, times, 0.25, color=colors)
-        axes.bar_label(bars, [f"{label}\n{time_text(time)}" for time in times], fontsize=6)
+        axes.bar_label(bars, [f"{label} {time_text(time)}" for time in times], fontsize=7, rotation=90, padding=2)
         axes.bar(at + shift, [float(np.percentile(row.alone, share)) for row in rows], 0.25, color="white", alpha=0.6)
     axes.set_yscale("log")
-    axes.margins(y=0.15)
+    axes.margins(y=0.3)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: time_text(value)))
     _name_bars(axes, at, [row.subject for row in rows])
 
 
 def _draw_many_to_one(axes: Axes, rows: Sequence[ManyToOneRow]) -> None:
-    axes.set_title(f"{rows[0].writers if rows else 0} writers, one reader of all: files' time / store's", fontsize=9)
+    axes.set_title(f"{rows[0].writers} writers, one reader of all: files' time / store's", fontsize=9)
     at = np.arange(len(rows))
     middle = np.array([row.ratio.middle for row in rows])
     spread = [middle - [row.ratio.low for row in rows], [row.ratio.high for row in rows] - middle]
-    colors = ["tab:blue" if row.store.endswith("unpack") else "tab:cyan" for row in rows]
-    bars = axes.bar(at, middle, yerr=spread if rows else None, color=colors, capsize=3)
+    colors = ["tab:blue" if row.subject.endswith("unpack") else "tab:cyan" for row in rows]
+    bars = axes.bar(at, middle, yerr=spread, color=colors, capsize=3)
     axes.bar_label(bars, [f"{time_text(row.files_time)}\n/ {time_text(row.time)}" for row in rows], fontsize=7)
     for place, row in enumerate(rows):
         if row.aim is not None:
             axes.hlines(row.aim, place - 0.4, place + 0.4, color="black", linestyles="dashed")
     axes.margins(y=0.15)
-    names = [f"{row.store.removeprefix('ssasync ')}\n{row.files}\n{size_text(row.size)}" for row in rows]
+    names = [f"{row.subject.removeprefix('ssasync ')}\n{row.files}\n{size_text(row.size)}" for row in rows]
     axes.set_xticks(at, names, fontsize=7)
     axes.grid(alpha=0.3, axis="y")
 
@@ -196,8 +197,7 @@ def _draw_waiters(axes: Axes, rows: Sequence[WaitersRow]) -> None:
     axes.margins(y=0.15)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: time_text(value)))
     axes.set_xticks(at, labels, fontsize=8)
-    if rows:
-        axes.legend(fontsize=8)
+    axes.legend(fontsize=8)
     axes.grid(alpha=0.3, axis="y")
 
 

@@ -11,7 +11,16 @@ from tests.bench.rounds import Quartiles
 
 
 class Row(Protocol):
-    """A line of the table. `goal`: what its aim is about; it holds only when all rows of the goal meet it."""
+    """A line of the table. `goal`: what its aim is about; it holds only when all rows of the goal meet it.
+
+    error: why the subject could not be measured.
+    """
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def error(self) -> str | None: ...
 
     @property
     def goal(self) -> str | None: ...
@@ -149,13 +158,15 @@ class ManyToOneRow:
 
     size: int
     writers: int
-    store: str  #: how the reader reads
+    subject: str  #: whose reader it is, and how it reads
     files: str  #: what writes and reads the files
     time: float
     files_time: float
     ratio: Quartiles
     steps: int
     aim: float | None
+
+    error = None
 
     @property
     def meets_aim(self) -> bool:
@@ -171,7 +182,7 @@ class ManyToOneRow:
 
     def __str__(self) -> str:
         aim = "" if self.aim is None else f"aim ≥ {self.aim:.1f}  {verdict(self.meets_aim)}"
-        head = f"{f'{self.writers} × {size_text(self.size)} to one':<26}{'unix anywhere':<16}{self.store:<18}"
+        head = f"{f'{self.writers} × {size_text(self.size)} to one':<26}{'unix anywhere':<16}{self.subject:<18}"
         return (
             f"{head} {time_text(self.time):>9}   {self.files} {time_text(self.files_time):>9}   "
             f"{quartiles_text('files / store', self.ratio)}, n={self.steps}   {aim}"
@@ -193,6 +204,7 @@ class WaitersRow:
     memory: int  #: of the engine, a waiter, in bytes
     rounds: int
 
+    error = None
     goal = None
     meets_aim = True
 

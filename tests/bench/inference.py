@@ -73,7 +73,7 @@ def _one_process(
     socket = directory / "echo.sock"
     program = compile_program("echo_worker", directory)
     with Program(program, "serve", socket, request, reply) as server:
-        assert server.read_line() == "ready"
+        server.wait_until_ready()
         with Program(program, "call", socket, request, reply) as caller, contextlib.ExitStack() as open_clients:
             subjects: dict[str, tuple[Timed, int]] = {
                 "ssasync blocking": (partial(times, lambda: client.infer(MODEL, x)), AIM_BLOCKING)
@@ -163,7 +163,7 @@ def _many_processes(count: int, model: str, label: str, torch_timed: Timed, roun
             for _ in range(count)
         ]
         for rank in ranks:
-            assert rank.read_line() == "ready"
+            rank.wait_until_ready()
         for _ in range(rounds):
             computed = torch_timed(2000)
             answers = list(threads.map(lambda rank: rank.ask(f"run {SECONDS}"), ranks))

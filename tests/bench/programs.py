@@ -86,10 +86,18 @@ class Program:
 
     def numbers(self) -> list[int]:
         """The numbers of the next line. Raises ProgramError: it says that it cannot."""
+        return [int(word) for word in self._answer().split()]
+
+    def wait_until_ready(self) -> None:
+        """Read its first line. Raises ProgramError: it says why it is not ready."""
+        if (answer := self._answer()) != "ready":
+            raise ProgramError(f"said {answer!r} instead of 'ready'")
+
+    def _answer(self) -> str:
         answer = self.read_line()
         if answer.startswith("error "):
             raise ProgramError(answer.removeprefix("error "))
-        return [int(word) for word in answer.split()]
+        return answer
 
     def __enter__(self) -> Self:
         return self

@@ -27,7 +27,7 @@ TASK_SUBJECTS = ("ssasync asyncio", "ssasync uvloop", f"{PEER} asyncio", f"{PEER
 BESIDE_SUBJECTS = ("ssasync asyncio", "ssasync uvloop", "ssasync blocking", f"{PEER} asyncio")
 RAW = "raw, two processes"
 #: Milliseconds of gets in a round; puts for about as long by the raw program.
-ALONE, BESIDE, RAW_PUTS = 200, 600, 25
+ALONE, BESIDE, RAW_PUTS = 200, 1000, 40
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ def _tasks_row(operation: str, placement: Placement, name: str, rates: Mapping[s
     aim = AIM if name.startswith("ssasync") else None
     if mine.error is not None or not mine.mine:
         return TasksRow(operation, TASKS, placement.name, name, aim, error=mine.error)
-    peer = rates[f"{PEER} uvloop" if name.endswith("uvloop") else f"{PEER} asyncio"]
+    peer = rates.get(f"{PEER} uvloop" if name.endswith("uvloop") else f"{PEER} asyncio")
     return TasksRow(
         operation,
         TASKS,
@@ -84,7 +84,7 @@ def _tasks_row(operation: str, placement: Placement, name: str, rates: Mapping[s
         name,
         aim,
         rate=float(np.median(mine.mine)),
-        ratio=None if peer.error or peer is mine else _ratios(mine.mine, peer.mine),
+        ratio=None if peer is None or peer.error or peer is mine else _ratios(mine.mine, peer.mine),
         of_raw=_ratios(mine.mine, mine.raw),
     )
 
@@ -99,7 +99,7 @@ def measure_beside(store: StoreUnderTest, directory: Path, *, rounds: int, repor
         putter = running.enter_context(
             Program(compile_program("raw_client", directory), environment=store.environments["unix"])
         )
-        putter.read_line()
+        putter.wait_until_ready()
         putter.ask(f"put {LARGE} 1 1")
         names = (RAW, *BESIDE_SUBJECTS)
         alone: dict[str, list[int]] = {name: [] for name in names}
@@ -164,6 +164,6 @@ def _prepared(
             writer.set(f"{GET_NAME}_{number}", encode_tensor(tensor_of(SMALL, number)))
     with contextlib.ExitStack() as running:
         raw = running.enter_context(Program(compile_program("raw_client", directory), environment=environment))
-        raw.read_line()
+        raw.wait_until_ready()
         subjects, missing = start_subjects(running, environment, directory, names)
         yield raw, subjects, missing

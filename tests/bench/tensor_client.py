@@ -1,6 +1,6 @@
 """A client of the benchmark as a process: `python -m tests.bench.tensor_client SUBJECT`, with SSDB in the environment.
 
-Prints "ready", then answers each line on stdin with one line of nanoseconds, or "error" and its reason:
+Prints "ready", or "error" and why it is not; answers each line on stdin with one line of nanoseconds, or "error" and why:
     put|get|unpack SIZE 1 N              one tensor of SIZE bytes of elements, N times
     put_batch|get_batch SIZE COUNT N     COUNT tensors together, N times
     tasks_put|tasks_get SIZE TASKS N     N operations by TASKS tasks that share the client; one number for all of them
@@ -106,7 +106,11 @@ def _beside_in_threads(get: Call, put: Call | None, end: float) -> list[int]:
 
 
 async def _serve(subject: Subject) -> None:
-    async with subject:
+    try:
+        await subject.__aenter__()
+    except Exception as error:  # noqa: BLE001 - told, whatever it is: not installed, not connected
+        return _tell(error)
+    try:
         server = Server(subject)
         print("ready", flush=True)
         # Read in the loop itself: while it waits for the next line the client has nothing to do.
@@ -114,7 +118,13 @@ async def _serve(subject: Subject) -> None:
             try:
                 print(*await server.answer(line), flush=True)
             except Exception as error:  # noqa: BLE001 - told, whatever it is; the next line may work
-                print("error", " ".join(f"{type(error).__name__}: {error}".split()), flush=True)
+                _tell(error)
+    finally:
+        await subject.__aexit__(None, None, None)
+
+
+def _tell(error: Exception) -> None:
+    print("error", " ".join(f"{type(error).__name__}: {error}".split()), flush=True)
 
 
 def main(name: str) -> None:

@@ -51,8 +51,8 @@ def measure(store: StoreUnderTest, directory: Path, *, rounds: int, report: Call
         for transport, environment in store.environments.items():
             with contextlib.ExitStack() as running:
                 raw = running.enter_context(Program(raw_client, environment=environment))
-                raw.read_line()
-                subjects, missing = start_subjects(running, environment, directory)
+                raw.wait_until_ready()
+                subjects, missing = start_subjects(running, environment, directory, MEASURED)
                 for name, reason in missing.items():
                     for row in _missing_rows(name, reason, transport):
                         report(row)
@@ -67,7 +67,7 @@ def measure(store: StoreUnderTest, directory: Path, *, rounds: int, report: Call
 
 
 def start_subjects(
-    running: contextlib.ExitStack, environment: Mapping[str, str], directory: Path, names: tuple[str, ...] = MEASURED
+    running: contextlib.ExitStack, environment: Mapping[str, str], directory: Path, names: tuple[str, ...]
 ) -> tuple[dict[str, Program], dict[str, str]]:
     """Processes of the subjects that are connected; of the others, why they are not."""
     started: dict[str, Program] = {}
@@ -83,7 +83,7 @@ def start_subjects(
             missing[name] = str(error)
     for name, program in list(started.items()):
         try:
-            program.read_line()
+            program.wait_until_ready()
         except ProgramError as error:
             missing[name] = f"did not start: {error}"
             del started[name]
@@ -91,18 +91,11 @@ def start_subjects(
 
 
 def _missing_rows(name: str, reason: str, transport: str) -> Iterator[TensorRow]:
-    """What cannot be measured at all: a row for each goal that it has, or one."""
-    rows = [
-        TensorRow(operation, size, 1, transport, "", name, 0, aim(name, size, 1), error=reason)
-        for size in SIZES
-        for operation in OPERATIONS
-    ]
-    rows += [
-        TensorRow(operation, BATCH_SIZE, BATCH, transport, "", name, 0, aim(name, BATCH_SIZE, BATCH), error=reason)
-        for operation in BATCH_OPERATIONS
-    ]
-    with_aim = [row for row in rows if row.aim is not None]
-    yield from with_aim or rows[:1]
+    """What cannot be measured at all: a row for each operation, as its goals are missed."""
+    cases = [(operation, size, 1) for size in SIZES for operation in OPERATIONS]
+    cases += [(operation, BATCH_SIZE, BATCH) for operation in BATCH_OPERATIONS]
+    for operation, size, count in cases:
+        yield TensorRow(operation, size, count, transport, "", name, 0, aim(name, size, count), error=reason)
 
 
 class _Bench:
@@ -121,7 +114,6 @@ class _Bench:
         self._subjects = subjects
         self._transport = transport
         self._report = report
-        self._told: set[tuple[str, str, str]] = set()
 
     def measure(
         self, operations: tuple[str, ...], size: int, count: int, placement: Placement, rounds: int, repetitions: int
@@ -133,16 +125,7 @@ class _Bench:
                 comparisons = self._comparisons(operation, size, count)
                 compare(list(comparisons.values()), rounds=rounds, repetitions=repetitions)
                 for name, comparison in comparisons.items():
-                    row = self._row(operation, size, count, placement, name, comparison)
-                    if row.error is None or row.aim is not None or self._is_news(row):
-                        self._report(row)
-
-    def _is_news(self, row: TensorRow) -> bool:
-        """What a peer cannot do it can do at no size: that is said once."""
-        news = (row.subject, row.operation, row.error or "")
-        is_new = news not in self._told
-        self._told.add(news)
-        return is_new
+                    self._report(self._row(operation, size, count, placement, name, comparison))
 
     def _comparisons(self, operation: str, size: int, count: int) -> dict[str, Comparison]:
         value_bytes = len(encode_tensor(tensor_of(size)))

@@ -125,7 +125,7 @@ def _measure_one(
     shard: _Shard, raw: Program, lone: Program, many: Program, subject: str, count: int, rounds: int
 ) -> WaitersRow:
     for program in (raw, lone, many):
-        program.read_line()
+        program.wait_until_ready()
     lone.ask("open 1")
     set_before = median(_sets(raw))
     memory = shard.info("used_memory")
