@@ -201,7 +201,7 @@ class WaitersRow:
     herd_set: Quartiles  #: the SET for which all wait
     all_woken: Quartiles  #: from that SET until the last waiter knows
     one_woken: Quartiles  #: the same for a lone waiter for another key, while they wait
-    memory: int  #: of the engine, a waiter, in bytes
+    memory: int  #: of the engine, a waiter, in bytes, at most
     rounds: int
 
     error = None
@@ -214,7 +214,7 @@ class WaitersRow:
             f"{head} SET of another key {time_text(self.set_before)} before, {_times_text(self.set_with)} with them; "
             f"the SET that wakes all {_times_text(self.herd_set)}, all woken in {_times_text(self.all_woken)}; "
             f"a lone one for another key in {_times_text(self.one_woken)}; connected in {time_text(self.connected)}; "
-            f"{self.memory / 1024:.1f} KiB of the engine each; {self.rounds} rounds"
+            f"{self.memory / 1024:.1f} KiB of the engine each at most; {self.rounds} rounds"
         )
 
 
