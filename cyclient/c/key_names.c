@@ -112,7 +112,9 @@ static int is_prefix(const char *prefix, const char *source, size_t bytes) {
 
 /* "a, b, me", each once; the list is cut where the text would not fit. */
 static void list_known(const ssa_key_names *names, char *text, size_t room) {
+    static const char and_more[] = ", ...";
     size_t length = 0;
+    room -= sizeof and_more;
     *text = 0;
     for (size_t i = 0; i <= names->read_prefix_count; i++) {
         const char *prefix = i < names->read_prefix_count ? names->read_prefixes[i] : names->write_prefix;
@@ -123,7 +125,7 @@ static void list_known(const ssa_key_names *names, char *text, size_t room) {
             continue;
         int added = snprintf(text + length, room - length, "%s%s", length ? ", " : "", prefix);
         if (added < 0 || (size_t)added >= room - length) {
-            snprintf(text + length, room - length, "%s", length + 5 < room ? ", ..." : "");
+            memcpy(text + length, and_more, sizeof and_more);
             return;
         }
         length += (size_t)added;

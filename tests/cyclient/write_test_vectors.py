@@ -132,17 +132,36 @@ def refused_lines() -> list[str]:
 
 
 def key_lines() -> list[str]:
-    return [
+    lines = [
         tab("tensor", "", "u", "", "u"),
         tab("tensor", "ens_3", "u", "", "ens_3.u"),
         tab("tensor", "ens_3", "rank_0.u field", "", "ens_3.rank_0.u field"),
         tab("tensor", "", "größe", "", "größe"),
-        tab("model_current", "", "closure", "", "{ssa:model:closure}current"),
-        tab("model_counter", "", "closure", "", "{ssa:model:closure}counter"),
-        tab("model_blob", "", "closure", "12", "{ssa:model:closure}12.blob"),
-        tab("model_metadata", "", "closure", "12", "{ssa:model:closure}12.meta"),
+        tab("bytes", "", "mesh.nc", "", "mesh.nc"),
+        tab("bytes", "ens_3", "mesh.nc", "", "ens_3.mesh.nc"),
+        tab("dataset", "", "ocean", "", "{ocean}.meta"),
+        tab("dataset", "ens_3", "ocean", "", "ens_3.{ocean}.meta"),
+        tab("dataset", "ens_3", "größe 1", "", "ens_3.{größe 1}.meta"),
+        tab("dataset_tensor", "", "ocean", "u", "{ocean}.u"),
+        tab("dataset_tensor", "ens_3", "ocean", "rank_0.u field", "ens_3.{ocean}.rank_0.u field"),
+        tab("run_tensor", "", "u", "", "u"),
+        tab("run_tensor", "ens_3", "u", "", "ens_3.u"),
+        tab("run_tensor", "", "{ocean}.u", "", "{ocean}.u"),
+        tab("run_tensor", "ens_3", "{ocean}.u.v", "", "ens_3.{ocean}.u.v"),
+        tab("list", "", "snapshots", "", "snapshots"),
+        tab("list", "ens_3", "snapshots", "", "ens_3.snapshots"),
+        tab("control", "", "ens_3", "", "{ssa:control:ens_3}requests"),
         tab("worker_list", "", "", "", "{ssa:workers:all}list"),
     ]
+    for kind in ("model", "script"):
+        for prefix, name in (("", "closure"), ("ens_3", "ens_3.closure")):
+            lines += [
+                tab(f"{kind}_current", prefix, "closure", "", f"{{ssa:{kind}:{name}}}current"),
+                tab(f"{kind}_counter", prefix, "closure", "", f"{{ssa:{kind}:{name}}}counter"),
+                tab(f"{kind}_blob", prefix, "closure", "12", f"{{ssa:{kind}:{name}}}12.blob"),
+                tab(f"{kind}_metadata", prefix, "closure", "12", f"{{ssa:{kind}:{name}}}12.meta"),
+            ]
+    return lines
 
 
 WORKER_ID = b"00112233445566778899aabbccddeeff"
@@ -182,7 +201,7 @@ def files() -> dict[str, str]:
     tables = {
         "tensors.tsv": ("name dtype bytes_an_element order shape elements_in_row_major_order value", tensor_lines()),
         "refused.tsv": ("name reason value", refused_lines()),
-        "keys.tsv": ("kind prefix name version key", key_lines()),
+        "keys.tsv": ("kind prefix name part key", key_lines()),
         "proofs.tsv": ("role secret worker_id client_nonce worker_nonce proof", proof_lines()),
         "messages.tsv": ("name bytes", message_lines()),
     }
