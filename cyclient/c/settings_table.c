@@ -138,10 +138,10 @@ static int is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* 10 to this power, which is small or gives 0 or infinity. */
+/* 10 to this power; 0 or infinity where it is none of a double. */
 static double power_of_ten(long exponent) {
     double power = 1;
-    for (long left = exponent < 0 ? -exponent : exponent; left > 0 && power < 1e300; left--)
+    for (long left = exponent < 0 ? -exponent : exponent; left > 0; left--)
         power *= 10;
     return exponent < 0 ? 1 / power : power;
 }
@@ -171,8 +171,8 @@ static int parse_real(const char *text, double *real) {
         text += *text == '-' || *text == '+';
         if (!is_digit(*text))
             return 0;
-        for (; is_digit(*text) && written < 1000; text++)
-            written = 10 * written + (*text - '0');
+        for (; is_digit(*text); text++)
+            written = written < 1000 ? 10 * written + (*text - '0') : written;
         exponent += down ? -written : written;
     }
     *real *= power_of_ten(exponent) * (negative ? -1 : 1);
