@@ -156,7 +156,7 @@ static ssa_status copy_entries(const ssa_dataset *dataset, ssa_dataset *copy) {
     ssa_status status = SSA_OK;
     for (size_t i = 0; i < dataset->item_count && !status; i++) {
         ssa_item item = dataset->items[i].shown;
-        ssa_memory memory = {NULL, NULL, 0};
+        ssa_memory memory = {.data = NULL};
         if (item.data) {
             memory = ssa_memory_new(item.header.data_bytes);
             if (!memory.data)
@@ -231,7 +231,7 @@ static ssa_status check_item_name(ssa_dataset *dataset, ssa_name name) {
 
 ssa_status ssa_dataset_add_item(ssa_dataset *dataset, const ssa_item *item, ssa_memory *memory) {
     ssa_status status = check_unpinned(dataset);
-    ssa_dataset_item added = {*item, {NULL, NULL, 0}};
+    ssa_dataset_item added = {*item, {.data = NULL}};
     if (!status)
         status = check_item_name(dataset, item->name);
     if (!status)
@@ -245,14 +245,14 @@ ssa_status ssa_dataset_add_item(ssa_dataset *dataset, const ssa_item *item, ssa_
         return no_memory(dataset);
     }
     added.memory = *memory;
-    *memory = (ssa_memory){NULL, NULL, 0};
+    *memory = (ssa_memory){.data = NULL};
     added.shown.owned = added.memory.data != NULL;
     dataset->items[dataset->item_count++] = added;
     return SSA_OK;
 }
 
 static ssa_status lend(ssa_dataset *dataset, ssa_item *item, const void *data) {
-    ssa_memory none = {NULL, NULL, 0};
+    ssa_memory none = {.data = NULL};
     if (!data && item->header.data_bytes)
         return ssa_dataset_fail(dataset, SSA_EARGUMENT, "its data must not be NULL");
     item->data = data ? data : nothing;
@@ -361,7 +361,7 @@ int ssa_dataset_has_item(const ssa_dataset *dataset, const char *name, size_t na
 ssa_memory ssa_dataset_take_memory(ssa_dataset *dataset, size_t place) {
     ssa_dataset_item *item = &dataset->items[place];
     ssa_memory memory = item->memory;
-    item->memory = (ssa_memory){NULL, NULL, 0};
+    item->memory = (ssa_memory){.data = NULL};
     item->shown.owned = 0;
     return memory;
 }

@@ -112,7 +112,7 @@ static ssa_status decode_fields(ssa_dataset *dataset, const ssa_reply *reply, hi
 /* An item without data for each name of a list. */
 static ssa_status decode_names(ssa_dataset *dataset, ssa_item_kind kind, ssa_name list) {
     ssa_metadata names;
-    ssa_memory none = {NULL, NULL, 0};
+    ssa_memory none = {.data = NULL};
     const char *text;
     size_t at = 0, bytes;
     if (!list.text || ssa_metadata_decode(&names, list.text, list.bytes) || names.type != SSA_STRING)
@@ -169,7 +169,7 @@ static ssa_status supply(ssa_dataset *dataset, size_t place, const ssa_item *cam
     item->shown.data = memory->data;
     item->shown.owned = 1;
     item->memory = *memory;
-    *memory = (ssa_memory){NULL, NULL, 0};
+    *memory = (ssa_memory){.data = NULL};
     return SSA_OK;
 }
 
