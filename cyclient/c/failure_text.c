@@ -84,13 +84,14 @@ ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer,
     return SSA_ESERVER;
 }
 
-static ssa_status mismatch(const ssa_request *request, const ssa_command *command, const char *where, char *text, size_t room) {
-    char stored[SSA_TENSOR_TEXT_BYTES], wanted[SSA_TENSOR_TEXT_BYTES];
-    ssa_tensor_text(&command->into_header, stored, sizeof stored);
-    ssa_tensor_text(request->wanted, wanted, sizeof wanted);
+ssa_status ssa_failure_of_mismatch(const ssa_request *request, ssa_status status, const ssa_tensor_header *stored,
+                                   const char *where, char *text, size_t room) {
+    char have[SSA_TENSOR_TEXT_BYTES], want[SSA_TENSOR_TEXT_BYTES];
+    ssa_tensor_text(stored, have, sizeof have);
+    ssa_tensor_text(request->wanted, want, sizeof want);
     snprintf(text, room, "'%s' in %s is %s, the array to unpack into is %s. Pass an array of the stored dtype and shape, or "
-             "use get_tensor.", subject_of(request), where, stored, wanted);
-    return command->status;
+             "use get_tensor.", subject_of(request), where, have, want);
+    return status;
 }
 
 ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call, char *text, size_t room) {
@@ -110,7 +111,7 @@ ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call,
         return SSA_EVERSION;
     case SSA_EDTYPE:
     case SSA_ESHAPE:
-        return mismatch(request, command, where, text, room);
+        return ssa_failure_of_mismatch(request, command->status, &command->into_header, where, text, room);
     case SSA_EPROTOCOL:
         snprintf(text, room, "'%s' in %s is not a tensor: the answer is no string.", subject, where);
         return SSA_EHEADER;

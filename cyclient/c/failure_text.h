@@ -15,6 +15,10 @@ ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t
 ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer, size_t bytes, const char *where, char *text,
                                  size_t room);
 
+/* What is stored does not fit what an unpack wants; status: SSA_EDTYPE or SSA_ESHAPE, which is returned. */
+ssa_status ssa_failure_of_mismatch(const ssa_request *request, ssa_status status, const ssa_tensor_header *stored,
+                                   const char *where, char *text, size_t room);
+
 /* There is no such thing; `where` may be "". */
 ssa_status ssa_failure_not_found(const ssa_request *request, const char *where, char *text, size_t room);
 

@@ -71,6 +71,8 @@ ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind 
     memset(single, 0, sizeof *single);
     single->key = key;
     request->state = single;
+    request->is_single = 1;
+    ssa_request_order_by(request, &single->key);
     request->end = single_end;
     return request;
 }

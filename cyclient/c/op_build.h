@@ -21,9 +21,16 @@ typedef struct ssa_single {
     ssa_command *command;  /* until it is sent */
     unsigned flags;
     void (*finished)(ssa_request *request, ssa_command *answer); /* it succeeded: make the result; NULL: there is none */
-    ssa_tensor_header wanted;
-    void *into;
+    ssa_tensor_header wanted;  /* of `into`; of a put, of what it carries */
+    void *into;                /* an unpack: the caller's memory */
+    const void *carried;       /* a put: the caller's elements */
+    int writes;                /* it changes what is under the key */
+    int reads_tensor;          /* it is a get or an unpack */
 } ssa_single;
+
+/* Complete a get or unpack that was not sent with this tensor, which stays its owner's. SSA_ENOMEM; a mismatch is an error of the
+ * request, whose status is returned. */
+ssa_status ssa_single_answer(ssa_request *request, const ssa_tensor *tensor);
 
 /* A request with that state and the key of the name. kind SSA_KIND_KEY: the name is the key. NULL: *problem says why. */
 ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,

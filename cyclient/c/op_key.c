@@ -5,6 +5,7 @@ ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind k
     if (!request)
         return NULL;
     ssa_single *single = request->state;
+    single->writes = 1;
     ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(single->key)));
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
 }

@@ -1,6 +1,8 @@
 #include <string.h>
 
+#include "allocator.h"
 #include "array_layout.h"
+#include "failure_text.h"
 #include "op_build.h"
 
 static void note_put(ssa_request *request, ssa_command *answer) {
@@ -14,6 +16,9 @@ ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tens
         return NULL;
     ssa_single *single = request->state;
     single->finished = note_put;
+    single->wanted = *header;
+    single->carried = data;
+    single->writes = 1;
     ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
     if (command && (ssa_command_argument(command, "SET", 3) || ssa_command_argument(command, single->key.data, single->key.bytes) ||
                     ssa_command_tensor(command, header, data))) {
@@ -34,6 +39,7 @@ static ssa_request *get(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_pr
         return NULL;
     ssa_single *single = request->state;
     single->finished = keep_tensor;
+    single->reads_tensor = 1;
     request->kind = SSA_KIND_TENSOR;
     ssa_command *command = ssa_command_of(SSA_EXPECT_TENSOR, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(single->key)));
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
@@ -63,6 +69,7 @@ ssa_request *ssa_op_unpack_tensor(ssa_engine *engine, ssa_text name, const ssa_t
         return NULL;
     ssa_single *single = request->state;
     single->finished = transpose_into;
+    single->reads_tensor = 1;
     single->wanted = *header;
     single->into = into;
     request->wanted = &single->wanted;
@@ -71,4 +78,36 @@ ssa_request *ssa_op_unpack_tensor(ssa_engine *engine, ssa_text name, const ssa_t
         ssa_command_into(command, header, into);
     unsigned bulk = header->data_bytes > SSA_BULK_BYTES ? SSA_CALL_BULK : 0;
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT | bulk, problem);
+}
+
+static ssa_status copy_tensor(ssa_request *request, const ssa_tensor *tensor) {
+    ssa_tensor *copy = ssa_allocate(sizeof *copy);
+    if (!copy)
+        return SSA_ENOMEM;
+    copy->header = tensor->header;
+    copy->memory = ssa_memory_take(request->engine->memory, tensor->header.data_bytes);
+    if (!copy->memory.data) {
+        ssa_release(copy);
+        return SSA_ENOMEM;
+    }
+    memcpy(copy->memory.data, tensor->memory.data, tensor->header.data_bytes);
+    request->tensors = copy;
+    request->tensor_count = 1;
+    return SSA_OK;
+}
+
+ssa_status ssa_single_answer(ssa_request *request, const ssa_tensor *tensor) {
+    const ssa_single *single = request->state;
+    if (!single->into)
+        return copy_tensor(request, tensor);
+    const ssa_tensor_header *have = &tensor->header, *want = &single->wanted;
+    int same_dtype = have->dtype == want->dtype && have->itemsize == want->itemsize;
+    if (same_dtype && have->ndim == want->ndim && !memcmp(have->shape, want->shape, have->ndim * sizeof *have->shape)) {
+        ssa_layout_reorder(have, single->into, want->order, tensor->memory.data);
+        return SSA_OK;
+    }
+    char text[1024];
+    request->status = ssa_failure_of_mismatch(request, same_dtype ? SSA_ESHAPE : SSA_EDTYPE, have, request->engine->description, text, sizeof text);
+    ssa_buffer_append(&request->error, text, strlen(text) + 1);
+    return request->status;
 }

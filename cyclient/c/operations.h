@@ -41,4 +41,51 @@ ssa_request *ssa_op_exists(ssa_engine *engine, const char *operation, ssa_kind k
 /* Until there is one: the shard tells, nothing polls. SSA_EWAIT. */
 ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
 
+/* ---- models and scripts (op_model.c). kind: SSA_KIND_MODEL or SSA_KIND_SCRIPT */
+
+typedef struct ssa_model_options {
+    ssa_text backend;          /* "TORCH"; not looked at for a script */
+    ssa_text device;           /* "CPU", "GPU", "GPU:<n>"; not looked at with num_gpus */
+    int first_gpu, num_gpus;   /* num_gpus > 0: the multi-GPU form */
+    int64_t batch_size, min_batch_size, min_batch_timeout; /* rows, rows, milliseconds */
+    ssa_text tag, inputs, outputs; /* kept with the model; names parted by commas */
+} ssa_model_options;
+
+/* A new version. Borrows the blob. Result: number, the version. SSA_EFULL. */
+ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text blob, const ssa_model_options *options,
+                              ssa_problem *problem);
+/* Result: reply, the blob; second_reply, the map of its metadata; number, the version. SSA_ENOTFOUND. */
+ssa_request *ssa_op_get_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem);
+/* Result: reply, the current version as text. SSA_ENOTFOUND. */
+ssa_request *ssa_op_get_model_version(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem);
+/* Of one version: reply and second_reply as ssa_op_get_model. SSA_ENOTFOUND. */
+ssa_request *ssa_op_get_model_blob(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text version, ssa_problem *problem);
+/* No error if there is none. */
+ssa_request *ssa_op_delete_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem);
+
+/* Whether a transaction that is call i failed: as a whole, or one command in it. The request has ended then. */
+int ssa_transaction_failed(ssa_request *request, size_t i);
+
+/* ---- runs (op_run.c) */
+
+/* One input of a run: a tensor (borrowed), or the name of one in the store. */
+typedef struct ssa_run_input {
+    ssa_text name;                   /* data NULL: a tensor */
+    const ssa_tensor_header *header;
+    const void *data;
+} ssa_run_input;
+
+typedef struct ssa_run_options {
+    ssa_text function;               /* of a script; "" : a model */
+    ssa_text device;                 /* wanted; "" : any that serves the model */
+    int discard;                     /* outputs by name are not stored: only later operations of the batch see them */
+} ssa_run_options;
+
+/* Run a model or script. No outputs named: the result is tensors, the outputs. Named: they are stored under these names by this client, so
+ * that a worker that wakes up late never overwrites those of a later step; done when the shards have acknowledged them. SSA_ENOTFOUND,
+ * SSA_EMODEL, SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER, SSA_EWORKERLIST. */
+ssa_request *ssa_op_run(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, const ssa_run_input *inputs,
+                        size_t input_count, const ssa_text *outputs, size_t output_count, const ssa_run_options *options,
+                        ssa_problem *problem);
+
 #endif

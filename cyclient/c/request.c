@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "batch.h"
 #include "engine.h"
 #include "dataset.h"
 #include "failure_text.h"
@@ -33,6 +34,12 @@ ssa_request *ssa_request_new(ssa_engine *engine, const char *operation, ssa_kind
     request->subject.bytes--;
     request->has_timer = 1;
     return request;
+}
+
+void ssa_request_order_by(ssa_request *request, const ssa_buffer *key) {
+    ssa_call call;
+    ssa_call_key(&call, key->data, key->bytes);
+    request->order_hash = call.key_hash;
 }
 
 /* ---- calls */
@@ -119,7 +126,10 @@ static void complete(ssa_request *request) {
     if (!request->started)
         return;
     list_remove(request);
-    ssa_engine_completed(engine, request);
+    if (request->batch)
+        ssa_batch_child_done(request->batch, request);
+    else
+        ssa_engine_completed(engine, request);
 }
 
 void ssa_request_succeed(ssa_request *request) {
@@ -250,6 +260,7 @@ void ssa_request_free(ssa_request *request) {
         ssa_dataset_free(request->datasets[i]);
     ssa_release(request->datasets);
     ssa_reply_free(&request->reply);
+    ssa_reply_free(&request->second_reply);
     ssa_buffer_free(&request->error);
     ssa_buffer_free(&request->subject);
     ssa_release(request);

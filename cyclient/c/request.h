@@ -41,6 +41,9 @@ struct ssa_request {
     int has_timer;                /* room for the deadline is taken */
     int started, complete, queued; /* queued: complete, and not handed out yet */
     struct ssa_batch *batch;      /* it is part of; NULL: none */
+    size_t batch_place;
+    uint64_t order_hash;          /* of the one hash tag all its keys share, as in ssa_call; 0: of several, or unknown */
+    int is_single;                /* it sends one command and is done: those behind it on a key need not wait */
 
     ssa_status status;
     ssa_buffer error;             /* its text, ends in NUL (not counted) */
@@ -50,7 +53,7 @@ struct ssa_request {
     int64_t number;
     ssa_tensor *tensors;
     size_t tensor_count;
-    ssa_reply reply;
+    ssa_reply reply, second_reply;
     struct ssa_dataset **datasets;
     size_t dataset_count;
 };
@@ -60,6 +63,9 @@ struct ssa_request {
 /* Not started yet. subject: copied. NULL: no memory. */
 ssa_request *ssa_request_new(struct ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject,
                              size_t bytes, void (*step)(ssa_request *request));
+
+/* All its keys have the hash tag of this one. */
+void ssa_request_order_by(ssa_request *request, const ssa_buffer *key);
 
 /* Room for the calls of the next stage; those of the last one go, with their commands. SSA_ENOMEM. */
 ssa_status ssa_request_calls(ssa_request *request, size_t count);

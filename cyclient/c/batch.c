@@ -1,0 +1,460 @@
+#include "batch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "allocator.h"
+#include "op_build.h"
+#include "op_run.h"
+
+#define NOWHERE SIZE_MAX
+
+typedef enum entry_state { HELD, STARTED, DONE, NEVER } entry_state;
+
+typedef struct entry {
+    ssa_request *request;
+    entry_state state;
+    size_t holds;          /* operations before it that it waits for */
+    size_t first_follower; /* edge of those that wait for it */
+    int wants_to_store;    /* a run whose outputs wait until all before it has been done */
+    ssa_request *run;      /* a get that is answered by this run */
+    size_t index;
+} entry;
+
+typedef struct edge {
+    size_t follower, next;
+} edge;
+
+/* What the batch has done to the keys of one hash tag, up to here. */
+typedef struct key_history {
+    uint64_t hash;         /* 0: a free place */
+    size_t last;           /* the last operation on it */
+    size_t last_slow;      /* the last that takes several steps */
+} key_history;
+
+/* What the batch has put under one key, or left there by a run. */
+typedef struct key_value {
+    ssa_buffer key;
+    uint64_t hash;
+    size_t put;            /* entry of the put; NOWHERE */
+    size_t run, index;     /* entry of the run and its output; NOWHERE */
+} key_value;
+
+struct ssa_batch {
+    ssa_engine *engine;
+    ssa_request *whole;    /* what the caller waits for; NULL: not executed */
+    entry *entries;
+    size_t count, capacity;
+    edge *edges;
+    size_t edge_count, edge_capacity;
+    key_history *histories;
+    size_t history_count, history_capacity; /* capacity: a power of two */
+    key_value *values;     /* only of keys that runs of this batch may want: kept while it has few */
+    size_t value_count, value_capacity;
+    size_t last_barrier;   /* the last operation whose keys are unknown, or several */
+    size_t done, undone_start; /* how many are done; the first that is not */
+    int failed;
+};
+
+ssa_batch *ssa_batch_new(ssa_engine *engine) {
+    ssa_batch *batch = ssa_allocate(sizeof *batch);
+    if (!batch)
+        return NULL;
+    memset(batch, 0, sizeof *batch);
+    batch->engine = engine;
+    batch->last_barrier = NOWHERE;
+    return batch;
+}
+
+void ssa_batch_free(ssa_batch *batch) {
+    if (!batch)
+        return;
+    ssa_batch_cancel(batch);
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->entries[i].request->batch = NULL;
+        ssa_request_free(batch->entries[i].request);
+    }
+    for (size_t i = 0; i < batch->value_count; i++)
+        ssa_buffer_free(&batch->values[i].key);
+    ssa_request_free(batch->whole);
+    ssa_release(batch->entries);
+    ssa_release(batch->edges);
+    ssa_release(batch->histories);
+    ssa_release(batch->values);
+    ssa_release(batch);
+}
+
+size_t ssa_batch_count(const ssa_batch *batch) {
+    return batch->count;
+}
+
+ssa_request *ssa_batch_at(const ssa_batch *batch, size_t place) {
+    return place < batch->count ? batch->entries[place].request : NULL;
+}
+
+/* ---- planning */
+
+static ssa_status grow(void **items, size_t *capacity, size_t count, size_t bytes) {
+    if (count < *capacity)
+        return SSA_OK;
+    size_t larger = *capacity ? 2 * *capacity : 8;
+    void *grown = ssa_reallocate(*items, larger * bytes);
+    if (!grown)
+        return SSA_ENOMEM;
+    *items = grown;
+    *capacity = larger;
+    return SSA_OK;
+}
+
+static key_history *find_history(const ssa_batch *batch, uint64_t hash) {
+    size_t place = (size_t)hash & (batch->history_capacity - 1);
+    while (batch->histories[place].hash && batch->histories[place].hash != hash)
+        place = (place + 1) & (batch->history_capacity - 1);
+    return &batch->histories[place];
+}
+
+static ssa_status reserve_history(ssa_batch *batch) {
+    if (2 * (batch->history_count + 1) <= batch->history_capacity)
+        return SSA_OK;
+    size_t capacity = batch->history_capacity ? 2 * batch->history_capacity : 16, old_capacity = batch->history_capacity;
+    key_history *grown = ssa_allocate(capacity * sizeof *grown), *old = batch->histories;
+    if (!grown)
+        return SSA_ENOMEM;
+    memset(grown, 0, capacity * sizeof *grown);
+    batch->histories = grown;
+    batch->history_capacity = capacity;
+    for (size_t i = 0; i < old_capacity; i++)
+        if (old[i].hash)
+            *find_history(batch, old[i].hash) = old[i];
+    ssa_release(old);
+    return SSA_OK;
+}
+
+static ssa_status follow(ssa_batch *batch, size_t follower, size_t leader) {
+    if (leader == NOWHERE || leader == follower)
+        return SSA_OK;
+    if (grow((void **)&batch->edges, &batch->edge_capacity, batch->edge_count, sizeof *batch->edges))
+        return SSA_ENOMEM;
+    batch->edges[batch->edge_count] = (edge){follower, batch->entries[leader].first_follower};
+    batch->entries[leader].first_follower = batch->edge_count++;
+    batch->entries[follower].holds++;
+    return SSA_OK;
+}
+
+/* `fetches`: over other connections than ours, so that everything before it on the key must be done. */
+static ssa_status note_key(ssa_batch *batch, size_t place, uint64_t hash, int is_slow, int fetches) {
+    if (reserve_history(batch))
+        return SSA_ENOMEM;
+    key_history *history = find_history(batch, hash);
+    if (!history->hash) {
+        *history = (key_history){hash, NOWHERE, NOWHERE};
+        batch->history_count++;
+    }
+    if (follow(batch, place, fetches ? history->last : history->last_slow))
+        return SSA_ENOMEM;
+    history->last = place;
+    if (is_slow)
+        history->last_slow = place;
+    return SSA_OK;
+}
+
+static key_value *find_value(const ssa_batch *batch, const ssa_buffer *key) {
+    for (size_t i = batch->value_count; i-- > 0;) {
+        const ssa_buffer *other = &batch->values[i].key;
+        if (other->bytes == key->bytes && !memcmp(other->data, key->data, key->bytes))
+            return &batch->values[i];
+    }
+    return NULL;
+}
+
+static key_value *need_value(ssa_batch *batch, const ssa_buffer *key) {
+    key_value *value = find_value(batch, key);
+    if (value)
+        return value;
+    if (grow((void **)&batch->values, &batch->value_capacity, batch->value_count, sizeof *batch->values))
+        return NULL;
+    value = &batch->values[batch->value_count];
+    memset(value, 0, sizeof *value);
+    value->put = value->run = NOWHERE;
+    if (ssa_buffer_append(&value->key, key->data, key->bytes))
+        return NULL;
+    batch->value_count++;
+    return value;
+}
+
+/* What is under the key now comes from this entry, or (both NOWHERE) from nowhere in the batch. */
+static ssa_status set_value(ssa_batch *batch, const ssa_buffer *key, size_t run, size_t index) {
+    key_value *value = need_value(batch, key);
+    if (!value)
+        return SSA_ENOMEM;
+    value->put = NOWHERE;
+    value->run = run;
+    value->index = index;
+    return SSA_OK;
+}
+
+/* The put of this key that the run would see, if it is a put that carries its bytes; from the end: the last one counts. */
+static size_t find_put(const ssa_batch *batch, const ssa_buffer *key, uint64_t hash) {
+    for (size_t i = batch->count; i-- > 0;) {
+        const ssa_request *request = batch->entries[i].request;
+        if (!request->order_hash && !ssa_run_state_of((ssa_request *)request))
+            return NOWHERE;
+        if (request->order_hash != hash)
+            continue;
+        if (!request->is_single)
+            return NOWHERE;
+        const ssa_single *single = request->state;
+        if (single->key.bytes != key->bytes || memcmp(single->key.data, key->data, key->bytes))
+            continue;
+        if (single->writes)
+            return single->carried ? i : NOWHERE;
+    }
+    return NOWHERE;
+}
+
+static ssa_status plan_run(ssa_batch *batch, size_t place, ssa_run_state *state) {
+    for (size_t i = 0; i < state->input_count; i++) {
+        ssa_run_source *source = &state->inputs[i];
+        if (!source->key.bytes)
+            continue;
+        key_value *value = find_value(batch, &source->key);
+        if (value && value->run != NOWHERE) {
+            source->from = batch->entries[value->run].request;
+            source->index = value->index;
+            if (follow(batch, place, value->run))
+                return SSA_ENOMEM;
+            ssa_buffer_free(&source->key);
+            continue;
+        }
+        size_t put = find_put(batch, &source->key, source->hash);
+        if (put != NOWHERE) {
+            const ssa_single *single = batch->entries[put].request->state;
+            source->header = single->wanted;
+            source->data = single->carried;
+            ssa_buffer_free(&source->key);
+        } else if (note_key(batch, place, source->hash, 1, 1)) {
+            return SSA_ENOMEM;
+        }
+    }
+    for (size_t i = 0; i < state->output_count; i++) {
+        ssa_run_output *output = &state->outputs[i];
+        if (note_key(batch, place, output->hash, 1, 0) || set_value(batch, &output->key, place, i))
+            return SSA_ENOMEM;
+    }
+    return SSA_OK;
+}
+
+/* A get or unpack of what a run of this batch gives. */
+static void plan_output(ssa_batch *batch, size_t place) {
+    ssa_request *request = batch->entries[place].request;
+    const ssa_single *single = request->state;
+    const key_value *value = find_value(batch, &single->key);
+    if (!value || value->run == NOWHERE || !single->reads_tensor)
+        return;
+    batch->entries[place].run = batch->entries[value->run].request;
+    batch->entries[place].index = value->index;
+}
+
+static ssa_status plan(ssa_batch *batch, size_t place) {
+    ssa_request *request = batch->entries[place].request;
+    ssa_run_state *run = ssa_run_state_of(request);
+    if (follow(batch, place, batch->last_barrier))
+        return SSA_ENOMEM;
+    if (run)
+        return plan_run(batch, place, run);
+    if (!request->order_hash) {
+        for (size_t i = batch->last_barrier == NOWHERE ? 0 : batch->last_barrier + 1; i < place; i++)
+            if (follow(batch, place, i))
+                return SSA_ENOMEM;
+        batch->last_barrier = place;
+        return SSA_OK;
+    }
+    if (request->is_single && batch->value_count) {
+        const ssa_single *single = request->state;
+        plan_output(batch, place);
+        if (single->writes && set_value(batch, &single->key, NOWHERE, 0))
+            return SSA_ENOMEM;
+    }
+    return note_key(batch, place, request->order_hash, !request->is_single, 0);
+}
+
+ssa_status ssa_batch_add(ssa_batch *batch, ssa_request *request) {
+    if (batch->whole) {
+        ssa_request_free(request);
+        return SSA_EARGUMENT;
+    }
+    if (grow((void **)&batch->entries, &batch->capacity, batch->count, sizeof *batch->entries)) {
+        ssa_request_free(request);
+        return SSA_ENOMEM;
+    }
+    size_t place = batch->count;
+    memset(&batch->entries[place], 0, sizeof *batch->entries);
+    batch->entries[place].request = request;
+    batch->entries[place].first_follower = NOWHERE;
+    request->batch = batch;
+    request->batch_place = place;
+    ssa_status status = plan(batch, place);
+    batch->count++; /* also when the plan failed: it is freed with the batch, which is of no further use */
+    if (status)
+        batch->failed = 1;
+    return status;
+}
+
+/* ---- carrying out */
+
+static void start(ssa_batch *batch, size_t place);
+
+static void end_whole(ssa_batch *batch) {
+    ssa_request *whole = batch->whole;
+    for (size_t i = 0; i < batch->count; i++) {
+        const ssa_request *request = batch->entries[i].request;
+        if (batch->entries[i].state == DONE && request->status != SSA_OK) {
+            ssa_request_fail(whole, request->status, "%s", request->error.data ? (char *)request->error.data : "");
+            return;
+        }
+    }
+    ssa_request_succeed(whole);
+}
+
+/* All before this place are done, and none has failed. */
+static int all_done_before(ssa_batch *batch, size_t place) {
+    while (batch->undone_start < batch->count && batch->entries[batch->undone_start].state == DONE)
+        batch->undone_start++;
+    return batch->undone_start >= place;
+}
+
+/* A put that has failed fails the batch: what was computed from its bytes is not stored. Later gets of the outputs are answered. */
+int ssa_batch_may_store(ssa_batch *batch, ssa_request *request) {
+    entry *own = &batch->entries[request->batch_place];
+    if (batch->failed) {
+        ssa_request_fail(request, SSA_ECANCELLED, "the outputs of '%s' were not stored: another operation of the batch failed",
+                         (char *)request->subject.data);
+        return 0;
+    }
+    own->wants_to_store = !all_done_before(batch, request->batch_place);
+    return !own->wants_to_store;
+}
+
+static void settle(ssa_batch *batch, size_t place, entry_state state) {
+    batch->entries[place].state = state;
+    batch->done++;
+}
+
+static void never(ssa_batch *batch, size_t place) {
+    settle(batch, place, NEVER);
+}
+
+static void serve_stores(ssa_batch *batch) {
+    for (size_t i = batch->undone_start; i < batch->count; i++) {
+        if (!batch->entries[i].wants_to_store)
+            continue;
+        ssa_request *request = batch->entries[i].request;
+        if (request->complete)
+            batch->entries[i].wants_to_store = 0;
+        else if (ssa_batch_may_store(batch, request))
+            ssa_run_store(request);
+    }
+}
+
+void ssa_batch_child_done(ssa_batch *batch, ssa_request *request) {
+    size_t place = request->batch_place;
+    if (batch->entries[place].state != STARTED || batch->whole->complete)
+        return;
+    if (request->status != SSA_OK)
+        batch->failed = 1;
+    settle(batch, place, DONE);
+    for (size_t i = batch->entries[place].first_follower; i != NOWHERE; i = batch->edges[i].next) {
+        size_t follower = batch->edges[i].follower;
+        if (--batch->entries[follower].holds == 0 && batch->entries[follower].state == HELD)
+            start(batch, follower);
+    }
+    if (batch->failed)
+        for (size_t i = 0; i < batch->count; i++)
+            if (batch->entries[i].state == HELD)
+                never(batch, i);
+    all_done_before(batch, batch->count);
+    serve_stores(batch);
+    if (batch->done == batch->count)
+        end_whole(batch);
+}
+
+/* From the run's reply: a copy of its own, for the run's may be stored still. */
+static void answer_from(ssa_request *request, const ssa_request *run, size_t index) {
+    if (index >= run->tensor_count)
+        request->status = SSA_ECANCELLED;
+    else if (ssa_single_answer(request, &run->tensors[index]) && !request->status)
+        request->status = SSA_ENOMEM;
+    request->complete = 1;
+}
+
+static void start(ssa_batch *batch, size_t place) {
+    entry *own = &batch->entries[place];
+    if (batch->failed) {
+        never(batch, place);
+        return;
+    }
+    own->state = STARTED;
+    if (own->run) {
+        answer_from(own->request, own->run, own->index);
+        ssa_batch_child_done(batch, own->request);
+        return;
+    }
+    const ssa_timer *deadline = &batch->whole->deadline;
+    int64_t left = deadline->place ? deadline->at - batch->engine->now : SSA_NO_TIMEOUT;
+    ssa_request_start(own->request, left > 0 ? left : 0);
+}
+
+static void begin(ssa_request *whole) {
+    ssa_batch *batch = whole->state;
+    if (batch->failed) {
+        ssa_request_fail_memory(whole);
+        return;
+    }
+    if (!batch->count) {
+        ssa_request_succeed(whole);
+        return;
+    }
+    whole->outstanding = 1; /* its operations */
+    for (size_t i = 0; i < batch->count && !whole->complete; i++)
+        if (batch->entries[i].state == HELD && !batch->entries[i].holds)
+            start(batch, i);
+}
+
+static void overdue(ssa_request *whole) {
+    ssa_batch *batch = whole->state;
+    batch->failed = 1;
+    for (size_t i = 0; i < batch->count && !whole->complete; i++) {
+        ssa_request *request = batch->entries[i].request;
+        if (batch->entries[i].state != STARTED || request->complete)
+            continue;
+        request->timeout = whole->timeout;
+        if (request->overdue)
+            request->overdue(request);
+        if (!request->complete)
+            ssa_request_time_out(request);
+    }
+    if (!whole->complete)
+        ssa_request_time_out(whole);
+}
+
+ssa_request *ssa_batch_execute(ssa_batch *batch, int64_t timeout) {
+    if (batch->whole)
+        return NULL;
+    batch->whole = ssa_request_new(batch->engine, "execute", SSA_KIND_KEY, "batch", 5, begin);
+    if (!batch->whole)
+        return NULL;
+    batch->whole->state = batch;
+    batch->whole->overdue = overdue;
+    ssa_request_start(batch->whole, timeout);
+    return batch->whole;
+}
+
+void ssa_batch_cancel(ssa_batch *batch) {
+    if (!batch->whole || batch->whole->complete)
+        return;
+    batch->failed = 1;
+    ssa_request_cancel(batch->whole);
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->entries[i].state == STARTED && !batch->entries[i].request->complete)
+            ssa_request_cancel(batch->entries[i].request);
+}

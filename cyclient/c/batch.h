@@ -1,0 +1,40 @@
+/* Operations carried out together, in as few round trips as their order allows: all leave at once, but for what needs
+ * something of the same batch that is not there yet.
+ *
+ * On a key the order of the batch holds. Single commands keep it by themselves, on their way through one connection. What
+ * takes several steps (a dataset, a model) or goes through a worker (which fetches its inputs over connections of its own)
+ * holds back what comes after it on its keys, and a run what it fetches by key: until all before it on that key is done.
+ * A run whose input is put by the batch carries those bytes itself, so that it never sees what somebody else writes in
+ * between; one whose input an earlier run of the batch gives takes it from there; a get of an output is answered from the reply.
+ *
+ * After a failure nothing more is begun, and no run stores its outputs. */
+#ifndef SSA_BATCH_H
+#define SSA_BATCH_H
+
+#include "request.h"
+
+typedef struct ssa_batch ssa_batch;
+
+/* Empty. NULL: no memory. */
+ssa_batch *ssa_batch_new(struct ssa_engine *engine);
+/* Frees the operations too; cancels what is under way. NULL is allowed. */
+void ssa_batch_free(ssa_batch *batch);
+
+/* Add an operation that is not started; the batch owns it from now on (it is freed when this fails). SSA_ENOMEM; SSA_EARGUMENT:
+ * the batch was executed already. */
+ssa_status ssa_batch_add(ssa_batch *batch, ssa_request *request);
+size_t ssa_batch_count(const ssa_batch *batch);
+ssa_request *ssa_batch_at(const ssa_batch *batch, size_t place);
+
+/* Carry it out, once. Returns the request to wait for, which is the batch's: complete when all operations are, with the first error. */
+ssa_request *ssa_batch_execute(ssa_batch *batch, int64_t timeout);
+/* Nobody waits any more. */
+void ssa_batch_cancel(ssa_batch *batch);
+
+/* ---- for requests */
+
+void ssa_batch_child_done(ssa_batch *batch, ssa_request *request);
+/* Whether a run that has its outputs may store them now; if not, it is told later (ssa_run_store), or ended. */
+int ssa_batch_may_store(ssa_batch *batch, ssa_request *request);
+
+#endif

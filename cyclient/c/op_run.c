@@ -1,0 +1,264 @@
+#include "op_run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "allocator.h"
+#include "batch.h"
+#include "failure_text.h"
+#include "op_build.h"
+
+/* What a worker takes (WIRE.md, "Workers"): checked before it is sent, since the worker hangs up. */
+#define LONGEST_KEY 4096
+#define MOST_INPUTS ((1024 - 6) / 2)
+#define MOST_BYTES (((uint64_t)2 << 30) - ((uint64_t)1 << 20))
+
+enum { START, RUNNING, STORING };
+
+static void step(ssa_request *request);
+
+ssa_run_state *ssa_run_state_of(ssa_request *request) {
+    return request->step == step ? request->state : NULL;
+}
+
+static void end(ssa_request *request) {
+    ssa_run_state *state = request->state;
+    if (request->started)
+        ssa_run_end(&state->run);
+    for (size_t i = 0; i < state->input_count; i++)
+        ssa_buffer_free(&state->inputs[i].key);
+    for (size_t i = 0; i < state->output_count; i++)
+        ssa_buffer_free(&state->outputs[i].key);
+    ssa_release(state->inputs);
+    ssa_release(state->outputs);
+    ssa_buffer_free(&state->model);
+    ssa_buffer_free(&state->function);
+    ssa_release(state);
+}
+
+/* ---- the request to the worker */
+
+static ssa_status add_input(ssa_command *command, const ssa_run_source *input) {
+    if (input->key.bytes)
+        return ssa_command_argument(command, "K", 1) || ssa_command_argument(command, input->key.data, input->key.bytes) ? SSA_ENOMEM : SSA_OK;
+    const ssa_tensor_header *header = &input->header;
+    const void *data = input->data;
+    if (input->from) {
+        header = &input->from->tensors[input->index].header;
+        data = input->from->tensors[input->index].memory.data;
+    }
+    return ssa_command_argument(command, "T", 1) || ssa_command_tensor(command, header, data) ? SSA_ENOMEM : SSA_OK;
+}
+
+static ssa_command *encode(ssa_run *run, uint64_t id, uint64_t attempt, uint64_t timeout_ms) {
+    const ssa_run_state *state = run->request->state;
+    ssa_command *command = ssa_command_new(6 + 2 * state->input_count, SSA_EXPECT_RESULTS);
+    int failed = !command || ssa_command_argument(command, "SSA.RUN", 7) || ssa_command_number(command, id) ||
+                 ssa_command_number(command, attempt) || ssa_command_number(command, timeout_ms) ||
+                 ssa_command_argument(command, state->model.data, state->model.bytes) ||
+                 ssa_command_argument(command, state->function.data, state->function.bytes);
+    for (size_t i = 0; !failed && i < state->input_count; i++)
+        failed = add_input(command, &state->inputs[i]) != SSA_OK;
+    if (failed) {
+        ssa_command_free(command);
+        return NULL;
+    }
+    command->id = id;
+    return command;
+}
+
+/* ---- its answer */
+
+static void store(ssa_request *request) {
+    ssa_run_state *state = request->state;
+    if (ssa_request_calls(request, state->output_count)) {
+        ssa_request_fail_memory(request);
+        return;
+    }
+    request->stage = STORING;
+    for (size_t i = 0; i < state->output_count; i++) {
+        const ssa_buffer *key = &state->outputs[i].key;
+        ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
+        if (command && (ssa_command_argument(command, "SET", 3) || ssa_command_argument(command, key->data, key->bytes) ||
+                        ssa_command_tensor(command, &request->tensors[i].header, request->tensors[i].memory.data))) {
+            ssa_command_free(command);
+            command = NULL;
+        }
+        ssa_request_send(request, i, command, key->data, key->bytes, SSA_CALL_IDEMPOTENT);
+    }
+}
+
+void ssa_run_store(ssa_request *request) {
+    ssa_run_state *state = request->state;
+    if (state->output_count && !state->discard)
+        store(request);
+    else
+        ssa_request_succeed(request);
+}
+
+static void finished(ssa_run *run) {
+    ssa_request *request = run->request;
+    ssa_run_state *state = request->state;
+    ssa_command *answer = run->call.command;
+    if (answer->status != SSA_OK) {
+        ssa_request_fail_call(request, &run->call);
+        return;
+    }
+    ssa_request_keep_tensors(request, answer); /* the first: cannot fail */
+    request->reply = answer->reply;            /* the version */
+    memset(&answer->reply, 0, sizeof answer->reply);
+    if (state->output_count && request->tensor_count != state->output_count) {
+        ssa_request_fail(request, SSA_EINPUT, "%s '%s' (%s): it gives %zu tensors, outputs= names %zu. Name each.",
+                         ssa_kind_word(request->kind), (char *)request->subject.data, request->operation, request->tensor_count,
+                         state->output_count);
+        return;
+    }
+    int stores = state->output_count && !state->discard;
+    if (!request->batch || !stores || ssa_batch_may_store(request->batch, request))
+        ssa_run_store(request);
+}
+
+static void step(ssa_request *request) {
+    ssa_run_state *state = request->state;
+    if (request->stage == START) {
+        request->stage = RUNNING;
+        if (ssa_run_start(&state->run))
+            ssa_request_fail_memory(request);
+        return;
+    }
+    if (!ssa_request_failed(request))
+        ssa_request_succeed(request);
+}
+
+static void overdue(ssa_request *request) {
+    ssa_run_state *state = request->state;
+    if (request->stage == RUNNING && !request->tensor_count)
+        ssa_run_overdue(&state->run);
+    else
+        ssa_request_time_out(request);
+}
+
+/* ---- construction */
+
+static ssa_request *refuse(ssa_problem *problem, const char *thing, const char *value, const char *remedy) {
+    problem->status = SSA_EARGUMENT;
+    ssa_mistake_word(problem->text, sizeof problem->text, thing, value, remedy);
+    return NULL;
+}
+
+static ssa_request *check_size(const ssa_run_input *inputs, size_t count, ssa_problem *problem) {
+    char text[40];
+    uint64_t total = 0;
+    if (count > MOST_INPUTS) {
+        snprintf(text, sizeof text, "%zu tensors", count);
+        return refuse(problem, "inputs", text, "a request takes at most 509; join some");
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!inputs[i].name.data)
+            total += inputs[i].header->data_bytes;
+    if (total > MOST_BYTES) {
+        snprintf(text, sizeof text, "%llu bytes", (unsigned long long)total);
+        return refuse(problem, "inputs", text, "a request takes at most 2147483648; split the batch");
+    }
+    problem->status = SSA_OK;
+    return NULL;
+}
+
+static uint64_t hash_of(const ssa_buffer *key) {
+    ssa_call call;
+    ssa_call_key(&call, key->data, key->bytes);
+    return call.key_hash;
+}
+
+static ssa_status add_inputs(ssa_engine *engine, ssa_run_state *state, const ssa_run_input *inputs, size_t count) {
+    state->inputs = ssa_allocate((count + 1) * sizeof *state->inputs);
+    if (!state->inputs)
+        return SSA_ENOMEM;
+    memset(state->inputs, 0, (count + 1) * sizeof *state->inputs);
+    state->input_count = count;
+    for (size_t i = 0; i < count; i++) {
+        ssa_run_source *source = &state->inputs[i];
+        if (!inputs[i].name.data) {
+            source->header = *inputs[i].header;
+            source->data = inputs[i].data;
+            continue;
+        }
+        ssa_status status = ssa_key_make_run_tensor(&engine->names, SSA_READING, inputs[i].name.data, inputs[i].name.bytes, &source->key);
+        if (status)
+            return status;
+        source->hash = hash_of(&source->key);
+        if (source->key.bytes > LONGEST_KEY)
+            return SSA_ELIMIT;
+    }
+    return SSA_OK;
+}
+
+static ssa_status add_outputs(ssa_engine *engine, ssa_run_state *state, const ssa_text *outputs, size_t count) {
+    state->outputs = ssa_allocate((count + 1) * sizeof *state->outputs);
+    if (!state->outputs)
+        return SSA_ENOMEM;
+    memset(state->outputs, 0, (count + 1) * sizeof *state->outputs);
+    state->output_count = count;
+    for (size_t i = 0; i < count; i++) {
+        ssa_run_output *output = &state->outputs[i];
+        ssa_status status = ssa_key_make_run_tensor(&engine->names, SSA_WRITING, outputs[i].data, outputs[i].bytes, &output->key);
+        if (status)
+            return status;
+        output->hash = hash_of(&output->key);
+    }
+    return SSA_OK;
+}
+
+/* The name of the model as workers look it up, with its prefix where models have one: what stands in its key between
+ * `{ssa:<kind>:` and `}current`. */
+static ssa_status add_model(ssa_engine *engine, ssa_run_state *state, ssa_kind kind, ssa_text name) {
+    ssa_buffer key = {NULL, 0, 0};
+    ssa_status status = ssa_key_make(&engine->names, SSA_READING, kind, name.data, name.bytes, &key);
+    if (!status) {
+        size_t before = strlen("{ssa::") + strlen(ssa_kind_word(kind)), after = strlen("}current");
+        status = ssa_buffer_append(&state->model, key.data + before, key.bytes - before - after);
+    }
+    ssa_buffer_free(&key);
+    return status;
+}
+
+ssa_request *ssa_op_run(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, const ssa_run_input *inputs,
+                        size_t input_count, const ssa_text *outputs, size_t output_count, const ssa_run_options *options,
+                        ssa_problem *problem) {
+    check_size(inputs, input_count, problem);
+    if (problem->status)
+        return NULL;
+    ssa_run_state *state = ssa_allocate(sizeof *state);
+    ssa_request *request = state ? ssa_request_new(engine, operation, kind, name.data, name.bytes, step) : NULL;
+    if (!request) {
+        ssa_release(state);
+        return ssa_problem_memory(problem);
+    }
+    memset(state, 0, sizeof *state);
+    state->run.request = request;
+    state->run.encode = encode;
+    state->run.finished = finished;
+    state->discard = options->discard;
+    request->state = state;
+    request->end = end;
+    request->overdue = overdue;
+    if (options->device.bytes >= sizeof state->run.device) {
+        ssa_request_free(request);
+        return refuse(problem, "device", "that", "write CPU, GPU or GPU:<n>");
+    }
+    if (options->device.bytes)
+        memcpy(state->run.device, options->device.data, options->device.bytes);
+    ssa_status status = add_model(engine, state, kind, name);
+    if (!status)
+        status = ssa_buffer_append(&state->function, options->function.data, options->function.bytes);
+    if (!status)
+        status = add_inputs(engine, state, inputs, input_count);
+    if (!status)
+        status = add_outputs(engine, state, outputs, output_count);
+    if (!status)
+        return request;
+    ssa_request_free(request);
+    if (status == SSA_ELIMIT)
+        return refuse(problem, "inputs", "a longer key than workers take", "use at most 4096 bytes");
+    return ssa_problem_names(engine, problem, status);
+}

@@ -1,0 +1,36 @@
+/* The state of a run, for batches: they give it the tensors that its batch carries, and look at its outputs. */
+#ifndef SSA_OP_RUN_H
+#define SSA_OP_RUN_H
+
+#include "operations.h"
+
+typedef struct ssa_run_source {
+    ssa_buffer key;              /* of a tensor in the store; no bytes: carried */
+    uint64_t hash;               /* of its tag */
+    ssa_tensor_header header;
+    const void *data;
+    ssa_request *from;           /* a run of the same batch, whose output `index` it is; NULL: none */
+    size_t index;
+} ssa_run_source;
+
+typedef struct ssa_run_output {
+    ssa_buffer key;
+    uint64_t hash;
+} ssa_run_output;
+
+typedef struct ssa_run_state {
+    ssa_run run;
+    ssa_buffer model, function;
+    ssa_run_source *inputs;
+    size_t input_count;
+    ssa_run_output *outputs;
+    size_t output_count;
+    int discard;
+} ssa_run_state;
+
+/* NULL: the request is no run. */
+ssa_run_state *ssa_run_state_of(ssa_request *request);
+/* What waited for the rest of the batch may store its outputs now. */
+void ssa_run_store(ssa_request *request);
+
+#endif
