@@ -1,12 +1,13 @@
 # `make demo` and `make test` do all set-up themselves and can be repeated. TORCH= overrides the pinned build.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
+FUZZ_SECONDS ?= 600
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(wildcard */c/*.c) $(wildcard */c/*.h) $(wildcard */*.pyx) $(wildcard */*.pxd) \
   $(wildcard */*.pxi) $(wildcard cyclient/include/*) $(wildcard cyclient/*/*.in) cyclient/libssasync.map
 
-.PHONY: demo test tools check bench soak build links clean
+.PHONY: demo test tools check check-c check-malloc fuzz bench soak build links clean
 
 demo: build
 	$(BIN)/python -m examples.demo
@@ -24,6 +25,18 @@ check: build
 	$(BIN)/mypy examples tests/import_table.py tests/run_tests.py
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml \
 	  --allowlist tests/stubtest_allowed.txt --ignore-unused-allowlist ssasync.cyclient._core ssasync.store._worker_front
+
+# The C tests under sanitizers and valgrind; the Python tests of the client under a malloc that checks.
+check-c: tools build
+	$(BIN)/python -m tests.cyclient.check_c
+
+check-malloc: build
+	$(BIN)/python -m tests.cyclient.check_malloc
+
+# So many seconds for each target; what is found lies in out/fuzz.
+fuzz: build
+	@$(PYTHON) tests/requirements_check.py fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 bench: build $(VENV)/.bench
 	$(BIN)/python -m tests.bench

@@ -19,11 +19,18 @@ TEST_TOOLS = {
     "cmake": ("CMake", "cmake"),
     "pkg-config": ("pkg-config", "pkg-config"),
     "readelf": ("the programs of binutils", "binutils"),
+    "valgrind": ("valgrind", "valgrind"),
 }
+#: The same for `make fuzz`, which needs no other of them.
+FUZZ_TOOLS = {"clang": ("clang with libFuzzer", "clang libclang-rt-dev")}
+TOOLS = {"tests": TEST_TOOLS, "fuzz": FUZZ_TOOLS}
 
 
-def missing(tests: bool = False) -> dict[str, str]:
-    """What is missing: a description, and the Debian package that has it."""
+def missing(purpose: str = "") -> dict[str, str]:
+    """What is missing: a description, and the Debian package that has it.
+
+    purpose: "" to build, "tests" or "fuzz" for these too.
+    """
     found = {}
     if shutil.which("cc") is None and shutil.which("gcc") is None:
         found["a C compiler"] = "gcc"
@@ -31,8 +38,7 @@ def missing(tests: bool = False) -> dict[str, str]:
         found["the headers of Python"] = "python3-dev"
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         found["the venv module of Python"] = "python3-venv"
-    if tests:
-        found.update(row for tool, row in TEST_TOOLS.items() if shutil.which(tool) is None)
+    found.update(row for tool, row in TOOLS.get(purpose, {}).items() if shutil.which(tool) is None)
     return found
 
 
@@ -42,15 +48,16 @@ def main() -> None:
         sys.exit(
             f"ssasync needs Python 3.11 or later; {sys.executable} is {sys.version.split()[0]}. Give make PYTHON=..."
         )
-    tests = sys.argv[1:] == ["tests"]
-    lacking = missing(tests)
+    purpose = sys.argv[1] if sys.argv[1:] else ""
+    lacking = missing(purpose)
     if lacking and os.geteuid() == 0 and shutil.which("apt-get"):
         print("installing", ", ".join(lacking.values()))
         subprocess.run(["apt-get", "update", "-qq"], check=False, env=APT_ENVIRONMENT)
-        subprocess.run(["apt-get", "install", "-y", "-qq", *lacking.values()], check=False, env=APT_ENVIRONMENT)
-        lacking = missing(tests)
+        packages = " ".join(lacking.values()).split()
+        subprocess.run(["apt-get", "install", "-y", "-qq", *packages], check=False, env=APT_ENVIRONMENT)
+        lacking = missing(purpose)
     if lacking:
-        who = "The test suite of ssasync" if tests else "ssasync"
+        who = {"tests": "The test suite of ssasync", "fuzz": "Fuzzing"}.get(purpose, "ssasync")
         sys.exit(
             f"{who} needs {' and '.join(lacking)}: install it (Debian: apt-get install {' '.join(lacking.values())})."
         )

@@ -16,6 +16,8 @@ static const char *name_refusal(const char *name, size_t bytes) {
         return "a name has at most 1024 bytes";
     if (memchr(name, '{', bytes) || memchr(name, '}', bytes))
         return "braces decide which shard holds a key; leave them out";
+    if (memchr(name, 0, bytes))
+        return "a name has no NUL in it; give its length without the NUL at its end";
     return NULL;
 }
 

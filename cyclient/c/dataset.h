@@ -1,8 +1,8 @@
 /* A dataset in memory: tensors and bytes in the order in which they were added, and metadata. No key, no socket.
  * What it becomes in the store: WIRE.md, "Dataset".
  *
- * Names (of the dataset, of items, of fields) are any 1 to 1,024 bytes without braces; those of items and fields do not
- * begin with ".". Tensors and bytes share their names, because they share their keys; no item is called "meta", because
+ * Names (of the dataset, of items, of fields) are 1 to 1,024 bytes without braces and NUL; those of items and fields do
+ * not begin with ".". Tensors and bytes share their names, because they share their keys; no item is called "meta", because
  * that is the key of the hash. Fields have names of their own.
  *
  * Every function that can fail leaves the dataset as it was, and ssa_dataset_reason says why in fixed words. One thread
@@ -48,8 +48,7 @@ typedef struct ssa_field {
     size_t bytes;
 } ssa_field;
 
-/* Why this cannot be the name of a dataset, or of an item or a field: fixed words that go on "cannot be called so: ";
- * NULL: it can. */
+/* Why this cannot be the name of a dataset, or of an item or a field: the remedy of an ssa_mistake_value; NULL: it can. */
 const char *ssa_dataset_name_refusal(const char *name, size_t bytes);
 const char *ssa_item_name_refusal(const char *name, size_t bytes);
 const char *ssa_field_name_refusal(const char *name, size_t bytes);
@@ -62,7 +61,8 @@ void ssa_dataset_free(ssa_dataset *dataset); /* NULL is allowed; what was lent i
 
 ssa_name ssa_dataset_name(const ssa_dataset *dataset);
 ssa_status ssa_dataset_rename(ssa_dataset *dataset, const char *name, size_t bytes);
-/* Why the last call that failed on this dataset did: a fixed sentence without a full stop; never NULL. */
+/* Why the last call that failed on this dataset did: the remedy of an ssa_mistake_value, or after ssa_dataset_decode what is
+ * wrong with what is stored; fixed words, never NULL. */
 const char *ssa_dataset_reason(const ssa_dataset *dataset);
 
 /* While a put borrows from the dataset it is pinned, as often as puts are under way: every change is SSA_EARGUMENT. */

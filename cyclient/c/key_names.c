@@ -199,6 +199,15 @@ ssa_status ssa_key_make(ssa_key_names *names, ssa_direction direction, ssa_kind 
     return APPEND(key, prefix[0], prefix[1], {name, bytes});
 }
 
+ssa_status ssa_key_make_dataset(ssa_key_names *names, ssa_direction direction, const void *dataset, size_t bytes,
+                                ssa_buffer *key) {
+    piece prefix[2];
+    find_prefix(names, direction, SSA_KIND_DATASET, prefix);
+    if (check(names, "dataset", dataset, bytes))
+        return SSA_EARGUMENT;
+    return APPEND(key, prefix[0], prefix[1], word("{"), {dataset, bytes}, word("}"));
+}
+
 ssa_status ssa_key_make_dataset_tensor(ssa_key_names *names, ssa_direction direction, const void *dataset,
                                        size_t dataset_bytes, const void *tensor, size_t tensor_bytes,
                                        ssa_buffer *key) {

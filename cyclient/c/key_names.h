@@ -64,6 +64,10 @@ ssa_status ssa_name_check(const char *what, const void *name, size_t bytes, char
 ssa_status ssa_key_make(ssa_key_names *names, ssa_direction direction, ssa_kind kind, const void *name, size_t bytes,
                         ssa_buffer *key);
 
+/* What the keys of a dataset begin with: `<P>.{<dataset>}`, which is also its entry in a list. */
+ssa_status ssa_key_make_dataset(ssa_key_names *names, ssa_direction direction, const void *dataset, size_t bytes,
+                                ssa_buffer *key);
+
 ssa_status ssa_key_make_dataset_tensor(ssa_key_names *names, ssa_direction direction, const void *dataset,
                                        size_t dataset_bytes, const void *tensor, size_t tensor_bytes, ssa_buffer *key);
 

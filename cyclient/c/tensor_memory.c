@@ -21,7 +21,7 @@ struct ssa_memory_cache {
     /* Who finds it in use goes to the allocator: nobody waits, and in the child of a fork a lock that nobody will open means
      * that nothing is kept. */
     atomic_flag in_use;
-    size_t keep_bytes;
+    atomic_size_t keep_bytes; /* 0 once the client has gone, whoever looks meanwhile */
     ssa_memory kept[KEEP_BLOCKS]; /* in the order in which they were freed */
     size_t count, bytes;
 };
@@ -33,7 +33,7 @@ ssa_memory_cache *ssa_memory_cache_new(size_t keep_bytes) {
     memset(cache, 0, sizeof *cache);
     atomic_init(&cache->users, 1);
     atomic_flag_clear(&cache->in_use);
-    cache->keep_bytes = keep_bytes;
+    atomic_init(&cache->keep_bytes, keep_bytes);
     return cache;
 }
 
@@ -56,10 +56,10 @@ static ssa_memory take_kept(ssa_memory_cache *cache, size_t i) {
 void ssa_memory_cache_end(ssa_memory_cache *cache) {
     if (!cache)
         return;
+    atomic_store(&cache->keep_bytes, 0);
     if (!atomic_flag_test_and_set(&cache->in_use)) {
         while (cache->count)
             ssa_release(take_kept(cache, 0).allocation);
-        cache->keep_bytes = 0;
         atomic_flag_clear(&cache->in_use);
     }
     drop(cache);
@@ -123,16 +123,17 @@ ssa_memory ssa_memory_new(size_t bytes) {
 
 /* Whether the cache took it. */
 static int keep(ssa_memory_cache *cache, ssa_memory memory) {
-    if (memory.bytes > cache->keep_bytes || atomic_flag_test_and_set(&cache->in_use))
+    if (atomic_flag_test_and_set(&cache->in_use))
         return 0;
-    int wanted = memory.bytes <= cache->keep_bytes; /* the client may have gone meanwhile */
+    size_t keep_bytes = atomic_load(&cache->keep_bytes);
+    int wanted = memory.bytes <= keep_bytes;
     if (wanted) {
 #ifdef MADV_FREE
         size_t huge;
         uintptr_t first = huge_pages(&memory, &huge);
         madvise((void *)first, huge, MADV_FREE);
 #endif
-        while (cache->count == KEEP_BLOCKS || cache->bytes + memory.bytes > cache->keep_bytes)
+        while (cache->count == KEEP_BLOCKS || cache->bytes + memory.bytes > keep_bytes)
             ssa_release(take_kept(cache, 0).allocation);
         cache->kept[cache->count++] = memory;
         cache->bytes += memory.bytes;

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,17 @@ def decode_tensor(value: bytes) -> np.ndarray[Any, Any]:
     assert len(value) == offset + size
     dtype = np.dtype({16: f"S{itemsize}", 17: f"<U{itemsize // 4}"}.get(code) or NAMES[code]).newbyteorder("<")
     return np.frombuffer(value, dtype, offset=offset).reshape(shape, order="F" if order else "C")
+
+
+METADATA = {"bool": "?", "int32": "i", "int64": "q", "uint32": "I", "uint64": "Q", "float32": "f", "float64": "d"}
+
+
+def encode_metadata(kind: str, values: Sequence[Any]) -> bytes:
+    """The entry of these values: strings, or scalars of a type."""
+    if kind == "string":
+        texts = [value.encode() for value in values]
+        return bytes([16]) + b"".join(struct.pack("<Q", len(text)) + text for text in texts)
+    return bytes([CODES[kind]]) + struct.pack(f"<{len(values)}{METADATA[kind]}", *values)
 
 
 def proof(role: str, secret: bytes, worker_id: bytes, client_nonce: bytes, worker_nonce: bytes) -> bytes:

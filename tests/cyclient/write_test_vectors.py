@@ -4,10 +4,11 @@ Run it after a change of the wire format: python -m tests.cyclient.write_test_ve
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tests.cyclient.wire_format import encode_header, encode_request, encode_tensor, proof
+from tests.cyclient.wire_format import encode_header, encode_metadata, encode_request, encode_tensor, proof
 
 FOLDER = Path(__file__).parents[2] / "cyclient" / "test_vectors"
 NUMBERS = np.array([[0, 1, 2], [3, 100, 127]])
@@ -164,6 +165,51 @@ def key_lines() -> list[str]:
     return lines
 
 
+METADATA: dict[str, tuple[str, list[Any]]] = {
+    "bool": ("bool", [True, False, True]),
+    "int32": ("int32", [0, -1, 2**31 - 1, -(2**31)]),
+    "int64": ("int64", [-(2**63), 2**63 - 1]),
+    "uint32": ("uint32", [2**32 - 1]),
+    "uint64": ("uint64", [2**64 - 1, 0]),
+    "float32": ("float32", [0.5, -1.25]),
+    "float64": ("float64", [-0.0, 5e-324, float("inf")]),
+    "float64_no_values": ("float64", []),
+    "string": ("string", ["wind", "", "Übergröße 🌊"]),
+    "string_one_empty": ("string", [""]),
+    "string_no_values": ("string", []),
+}
+
+
+def metadata_lines() -> list[str]:
+    one, strings = encode_metadata("int64", [1]), encode_metadata("string", ["ab", "c"])
+    refused = {
+        "nothing": b"",
+        "type_0": bytes([0]) + one[1:],
+        "type_int8": bytes([2, 1]),
+        "type_complex64": bytes([14]) + one[1:],
+        "type_unicode": bytes([17]) + strings[1:],
+        "type_255": bytes([255]),
+        "scalar_cut": one[:-1],
+        "one_byte_more": one + b"\0",
+        "truth_value_2": bytes([1, 2]),
+        "string_cut": strings[:-1],
+        "length_cut": strings[:14],
+        "length_too_long": patched_length(strings, 100),
+        "length_that_overflows": patched_length(strings, 2**64 - 8),
+        "length_too_short": patched_length(strings, 1),
+    }
+    lines = [
+        tab(name, kind, len(values), ",".join(map(element_text, values)), encode_metadata(kind, values))
+        for name, (kind, values) in METADATA.items()
+    ]
+    return lines + [tab(name, "refused", "", "", entry) for name, entry in refused.items()]
+
+
+def patched_length(entry: bytes, length: int) -> bytes:
+    """The length of the first string replaced."""
+    return entry[:1] + length.to_bytes(8, "little") + entry[9:]
+
+
 WORKER_ID = b"00112233445566778899aabbccddeeff"
 NONCES = bytes(range(32)), bytes(range(255, 223, -1))
 
@@ -202,6 +248,7 @@ def files() -> dict[str, str]:
         "tensors.tsv": ("name dtype bytes_an_element order shape elements_in_row_major_order value", tensor_lines()),
         "refused.tsv": ("name reason value", refused_lines()),
         "keys.tsv": ("kind prefix name part key", key_lines()),
+        "metadata.tsv": ("name type how_many values entry", metadata_lines()),
         "proofs.tsv": ("role secret worker_id client_nonce worker_nonce proof", proof_lines()),
         "messages.tsv": ("name bytes", message_lines()),
     }

@@ -6,9 +6,10 @@
  *
  *     CHECK_MAIN(exercise, test_one, test_two)
  *
- * Run plainly it calls the tests; after each, all memory that came from ssa_allocate must be back. Run with `--fail` it calls
- * exercise (NULL: nothing in it allocates) again and again with one more allocation granted before one is refused, until none
- * is: it must then say SSA_OK or SSA_ENOMEM, and have freed everything. tests/cyclient/test_c_modules.py builds and runs all. */
+ * Run plainly it calls the tests; after each, all memory that came from ssa_allocate must be back. Run with `--fail` it
+ * calls exercise (NULL: nothing in it allocates) again and again with one more allocation granted before one is
+ * refused, until none is: it must then say SSA_OK or SSA_ENOMEM, and have freed everything.
+ * tests/cyclient/test_c_modules.py builds and runs all. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -23,14 +24,15 @@
 
 static struct {
     long failures, checks;
-    long live;              /* allocations that are not back yet */
-    long until_refusal;     /* granted before one is refused; negative: all are */
+    long live;          /* allocations that are not back yet */
+    long until_refusal; /* granted before one is refused; negative: all are */
     long refused;
 } check_state = {.until_refusal = -1};
 
 #define CHECK(condition) check_that((condition) ? 1 : 0, #condition, __FILE__, __LINE__)
 #define CHECK_TEXT(text, expected) check_text((text), (expected), __FILE__, __LINE__)
-#define CHECK_NUMBER(number, expected) check_number((long long)(number), (long long)(expected), #number, __FILE__, __LINE__)
+#define CHECK_NUMBER(number, expected) \
+    check_number((long long)(number), (long long)(expected), #number, __FILE__, __LINE__)
 
 CHECK_UNUSED static int check_that(int holds, const char *what, const char *file, int line) {
     check_state.checks++;
@@ -48,7 +50,8 @@ CHECK_UNUSED static int check_text(const char *text, const char *expected, const
     return same;
 }
 
-CHECK_UNUSED static int check_number(long long number, long long expected, const char *what, const char *file, int line) {
+CHECK_UNUSED static int check_number(long long number, long long expected, const char *what, const char *file,
+                                     int line) {
     int same = number == expected;
     if (!check_that(same, what, file, line))
         printf("    is: %lld, should be: %lld\n", number, expected);
@@ -124,10 +127,10 @@ CHECK_UNUSED static int check_run(int count, char **words, ssa_status (*exercise
     return check_state.failures ? 1 : 0;
 }
 
-#define CHECK_MAIN(exercise, ...)                                                              \
-    int main(int count, char **words) {                                                        \
-        static void (*const tests[])(void) = {__VA_ARGS__};                                    \
-        return check_run(count, words, exercise, tests, sizeof tests / sizeof *tests);         \
+#define CHECK_MAIN(exercise, ...)                                                      \
+    int main(int count, char **words) {                                                \
+        static void (*const tests[])(void) = {__VA_ARGS__};                            \
+        return check_run(count, words, exercise, tests, sizeof tests / sizeof *tests); \
     }
 
 #endif

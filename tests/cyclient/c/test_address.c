@@ -25,7 +25,13 @@ static void test_addresses_are_read_and_written(void) {
     check_tcp("tcp://a:65535", "a", 65535, "a:65535");
     check_tcp("[::1]:6379", "::1", 6379, "[::1]:6379");
     check_tcp("tcp://[fe80::1%eth0]:00080", "fe80::1%eth0", 80, "[fe80::1%eth0]:80");
-    check_tcp("gr\xc3\xb6\xc3\x9f" "e:7", "gr\xc3\xb6\xc3\x9f" "e", 7, "gr\xc3\xb6\xc3\x9f" "e:7");
+    check_tcp("gr\xc3\xb6\xc3\x9f"
+              "e:7",
+              "gr\xc3\xb6\xc3\x9f"
+              "e",
+              7,
+              "gr\xc3\xb6\xc3\x9f"
+              "e:7");
 }
 
 static void test_a_unix_socket_is_a_path(void) {
@@ -41,10 +47,10 @@ static void test_a_unix_socket_is_a_path(void) {
 
 static void test_what_is_no_address_is_refused_and_left_alone(void) {
     static const char *const texts[] = {
-        "",         "localhost", ":6379",   "a:",           "a:0",      "a:65536",   "a:b",      "::1:6379", "unix://",
-        "http://a:1", "a b:1",   "a:1/0",   "a:000080",     "a:-1",     "a:+1",      "a:1 ",     " a:1",     "[]:1",
-        "[::1]",    "[::1]:",    "[::1:1",  "::1]:1",       "[a b]:1",  "[::1]x:1",  "a/b:1",    "a,b:1",    "tcp://",
-        "tcp://:1", "UNIX:///a", "a:99999", "a:4294967297", "a:0x10",   "a:1\n",     "\t:1",     ":",        "::",
+        "",           "localhost", ":6379",   "a:",           "a:0",     "a:65536",  "a:b",   "::1:6379", "unix://",
+        "http://a:1", "a b:1",     "a:1/0",   "a:000080",     "a:-1",    "a:+1",     "a:1 ",  " a:1",     "[]:1",
+        "[::1]",      "[::1]:",    "[::1:1",  "::1]:1",       "[a b]:1", "[::1]x:1", "a/b:1", "a,b:1",    "tcp://",
+        "tcp://:1",   "UNIX:///a", "a:99999", "a:4294967297", "a:0x10",  "a:1\n",    "\t:1",  ":",        "::",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         ssa_address address = {.host = "untouched", .port = 9};
@@ -66,7 +72,8 @@ static void test_only_the_bytes_that_are_named_are_read(void) {
     for (size_t bytes = 0; bytes < sizeof whole; bytes++) {
         char *exact = malloc(bytes ? bytes : 1); /* so that the sanitizer sees a byte too many */
         memcpy(exact, whole, bytes);
-        CHECK_NUMBER(ssa_address_parse(&address, exact, bytes, NULL), bytes > 21 && bytes < 26 ? SSA_OK : SSA_EARGUMENT);
+        CHECK_NUMBER(ssa_address_parse(&address, exact, bytes, NULL),
+                     bytes > 21 && bytes < 26 ? SSA_OK : SSA_EARGUMENT);
         free(exact);
     }
 }
@@ -161,8 +168,12 @@ static void test_hosts_come_bare_from_servers(void) {
 
 static void test_addresses_are_compared_by_what_they_name(void) {
     ssa_address a, b;
-    const char *const pairs[][3] = {{"Node:1", "nODE:1", "="}, {"a:1", "a:2", ""},        {"a:1", "b:1", ""},
-                                    {"unix:///a", "unix:///a", "="}, {"unix:///a", "unix:///A", ""}, {"[FE80::1]:1", "[fe80::1]:1", "="}};
+    const char *const pairs[][3] = {{"Node:1", "nODE:1", "="},
+                                    {"a:1", "a:2", ""},
+                                    {"a:1", "b:1", ""},
+                                    {"unix:///a", "unix:///a", "="},
+                                    {"unix:///a", "unix:///A", ""},
+                                    {"[FE80::1]:1", "[fe80::1]:1", "="}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         CHECK(!parse(&a, pairs[i][0]) && !parse(&b, pairs[i][1]));
         CHECK_NUMBER(ssa_address_equal(&a, &b), *pairs[i][2] == '=');

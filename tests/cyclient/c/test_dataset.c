@@ -49,6 +49,7 @@ static void test_names_are_refused_for_a_reason(void) {
     CHECK_TEXT(ssa_dataset_name_refusal("", 0), "give it a name");
     CHECK_TEXT(ssa_dataset_name_refusal("a}", 2), "braces decide which shard holds a key; leave them out");
     CHECK_TEXT(ssa_dataset_name_refusal(longest, 1025), "a name has at most 1024 bytes");
+    CHECK_TEXT(ssa_dataset_name_refusal("a", 2), "a name has no NUL in it; give its length without the NUL at its end");
     CHECK(!ssa_dataset_name_refusal(longest, 1024) && !ssa_item_name_refusal(longest, 1024));
     CHECK(!ssa_dataset_name_refusal(".hidden", 7) && !ssa_dataset_name_refusal("meta", 4));
     CHECK_TEXT(ssa_item_name_refusal("meta", 4), "the key of that name holds the metadata; choose another");

@@ -31,8 +31,13 @@ static const char *written(ssa_kind kind, const char *name) {
 
 static const char *tensor_of(const char *dataset, const char *tensor) {
     ssa_buffer key = {0};
-    return text_of(ssa_key_make_dataset_tensor(&names, SSA_WRITING, dataset, strlen(dataset), tensor, strlen(tensor), &key),
-                   &key);
+    return text_of(
+        ssa_key_make_dataset_tensor(&names, SSA_WRITING, dataset, strlen(dataset), tensor, strlen(tensor), &key), &key);
+}
+
+static const char *dataset_of(const char *dataset) {
+    ssa_buffer key = {0};
+    return text_of(ssa_key_make_dataset(&names, SSA_READING, dataset, strlen(dataset), &key), &key);
 }
 
 static const char *part_of(ssa_kind kind, const char *name, ssa_model_part part, const char *version) {
@@ -71,6 +76,8 @@ static void test_writing_and_reading_have_prefixes_of_their_own(void) {
     CHECK_TEXT(written(SSA_KIND_TENSOR, "u"), "me.u");
     CHECK_TEXT(key_of(SSA_READING, SSA_KIND_TENSOR, "u"), "a.u");
     CHECK_TEXT(key_of(SSA_READING, SSA_KIND_DATASET, "ds"), "a.{ds}.meta");
+    CHECK_TEXT(dataset_of("ds"), "a.{ds}");
+    CHECK_TEXT(dataset_of("d}"), "refused");
     CHECK(ssa_key_names_set_source(&names, "b", 1) == SSA_OK);
     CHECK_TEXT(key_of(SSA_READING, SSA_KIND_LIST, "l"), "b.l");
     CHECK(ssa_key_names_set_source(&names, "me", 2) == SSA_OK);
@@ -156,8 +163,8 @@ static void test_a_run_may_name_tensors_of_datasets(void) {
     CHECK_TEXT(run_key(SSA_WRITING, "u"), "me.u");
     CHECK_TEXT(run_key(SSA_READING, "{ds}.u"), "a.{ds}.u");
     CHECK_TEXT(run_key(SSA_READING, "{ds}.u.v"), "a.{ds}.u.v");
-    const char *const bad[] = {"", "{", "{}", "{ds}", "{ds}.", "{}.u", "{ds}u", "{ds.u", "{ds}.{u}", "{d{s}.u", "{ds}}.u",
-                               "x{ds}.u", "{ds}.meta"};
+    const char *const bad[] = {"",      "{",        "{}",      "{ds}",    "{ds}.",   "{}.u",     "{ds}u",
+                               "{ds.u", "{ds}.{u}", "{d{s}.u", "{ds}}.u", "x{ds}.u", "{ds}.meta"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (!CHECK_TEXT(run_key(SSA_WRITING, bad[i]), "refused"))
             printf("    of: %s\n", bad[i]);
@@ -192,7 +199,8 @@ static void test_what_can_be_no_name_is_refused(void) {
     check_name(NULL, 5, "dataset cannot be empty: give it a name.");
     check_name("a{b", 3, "dataset cannot be 'a{b': braces decide which shard holds a key; leave them out.");
     check_name("}", 1, "dataset cannot be '}': braces decide which shard holds a key; leave them out.");
-    check_name("a\0", 2, "dataset cannot be 'a\\x00': a name has no NUL in it; give its length without the NUL at its end.");
+    check_name("a\0", 2,
+               "dataset cannot be 'a\\x00': a name has no NUL in it; give its length without the NUL at its end.");
     snprintf(text, sizeof text, "dataset cannot be '%.120s'...: a name has at most 1024 bytes.", longest);
     check_name(longest, SSA_NAME_MAX + 1, text);
 }
@@ -310,12 +318,18 @@ static ssa_status exercise(void) {
 
 int main(int count, char **words) {
     static void (*const tests[])(void) = {
-        test_without_prefixes_names_are_keys,    test_writing_and_reading_have_prefixes_of_their_own,
-        test_an_unknown_source_is_refused,       test_very_many_sources_do_not_fit_the_text,
-        test_each_kind_has_a_switch,             test_the_parts_of_a_model,
-        test_a_run_may_name_tensors_of_datasets, test_a_tensor_must_not_take_the_place_of_the_metadata,
-        test_what_can_be_no_name_is_refused,     test_every_function_checks_its_names,
-        test_a_prefix_is_a_name_too,             test_a_key_is_appended_behind_what_is_there,
+        test_without_prefixes_names_are_keys,
+        test_writing_and_reading_have_prefixes_of_their_own,
+        test_an_unknown_source_is_refused,
+        test_very_many_sources_do_not_fit_the_text,
+        test_each_kind_has_a_switch,
+        test_the_parts_of_a_model,
+        test_a_run_may_name_tensors_of_datasets,
+        test_a_tensor_must_not_take_the_place_of_the_metadata,
+        test_what_can_be_no_name_is_refused,
+        test_every_function_checks_its_names,
+        test_a_prefix_is_a_name_too,
+        test_a_key_is_appended_behind_what_is_there,
     };
     static void (*const vectors[])(void) = {test_vectors};
     if (count > 1 && !strcmp(words[1], "--vectors"))

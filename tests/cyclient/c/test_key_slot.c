@@ -66,8 +66,10 @@ static int answer_slots(void) {
 
 int main(int count, char **words) {
     static void (*const tests[])(void) = {
-        test_the_check_value_of_the_polynomial,        test_every_byte_counts_as_defined,
-        test_a_tag_decides_alone,                      test_without_a_whole_tag_the_whole_key_counts,
+        test_the_check_value_of_the_polynomial,
+        test_every_byte_counts_as_defined,
+        test_a_tag_decides_alone,
+        test_without_a_whole_tag_the_whole_key_counts,
         test_a_brace_beyond_the_key_is_not_seen,
     };
     if (count > 1 && !strcmp(words[1], "--slots"))

@@ -70,8 +70,11 @@ static void test_a_line_stays_one_line(void) {
     ssa_log log = log_to(&h, SSA_LOG_INFO);
     ssa_log_write(&log, SSA_LOG_INFO, "a\nb\r\tc %s\x1b.", "d");
     CHECK_TEXT(h.text, "a b  c d .");
-    ssa_log_write(&log, SSA_LOG_INFO, "gr\xc3\xb6\xc3\x9f" "e");
-    CHECK_TEXT(h.text, "gr\xc3\xb6\xc3\x9f" "e");
+    ssa_log_write(&log, SSA_LOG_INFO,
+                  "gr\xc3\xb6\xc3\x9f"
+                  "e");
+    CHECK_TEXT(h.text, "gr\xc3\xb6\xc3\x9f"
+                       "e");
 }
 
 static void test_a_long_line_is_cut(void) {
@@ -104,11 +107,16 @@ static void test_lines_in_the_file_begin_with_time_level_and_process(void) {
     CHECK(!ssa_log_wants(&log, SSA_LOG_ERROR));
     size_t bytes = read_and_remove(text, sizeof text);
     CHECK_NUMBER(sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %9s %ld lost 10.0.0.7:6379%c", &year, &month, &day, &hour,
-                        &minute, &second, &milliseconds, level, &process, &end), 10);
+                        &minute, &second, &milliseconds, level, &process, &end),
+                 10);
     CHECK_TEXT(level, "error");
     CHECK_NUMBER(process, getpid());
     CHECK(end == '\n' && text[bytes - 1] == '\n' && text[23] == 'Z');
-    struct tm utc = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_hour = hour, .tm_min = minute,
+    struct tm utc = {.tm_year = year - 1900,
+                     .tm_mon = month - 1,
+                     .tm_mday = day,
+                     .tm_hour = hour,
+                     .tm_min = minute,
                      .tm_sec = second};
     time_t said = timegm(&utc);
     CHECK(said >= before && said <= time(NULL));
@@ -193,5 +201,5 @@ static void test_levels_have_words(void) {
 
 CHECK_MAIN(NULL, test_only_what_is_wanted_is_said, test_a_line_stays_one_line, test_a_long_line_is_cut,
            test_errno_is_kept, test_lines_in_the_file_begin_with_time_level_and_process,
-           test_the_file_is_ours_and_grows, test_several_processes_may_share_a_file,
-           test_a_file_that_cannot_be_is_told, test_a_full_disk_is_no_error, test_levels_have_words)
+           test_the_file_is_ours_and_grows, test_several_processes_may_share_a_file, test_a_file_that_cannot_be_is_told,
+           test_a_full_disk_is_no_error, test_levels_have_words)

@@ -13,7 +13,10 @@ static void check_quoted(const char *value, size_t bytes, const char *expected) 
 static void test_plain_text_stands_as_it_is(void) {
     QUOTED("", "''");
     QUOTED("rank_0.u field", "'rank_0.u field'");
-    QUOTED("gr\xc3\xb6\xc3\x9f" "e \xf0\x9f\x8c\x8a", "'gr\xc3\xb6\xc3\x9f" "e \xf0\x9f\x8c\x8a'");
+    QUOTED("gr\xc3\xb6\xc3\x9f"
+           "e \xf0\x9f\x8c\x8a",
+           "'gr\xc3\xb6\xc3\x9f"
+           "e \xf0\x9f\x8c\x8a'");
     QUOTED("it's", "\"it's\"");
     QUOTED("'\"", "'\\'\"'");
     QUOTED("a\\b", "'a\\\\b'");
@@ -21,17 +24,19 @@ static void test_plain_text_stands_as_it_is(void) {
 
 static void test_no_control_character_gets_out(void) {
     QUOTED("a\n\r\t\0\x1b[2J\x7f", "'a\\n\\r\\t\\x00\\x1b[2J\\x7f'");
-    QUOTED("\xc2\x9b" "2J", "'\\xc2\\x9b2J'");             /* the same, beyond ASCII */
-    QUOTED("\xe2\x80\xae", "'\\xe2\\x80\\xae'");            /* turns the direction of writing */
+    QUOTED("\xc2\x9b"
+           "2J",
+           "'\\xc2\\x9b2J'");                    /* the same, beyond ASCII */
+    QUOTED("\xe2\x80\xae", "'\\xe2\\x80\\xae'"); /* turns the direction of writing */
 }
 
 static void test_what_is_not_utf_8_is_shown_in_bytes(void) {
     QUOTED("\xff\xfe", "'\\xff\\xfe'");
-    QUOTED("\xc0\xaf", "'\\xc0\\xaf'");                     /* longer than need be */
+    QUOTED("\xc0\xaf", "'\\xc0\\xaf'"); /* longer than need be */
     QUOTED("\xe0\x9f\xbf", "'\\xe0\\x9f\\xbf'");
-    QUOTED("\xed\xa0\x80", "'\\xed\\xa0\\x80'");            /* half of a pair */
-    QUOTED("\xf4\x90\x80\x80", "'\\xf4\\x90\\x80\\x80'");   /* beyond the last character */
-    QUOTED("a\xc3", "'a\\xc3'");                            /* cut */
+    QUOTED("\xed\xa0\x80", "'\\xed\\xa0\\x80'");          /* half of a pair */
+    QUOTED("\xf4\x90\x80\x80", "'\\xf4\\x90\\x80\\x80'"); /* beyond the last character */
+    QUOTED("a\xc3", "'a\\xc3'");                          /* cut */
     QUOTED("\xc3(", "'\\xc3('");
 }
 

@@ -127,7 +127,8 @@ static void test_arguments_come_before_the_environment(void) {
     given.tls = 0;
     check_resolved(&settings, &given,
                    ENVIRONMENT("SSDB", "a:1", "SSDB_USER", "reader", "SSDB_PASSWORD", "hush", "SSA_TIMEOUT", "soon",
-                               "SSA_VALUE_LIMIT", "5", "SSA_BULK_CONNECTION", "1", "SSKEYOUT", "ens_3", "SSA_TLS", "1"));
+                               "SSA_VALUE_LIMIT", "5", "SSA_BULK_CONNECTION", "1", "SSKEYOUT", "ens_3", "SSA_TLS",
+                               "1"));
     CHECK_TEXT(settings.user, "admin");
     CHECK_TEXT(settings.password, "other");
     CHECK_TEXT(settings.write_prefix, "ens_3");
@@ -145,9 +146,9 @@ static void test_an_address_of_ones_own_leaves_the_store_of_the_environment_asid
     ssa_settings_given given = nothing();
     given.address = "c:3, unix:///d";
     check_resolved(&settings, &given,
-                   ENVIRONMENT("SSDB", "nonsense", "SSDB_USER", "reader", "SSDB_PASSWORD", "hush", "SSDB_FILE", "no/file",
-                               "SSDB_SOCKETS", "/s", "SSKEYOUT", "o", "SSKEYIN", "i", "SR_DB_TYPE", "?", "SSA_TIMEOUT",
-                               "soon", "SSA_VALUE_LIMIT", "1", "SSA_TLS", "1", "SSA_LOG_LEVEL", "info",
+                   ENVIRONMENT("SSDB", "nonsense", "SSDB_USER", "reader", "SSDB_PASSWORD", "hush", "SSDB_FILE",
+                               "no/file", "SSDB_SOCKETS", "/s", "SSKEYOUT", "o", "SSKEYIN", "i", "SR_DB_TYPE", "?",
+                               "SSA_TIMEOUT", "soon", "SSA_VALUE_LIMIT", "1", "SSA_TLS", "1", "SSA_LOG_LEVEL", "info",
                                "SSA_KEEP_BYTES", "7", "SSA_BULK_CONNECTION", "0"));
     CHECK_NUMBER(settings.address_count, 2);
     CHECK_TEXT(settings.user, "workload");
@@ -164,9 +165,9 @@ static void test_a_named_store_has_variables_of_its_own(void) {
     ssa_settings settings;
     ssa_settings_given given = nothing();
     const char *const *environment =
-        ENVIRONMENT("SSDB", "a:1", "SSDB_USER", "reader", "SSDB_PASSWORD", "hush", "SSKEYOUT", "ens_3", "SSKEYIN", "a,b",
-                    "SR_DB_TYPE", "Standalone", "SSA_TIMEOUT", "5", "SSDB_ocean", "b:2", "SSDB_PASSWORD_ocean", "deep",
-                    "SSKEYIN_ocean", "x", "SSDB_ice-1.0", "c:3", "SSKEYIN_ice-1.0", "");
+        ENVIRONMENT("SSDB", "a:1", "SSDB_USER", "reader", "SSDB_PASSWORD", "hush", "SSKEYOUT", "ens_3", "SSKEYIN",
+                    "a,b", "SR_DB_TYPE", "Standalone", "SSA_TIMEOUT", "5", "SSDB_ocean", "b:2", "SSDB_PASSWORD_ocean",
+                    "deep", "SSKEYIN_ocean", "x", "SSDB_ice-1.0", "c:3", "SSKEYIN_ice-1.0", "");
     given.identifier = "ocean";
     check_resolved(&settings, &given, environment);
     CHECK_TEXT(settings.addresses[0].host, "b");
@@ -211,8 +212,9 @@ static void test_an_identifier_must_not_be_mistaken(void) {
 
 static void test_an_environment_that_cannot_be_right_is_refused(void) {
     static const char *const cases[][3] = {
-        {"SSDB", "", "SSDB cannot be empty or unset: start the program through an Experiment, or pass the store's address "
-                     "(host:port or unix:///path)."},
+        {"SSDB", "",
+         "SSDB cannot be empty or unset: start the program through an Experiment, or pass the store's address "
+         "(host:port or unix:///path)."},
         {"SSDB", ",", "SSDB cannot be empty: name at least one shard (host:port, [ipv6]:port or unix:///path)."},
         {"SSDB", "b:2,nonsense", "SSDB cannot be 'nonsense': write host:port, [ipv6]:port or unix:///path."},
         {"SSA_TIMEOUT", "soon", "SSA_TIMEOUT cannot be 'soon': give seconds as a number."},
@@ -232,13 +234,15 @@ static void test_an_environment_that_cannot_be_right_is_refused(void) {
         {"SSA_TRUST_TOPOLOGY", "yes", "SSA_TRUST_TOPOLOGY cannot be 'yes': write 0 or 1."},
         {"SSA_TLS", "10", "SSA_TLS cannot be '10': write 0 or 1."},
         {"SSA_LOG_LEVEL", "loud", "SSA_LOG_LEVEL cannot be 'loud': write quiet, error, info or debug."},
-        {"SR_DB_TYPE", "Cluster", "SR_DB_TYPE cannot be 'Cluster': write Clustered or Standalone, or unset it to ask the "
-                                  "server."},
+        {"SR_DB_TYPE", "Cluster",
+         "SR_DB_TYPE cannot be 'Cluster': write Clustered or Standalone, or unset it to ask the "
+         "server."},
         {"SSKEYOUT", "a{b", "SSKEYOUT cannot be 'a{b': braces decide which shard holds a key; leave them out."},
         {"SSKEYIN", "a,b},c", "SSKEYIN cannot be 'b}': braces decide which shard holds a key; leave them out."},
         {"SSDB_FILE", "no/such/file", "SSDB_FILE cannot be 'no/such/file': No such file or directory."},
-        {"SSA_TLS_KEY", "k.pem", "SSA_TLS_KEY cannot be set alone: a certificate and its key go together (SSA_TLS_CERT, "
-                                 "SSA_TLS_KEY)."},
+        {"SSA_TLS_KEY", "k.pem",
+         "SSA_TLS_KEY cannot be set alone: a certificate and its key go together (SSA_TLS_CERT, "
+         "SSA_TLS_KEY)."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_refused(NULL, ENVIRONMENT(cases[i][0], cases[i][1], "SSDB", "a:1"), cases[i][2]);
@@ -273,12 +277,13 @@ static void test_arguments_that_cannot_be_right_are_refused(void) {
 }
 
 static void test_all_mistakes_are_told_at_once_and_no_password(void) {
-    check_refused(NULL,
-                  ENVIRONMENT("SSDB", "nowhere", "SSDB_PASSWORD", "hush", "SSKEYOUT", "}", "SSA_TIMEOUT", "x", "SSA_TLS", "2"),
-                  "SSDB cannot be 'nowhere': write host:port, [ipv6]:port or unix:///path.\n"
-                  "SSKEYOUT cannot be '}': braces decide which shard holds a key; leave them out.\n"
-                  "SSA_TIMEOUT cannot be 'x': give seconds as a number.\n"
-                  "SSA_TLS cannot be '2': write 0 or 1.");
+    check_refused(
+        NULL,
+        ENVIRONMENT("SSDB", "nowhere", "SSDB_PASSWORD", "hush", "SSKEYOUT", "}", "SSA_TIMEOUT", "x", "SSA_TLS", "2"),
+        "SSDB cannot be 'nowhere': write host:port, [ipv6]:port or unix:///path.\n"
+        "SSKEYOUT cannot be '}': braces decide which shard holds a key; leave them out.\n"
+        "SSA_TIMEOUT cannot be 'x': give seconds as a number.\n"
+        "SSA_TLS cannot be '2': write 0 or 1.");
 }
 
 static void test_seconds_are_read_as_numbers_are_written(void) {
@@ -286,10 +291,22 @@ static void test_seconds_are_read_as_numbers_are_written(void) {
         const char *text;
         int64_t nanoseconds;
     } cases[] = {
-        {"60", 60000000000}, {"+2.5", 2500000000},  {".5", 500000000}, {"5.", 5000000000},  {"1e3", 1000000000000},
-        {"1E-3", 1000000},   {"1e+1", 10000000000}, {"1e-30", 1},      {"0.000000001", 1},  {"inf", SSA_NO_TIMEOUT},
-        {"Infinity", SSA_NO_TIMEOUT}, {"1e300", SSA_NO_TIMEOUT}, {"1e999999999999", SSA_NO_TIMEOUT},
-        {"9300000000", SSA_NO_TIMEOUT}, {"00060.00", 60000000000}, {"0.1", 100000000},
+        {"60", 60000000000},
+        {"+2.5", 2500000000},
+        {".5", 500000000},
+        {"5.", 5000000000},
+        {"1e3", 1000000000000},
+        {"1E-3", 1000000},
+        {"1e+1", 10000000000},
+        {"1e-30", 1},
+        {"0.000000001", 1},
+        {"inf", SSA_NO_TIMEOUT},
+        {"Infinity", SSA_NO_TIMEOUT},
+        {"1e300", SSA_NO_TIMEOUT},
+        {"1e999999999999", SSA_NO_TIMEOUT},
+        {"9300000000", SSA_NO_TIMEOUT},
+        {"00060.00", 60000000000},
+        {"0.1", 100000000},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ssa_settings settings;
@@ -319,8 +336,9 @@ static void write_file(const char *text, size_t bytes, mode_t mode) {
 
 static void test_a_file_fills_what_the_environment_leaves_open(void) {
     ssa_settings settings;
-    WRITE_FILE("# of the experiment\n\nSSDB=unix:///run/1.sock\nSSDB_USER=reader\r\nSSDB_PASSWORD= a=b \nSSDB_SOCKETS=/run\n"
-               "SSDB_ocean=o:1\nSSDB_PASSWORD_ocean=deep");
+    WRITE_FILE(
+        "# of the experiment\n\nSSDB=unix:///run/1.sock\nSSDB_USER=reader\r\nSSDB_PASSWORD= a=b \nSSDB_SOCKETS=/run\n"
+        "SSDB_ocean=o:1\nSSDB_PASSWORD_ocean=deep");
     check_resolved(&settings, NULL, ENVIRONMENT("SSDB_FILE", path, "SSDB_USER", "admin", "SSDB_SOCKETS", ""));
     CHECK_TEXT(settings.addresses[0].path, "/run/1.sock");
     CHECK_TEXT(settings.user, "admin");
@@ -353,22 +371,25 @@ static void check_file_refused(const char *text, size_t bytes, mode_t mode, cons
 static void test_a_file_that_others_may_read_is_refused(void) {
     static const mode_t modes[] = {0640, 0604, 0660, 0610, 0602};
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-        FILE_REFUSED("SSDB=a:1\n", modes[i],
-                     "SSDB_FILE cannot be 'store.conf': group or others may read or write it; chmod 600 it, and change the "
-                     "password in it.");
+        FILE_REFUSED(
+            "SSDB=a:1\n", modes[i],
+            "SSDB_FILE cannot be 'store.conf': group or others may read or write it; chmod 600 it, and change the "
+            "password in it.");
 }
 
 static void test_lines_of_another_form_are_refused_without_their_values(void) {
-    FILE_REFUSED("SSDB=a:1\nhush hush\nSSDB_PASSWORD=x\nPASSWORD=hush\n=hush\nSSDBX=1\nSSKEYIN=hush\n", 0600,
-                 "line 2 of store.conf cannot be a line without '=': write NAME=value.\n"
-                 "line 4 of store.conf cannot be 'PASSWORD': only SSDB, SSDB_USER, SSDB_PASSWORD and SSDB_SOCKETS may stand "
-                 "there.\n"
-                 "line 5 of store.conf cannot be '': only SSDB, SSDB_USER, SSDB_PASSWORD and SSDB_SOCKETS may stand there.\n"
-                 "line 6 of store.conf cannot be 'SSDBX': only SSDB, SSDB_USER, SSDB_PASSWORD and SSDB_SOCKETS may stand "
-                 "there.\n"
-                 "line 7 of store.conf cannot be 'SSKEYIN': only SSDB, SSDB_USER, SSDB_PASSWORD and SSDB_SOCKETS may stand "
-                 "there.");
-    FILE_REFUSED("SSDB=a:1\0\n", 0600, "line 1 of store.conf cannot be a line with a NUL: write NAME=value in plain text.");
+    FILE_REFUSED(
+        "SSDB=a:1\nhush hush\nSSDB_PASSWORD=x\nPASSWORD=hush\n=hush\nSSDBX=1\nSSKEYIN=hush\n", 0600,
+        "line 2 of store.conf cannot be a line without '=': write NAME=value.\n"
+        "line 4 of store.conf cannot be 'PASSWORD': only SSDB, SSDB_USER, SSDB_PASSWORD and SSDB_SOCKETS may stand "
+        "there.\n"
+        "line 5 of store.conf cannot be '': only SSDB, SSDB_USER, SSDB_PASSWORD and SSDB_SOCKETS may stand there.\n"
+        "line 6 of store.conf cannot be 'SSDBX': only SSDB, SSDB_USER, SSDB_PASSWORD and SSDB_SOCKETS may stand "
+        "there.\n"
+        "line 7 of store.conf cannot be 'SSKEYIN': only SSDB, SSDB_USER, SSDB_PASSWORD and SSDB_SOCKETS may stand "
+        "there.");
+    FILE_REFUSED("SSDB=a:1\0\n", 0600,
+                 "line 1 of store.conf cannot be a line with a NUL: write NAME=value in plain text.");
     FILE_REFUSED("SSDB=nowhere\n", 0600,
                  "SSDB in store.conf cannot be 'nowhere': write host:port, [ipv6]:port or unix:///path.");
 }
@@ -472,7 +493,8 @@ static void test_describe_says_what_is_set_and_from_where(void) {
     given.timeout = &timeout;
     given.identifier = "ocean";
     WRITE_FILE("SSDB_PASSWORD_ocean=hush\n");
-    check_resolved(&settings, &given, ENVIRONMENT("SSDB_ocean", "a:1,[::1]:2", "SSDB_FILE", path, "SSKEYIN", "x,y\x1b[2J"));
+    check_resolved(&settings, &given,
+                   ENVIRONMENT("SSDB_ocean", "a:1,[::1]:2", "SSDB_FILE", path, "SSKEYIN", "x,y\x1b[2J"));
     CHECK(ssa_settings_describe(&settings, &text) == SSA_OK && ssa_buffer_append(&text, "", 1) == SSA_OK);
     const char *said = (const char *)text.data;
     static const char *const lines[] = {
@@ -506,7 +528,8 @@ static void test_long_values_leave_the_other_lines_aligned(void) {
     double never = INFINITY;
     ssa_settings_given given = nothing();
     given.timeout = &never;
-    check_resolved(&settings, &given, ENVIRONMENT("SSDB", "a-long-name.of-a-host.cluster:1,another-long-name.of-a-host.cluster:2"));
+    check_resolved(&settings, &given,
+                   ENVIRONMENT("SSDB", "a-long-name.of-a-host.cluster:1,another-long-name.of-a-host.cluster:2"));
     CHECK(ssa_settings_describe(&settings, &text) == SSA_OK && ssa_buffer_append(&text, "", 1) == SSA_OK);
     CHECK(strstr((char *)text.data, "cluster:2  environment  where"));
     CHECK(strstr((char *)text.data, "\nSSA_TIMEOUT          (none)     argument     how"));

@@ -101,10 +101,12 @@ static void test_ranges_are_read_in_either_protocol(void) {
                 RANGE("3", "5461", "9999") NODE(IP, "7001", "bb")
                 RANGE("4", "16383", "16383") NODE(IP, "7000", "aa") NODE(IP, "7003", "dd"));
     /* Names of hosts among the metadata: a flat array in RESP2, a map in RESP3; what follows is for later versions. */
-    check_whole("*3\r\n"
-                RANGE("4", "0", "5460") "*4\r\n" IP ":7000\r\n$2\r\naa\r\n%1\r\n$8\r\nhostname\r\n$1\r\nh\r\n" NODE(IP, "7003", "dd")
-                RANGE("3", "5461", "9999") "*4\r\n" IP ":7001\r\n$2\r\nbb\r\n*2\r\n$8\r\nhostname\r\n$1\r\nh\r\n"
-                RANGE("3", "16383", "16383") "*6\r\n" IP ":7000\r\n$2\r\naa\r\n%1\r\n+x\r\n*1\r\n%1\r\n+y\r\n:1\r\n_\r\n*1\r\n*1\r\n:5\r\n");
+    check_whole("*3\r\n" RANGE("4", "0", "5460")
+                "*4\r\n" IP ":7000\r\n$2\r\naa\r\n%1\r\n$8\r\nhostname\r\n$1\r\nh\r\n" NODE(IP, "7003", "dd")
+                RANGE("3", "5461", "9999")
+                "*4\r\n" IP ":7001\r\n$2\r\nbb\r\n*2\r\n$8\r\nhostname\r\n$1\r\nh\r\n"
+                RANGE("3", "16383", "16383")
+                "*6\r\n" IP ":7000\r\n$2\r\naa\r\n%1\r\n+x\r\n*1\r\n%1\r\n+y\r\n:1\r\n_\r\n*1\r\n*1\r\n:5\r\n");
     /* Servers of old say neither id nor metadata. */
     ssa_slot_map map;
     CHECK(decode(&map, "*1\r\n" RANGE("3", "0", "16383") "*2\r\n" IP ":7000\r\n") == SSA_OK);
@@ -123,7 +125,8 @@ static void test_slots_without_a_server_are_allowed(void) {
 static void check_host(const char *endpoint, const char *metadata, const ssa_address *whom, const char *host) {
     char text[400];
     ssa_slot_map map;
-    int bytes = snprintf(text, sizeof text, "*1\r\n" RANGE("3", "0", "1") "*4\r\n%s:7000\r\n$1\r\na\r\n%s", endpoint, metadata);
+    int bytes =
+        snprintf(text, sizeof text, "*1\r\n" RANGE("3", "0", "1") "*4\r\n%s:7000\r\n$1\r\na\r\n%s", endpoint, metadata);
     if (!CHECK(decode_bytes(&map, text, (size_t)bytes, whom) == SSA_OK)) {
         printf("    %s\n", error);
         return;
@@ -135,7 +138,8 @@ static void check_host(const char *endpoint, const char *metadata, const ssa_add
 
 static void test_a_node_without_an_endpoint_is_where_we_asked(void) {
     const ssa_address unix_socket = {.path = "/run/7000.sock"}, v6 = {.host = "::1", .port = 1};
-    const char *none = "*0\r\n", *ip = "%1\r\n$2\r\nip\r\n$8\r\n10.0.0.9\r\n", *array = "*2\r\n$2\r\nip\r\n$8\r\n10.0.0.9\r\n";
+    const char *none = "*0\r\n", *ip = "%1\r\n$2\r\nip\r\n$8\r\n10.0.0.9\r\n",
+               *array = "*2\r\n$2\r\nip\r\n$8\r\n10.0.0.9\r\n";
     check_host("$-1\r\n", none, &asked, "10.0.0.7");
     check_host("_\r\n", none, &asked, "10.0.0.7");
     check_host("$0\r\n\r\n", none, &asked, "10.0.0.7");
@@ -185,9 +189,12 @@ static void test_replies_of_another_form_are_refused(void) {
     check_refused("*1\r\n" RANGE("3", "0", "1") "*2\r\n:1\r\n:7000\r\n", "the host of a node is no string");
     check_refused("*1\r\n" RANGE("3", "0", "1") "*2\r\n" IP "$4\r\n7000\r\n", "the port of a node is no number");
     check_refused("*1\r\n" RANGE("3", "0", "1") "*3\r\n" IP ":7000\r\n:1\r\n", "the id of a node");
-    check_refused("*1\r\n" RANGE("3", "0", "1") "*4\r\n" IP ":7000\r\n$1\r\na\r\n:1\r\n", "the metadata of a node are no map");
-    check_refused("*1\r\n" RANGE("3", "0", "1") "*4\r\n" IP ":7000\r\n$1\r\na\r\n*1\r\n+ip\r\n", "not names and values");
-    check_refused("*1\r\n" RANGE("3", "0", "1") "*4\r\n" IP ":7000\r\n$1\r\na\r\n%1\r\n:1\r\n:1\r\n", "not names and values");
+    check_refused("*1\r\n" RANGE("3", "0", "1") "*4\r\n" IP ":7000\r\n$1\r\na\r\n:1\r\n",
+                  "the metadata of a node are no map");
+    check_refused("*1\r\n" RANGE("3", "0", "1") "*4\r\n" IP ":7000\r\n$1\r\na\r\n*1\r\n+ip\r\n",
+                  "not names and values");
+    check_refused("*1\r\n" RANGE("3", "0", "1") "*4\r\n" IP ":7000\r\n$1\r\na\r\n%1\r\n:1\r\n:1\r\n",
+                  "not names and values");
     const char *ports[] = {"0", "-1", "65536", "9223372036854775807"};
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
         char text[200];
@@ -195,14 +202,16 @@ static void test_replies_of_another_form_are_refused(void) {
         check_refused(text, "are no address");
     }
     check_refused("*1\r\n" RANGE("3", "0", "1") "*2\r\n$3\r\na b\r\n:7000\r\n", "are no address");
-    check_refused("*1\r\n" RANGE("4", "0", "1") NODE(IP, "7000", "aa") "*2\r\n$3\r\na b\r\n:7000\r\n", "are no address");
+    check_refused("*1\r\n" RANGE("4", "0", "1") NODE(IP, "7000", "aa") "*2\r\n$3\r\na b\r\n:7000\r\n",
+                  "are no address");
 }
 
 static void test_a_long_id_and_one_with_a_nul_are_refused(void) {
     static const char with_nul[] = "*1\r\n" RANGE("3", "0", "1") "*3\r\n" IP ":7000\r\n$3\r\na\0b\r\n";
     char text[300], id[64];
     ssa_slot_map map;
-    CHECK(decode_bytes(&map, with_nul, sizeof with_nul - 1, &asked) == SSA_EPROTOCOL && strstr(error, "the id of a node"));
+    CHECK(decode_bytes(&map, with_nul, sizeof with_nul - 1, &asked) == SSA_EPROTOCOL &&
+          strstr(error, "the id of a node"));
     for (size_t bytes = 46; bytes <= 49; bytes++) {
         memset(id, 'e', bytes);
         id[bytes] = 0;
@@ -214,8 +223,8 @@ static void test_a_long_id_and_one_with_a_nul_are_refused(void) {
 
 /* The nodes of a reply that is cut, as it never is when it comes from the connection. */
 static void test_a_reply_that_ends_too_early_is_refused(void) {
-    static const char whole[] = "*1\r\n" RANGE("4", "0", "5460") "*4\r\n" IP ":7000\r\n$2\r\naa\r\n%1\r\n+ip\r\n" IP
-                                NODE(IP, "7003", "dd");
+    static const char whole[] =
+        "*1\r\n" RANGE("4", "0", "5460") "*4\r\n" IP ":7000\r\n$2\r\naa\r\n%1\r\n+ip\r\n" IP NODE(IP, "7003", "dd");
     ssa_reply reply;
     ssa_slot_map map;
     CHECK(read_reply(&reply, whole, sizeof whole - 1) == SSA_OK);
@@ -258,7 +267,8 @@ static void test_shards_replicas_and_ranges_are_limited(void) {
 static void test_one_slot_moves(void) {
     ssa_slot_map map;
     ssa_address there = {.host = "127.0.0.1", .port = 7001}, fresh = {.host = "127.0.0.1", .port = 7009};
-    CHECK(decode(&map, "*2\r\n" RANGE("3", "0", "9") NODE(IP, "7000", "aa") RANGE("3", "10", "19") NODE(IP, "7001", "bb")) == SSA_OK);
+    CHECK(decode(&map, "*2\r\n" RANGE("3", "0", "9") NODE(IP, "7000", "aa") RANGE("3", "10", "19")
+                           NODE(IP, "7001", "bb")) == SSA_OK);
     CHECK(ssa_slot_map_move(&map, 3, &there) == SSA_OK && map.count == 2);
     CHECK_NUMBER(ssa_slot_map_find(&map, 3)->primary.port, 7001);
     CHECK_NUMBER(ssa_slot_map_find(&map, 2)->primary.port, 7000);
@@ -274,7 +284,8 @@ static void test_one_slot_moves(void) {
 
 /* ---- redirections */
 
-static void check_redirected(const char *text, ssa_redirection_kind kind, unsigned slot, const char *host, unsigned port) {
+static void check_redirected(const char *text, ssa_redirection_kind kind, unsigned slot, const char *host,
+                             unsigned port) {
     ssa_redirection found;
     if (!CHECK(ssa_redirection_parse(&found, text, strlen(text), &asked) == SSA_OK))
         printf("    refused: %s\n", text);
@@ -306,10 +317,28 @@ static void test_redirections_are_read(void) {
 
 static void test_redirections_to_nowhere_are_refused(void) {
     static const char *const texts[] = {
-        "MOVED ",        "MOVED 1",        "MOVED 1 ",          "MOVED 1 a",        "MOVED 1 a:",     "MOVED 1 a:0",
-        "MOVED -1 a:1",  "MOVED 16384 a:1", "MOVED x a:1",      "MOVED  1 a:1",     "MOVED 1  a:1",   "MOVED 1 a:65536",
-        "MOVED 99999999999999999999 a:1", "MOVED 1 a:99999999999999999999",         "MOVED 1 a:-1",   "MOVED 1 a:1x",
-        "MOVED 1 a/b:1", "MOVED 1 []:1",   "MOVED 1 a\tb:1",    "ASK 1",            "ASK 1 :",        "MOVED 1 a,b:1",
+        "MOVED ",
+        "MOVED 1",
+        "MOVED 1 ",
+        "MOVED 1 a",
+        "MOVED 1 a:",
+        "MOVED 1 a:0",
+        "MOVED -1 a:1",
+        "MOVED 16384 a:1",
+        "MOVED x a:1",
+        "MOVED  1 a:1",
+        "MOVED 1  a:1",
+        "MOVED 1 a:65536",
+        "MOVED 99999999999999999999 a:1",
+        "MOVED 1 a:99999999999999999999",
+        "MOVED 1 a:-1",
+        "MOVED 1 a:1x",
+        "MOVED 1 a/b:1",
+        "MOVED 1 []:1",
+        "MOVED 1 a\tb:1",
+        "ASK 1",
+        "ASK 1 :",
+        "MOVED 1 a,b:1",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         ssa_redirection found;
@@ -345,7 +374,7 @@ static ssa_status exercise(void) {
     ssa_slot_map map;
     ssa_address fresh = {.host = "127.0.0.1", .port = 7009};
     ssa_status status = decode(&map, "*2\r\n" RANGE("4", "0", "5460") NODE(IP, "7000", "aa") NODE(IP, "7003", "dd")
-                               RANGE("3", "5461", "9999") NODE(IP, "7001", "bb"));
+                                         RANGE("3", "5461", "9999") NODE(IP, "7001", "bb"));
     for (unsigned slot = 0; slot < 20 && !status; slot++) {
         fresh.port++;
         status = ssa_slot_map_move(&map, (uint16_t)slot, &fresh);
@@ -357,6 +386,6 @@ static ssa_status exercise(void) {
 CHECK_MAIN(exercise, test_ranges_are_read_in_either_protocol, test_slots_without_a_server_are_allowed,
            test_a_node_without_an_endpoint_is_where_we_asked, test_ranges_that_cannot_be_are_refused,
            test_replies_of_another_form_are_refused, test_a_long_id_and_one_with_a_nul_are_refused,
-           test_a_reply_that_ends_too_early_is_refused, test_shards_replicas_and_ranges_are_limited, test_one_slot_moves,
-           test_redirections_are_read, test_redirections_to_nowhere_are_refused,
+           test_a_reply_that_ends_too_early_is_refused, test_shards_replicas_and_ranges_are_limited,
+           test_one_slot_moves, test_redirections_are_read, test_redirections_to_nowhere_are_refused,
            test_a_redirection_that_was_cut_is_refused)

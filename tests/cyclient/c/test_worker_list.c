@@ -70,7 +70,8 @@ static void test_what_is_not_a_list_is_refused_and_quoted(void) {
     check_refused("1 1\n" ID " 1 GPU:-1 h:1\n", "device 'GPU:-1'");
     check_refused("1 1\n" ID " 1 GPUx1 h:1\n", "device 'GPUx1'");
     check_refused("1 1\n" ID " 1 GPU:123456789012 h:1\n", "device 'GPU:123456789012'");
-    check_refused("1 1\n" ID " 1 CPU nowhere\n", "address 'nowhere' of worker " ID " is no unix:///path and no host:port");
+    check_refused("1 1\n" ID " 1 CPU nowhere\n",
+                  "address 'nowhere' of worker " ID " is no unix:///path and no host:port");
     check_refused("1 1\n" ID " 1 CPU h:1,,h:2\n", "address ''");
     check_refused("1 1\n" ID " 1 CPU \n", "worker '" ID "' has no address");
     check_refused("1 1\n" ID " 1 CPU\n", "is not '<worker id> <incarnation> <device> <addresses>'");
@@ -154,9 +155,9 @@ static void test_a_device_serves_its_kind(void) {
         const char *wanted, *device;
         int matches;
     } cases[] = {
-        {"", "CPU", 1},        {"", "GPU:3", 1},       {"CPU", "CPU", 1},   {"CPU", "CPU:0", 1}, {"GPU", "GPU:1", 1},
-        {"GPU", "GPU", 1},     {"GPU:1", "GPU:1", 1},  {"GPU:1", "GPU:12", 0}, {"GPU:1", "GPU", 0}, {"GPU:0", "GPU", 0},
-        {"CPU", "GPU:0", 0},   {"GPU", "CPU", 0},      {"CPU:0", "CPU", 0}, {"G", "GPU:1", 0},   {"TPU", "CPU", 0},
+        {"", "CPU", 1},      {"", "GPU:3", 1},      {"CPU", "CPU", 1},      {"CPU", "CPU:0", 1}, {"GPU", "GPU:1", 1},
+        {"GPU", "GPU", 1},   {"GPU:1", "GPU:1", 1}, {"GPU:1", "GPU:12", 0}, {"GPU:1", "GPU", 0}, {"GPU:0", "GPU", 0},
+        {"CPU", "GPU:0", 0}, {"GPU", "CPU", 0},     {"CPU:0", "CPU", 0},    {"G", "GPU:1", 0},   {"TPU", "CPU", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (!CHECK(ssa_device_matches(cases[i].wanted, cases[i].device) == cases[i].matches))
