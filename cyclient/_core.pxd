@@ -8,7 +8,9 @@ cimport numpy as cnp
 cdef extern from "status.h":
     ctypedef enum ssa_status:
         SSA_OK, SSA_MORE, SSA_ENOMEM, SSA_EARGUMENT, SSA_EPROTOCOL, SSA_ELIMIT, SSA_EHEADER, SSA_EVERSION, SSA_EDTYPE
-        SSA_ESHAPE, SSA_ENOTFOUND, SSA_ESERVER, SSA_ECLOSED, SSA_ESYSTEM
+        SSA_ESHAPE, SSA_ENOTFOUND, SSA_ESERVER, SSA_ECLOSED, SSA_ESYSTEM, SSA_ECONNECT, SSA_ETIMEOUT, SSA_EWAIT
+        SSA_EPERMISSION, SSA_EFULL, SSA_EMODEL, SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER, SSA_EWORKERLIST, SSA_EFORK, SSA_EINTERNAL
+        SSA_ECANCELLED, SSA_EUNSUPPORTED, SSA_ETYPE, SSA_ETOPOLOGY
 
 cdef extern from "allocator.h":
     ctypedef struct ssa_allocator:
@@ -45,8 +47,6 @@ cdef extern from "resp_reader.h":
         SSA_TOKEN_SIMPLE, SSA_TOKEN_ERROR, SSA_TOKEN_INTEGER, SSA_TOKEN_REAL, SSA_TOKEN_BOOLEAN, SSA_TOKEN_NULL
         SSA_TOKEN_BIG_NUMBER, SSA_TOKEN_BULK, SSA_TOKEN_BULK_ERROR, SSA_TOKEN_VERBATIM, SSA_TOKEN_ARRAY, SSA_TOKEN_SET
         SSA_TOKEN_MAP, SSA_TOKEN_ATTRIBUTE, SSA_TOKEN_PUSH
-    ctypedef struct ssa_reader_limits:
-        uint64_t bulk_bytes, elements
 
 cdef extern from "resp_writer.h":
     ctypedef struct ssa_buffer:
@@ -66,56 +66,158 @@ cdef extern from "reply.h":
     void ssa_reply_free(ssa_reply *reply) nogil
 
 cdef extern from "command.h":
-    ctypedef enum ssa_expectation:
-        SSA_EXPECT_REPLY, SSA_EXPECT_TENSOR, SSA_EXPECT_INTO, SSA_EXPECT_RESULTS
     ctypedef struct ssa_tensor:
         ssa_tensor_header header
         ssa_memory memory
-    ctypedef struct ssa_command:
+
+cdef extern from "mistake.h":
+    enum:
+        SSA_MISTAKE_BYTES
+
+cdef extern from "settings.h":
+    int64_t SSA_NO_TIMEOUT
+    ctypedef struct ssa_settings_given:
+        const char *address
+        const char *user
+        const char *password
+        const char *identifier
+        const double *timeout
+        int bulk_connection
+        int64_t value_limit
+        int trust_topology
+        int log_level
+        const char *log_file
+        int tls
+        const char *tls_ca
+        const char *tls_cert
+        const char *tls_key
+        const char *tls_name
+    ctypedef struct ssa_settings:
+        char *user
+    void ssa_settings_given_init(ssa_settings_given *given) nogil
+    ssa_status ssa_settings_resolve(ssa_settings *settings, const ssa_settings_given *given, void *lookup, void *user,
+                                    ssa_buffer *mistakes) nogil
+    ssa_status ssa_settings_describe(const ssa_settings *settings, ssa_buffer *text) nogil
+    void ssa_settings_free(ssa_settings *settings) nogil
+
+cdef extern from "resp_writer.h":
+    void ssa_buffer_free(ssa_buffer *buffer) nogil
+
+cdef extern from "key_names.h":
+    ctypedef enum ssa_kind:
+        SSA_KIND_TENSOR, SSA_KIND_DATASET, SSA_KIND_LIST, SSA_KIND_MODEL, SSA_KIND_SCRIPT, SSA_KIND_KEY
+    ctypedef struct ssa_key_names:
+        char *error
+    ssa_status ssa_key_names_set_source(ssa_key_names *names, const char *source, size_t bytes) nogil
+    ssa_status ssa_key_names_set_prefixed(ssa_key_names *names, ssa_kind kind, int on) nogil
+
+cdef extern from "request.h":
+    ctypedef struct ssa_problem:
+        ssa_status status
+        char *text
+    ctypedef struct ssa_request:
         void *owner
-        size_t total, sent
-        ssa_expectation expectation
-        uint64_t id
+        ssa_kind kind
         int complete
         ssa_status status
         ssa_buffer error
-        ssa_reply reply
+        ssa_buffer subject
+        const char *operation
+        int64_t number
         ssa_tensor *tensors
         size_t tensor_count
-        ssa_tensor_header into_header
-    ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation) nogil
-    void ssa_command_free(ssa_command *command) nogil
-    ssa_status ssa_command_next(ssa_command *command, uint64_t arguments) nogil
-    ssa_status ssa_command_argument(ssa_command *command, const void *data, size_t bytes) nogil
-    ssa_status ssa_command_number(ssa_command *command, uint64_t number) nogil
-    ssa_status ssa_command_bytes(ssa_command *command, const void *data, size_t bytes) nogil
-    ssa_status ssa_command_tensor(ssa_command *command, const ssa_tensor_header *header, const void *data) nogil
-    void ssa_command_into(ssa_command *command, const ssa_tensor_header *header, void *memory) nogil
+        ssa_reply reply
+        ssa_reply second_reply
+    void ssa_request_start(ssa_request *request, int64_t timeout) nogil
+    void ssa_request_cancel(ssa_request *request) nogil
+    void ssa_request_free(ssa_request *request) nogil
 
-cdef extern from "connection.h":
-    ctypedef struct ssa_connection:
+cdef extern from "link.h":
+    ctypedef struct ssa_link:
         pass
-    ctypedef struct ssa_connection_statistics:
-        uint64_t commands, replies, pushes, bytes_sent, bytes_received, send_calls, receive_calls
-    ssa_connection *ssa_connection_new(int descriptor, ssa_reader_limits limits) nogil
-    void ssa_connection_free(ssa_connection *connection) nogil
-    void ssa_connection_match_by_id(ssa_connection *connection) nogil
-    void ssa_connection_queue(ssa_connection *connection, ssa_command *command) nogil
-    ssa_status ssa_connection_send(ssa_connection *connection) nogil
-    ssa_status ssa_connection_receive(ssa_connection *connection) nogil
-    ssa_status ssa_connection_abandon(ssa_connection *connection, ssa_command *command) nogil
-    void ssa_connection_fail(ssa_connection *connection, ssa_status status, const char *text) nogil
-    ssa_command *ssa_connection_next_complete(ssa_connection *connection) nogil
-    int ssa_connection_next_push(ssa_connection *connection, ssa_reply *push) nogil
-    size_t ssa_connection_unanswered(const ssa_connection *connection) nogil
-    int ssa_connection_wants_write(const ssa_connection *connection) nogil
-    const char *ssa_connection_error(const ssa_connection *connection) nogil
-    ssa_connection_statistics ssa_connection_statistics_now(const ssa_connection *connection) nogil
+    void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why) nogil
 
-cdef extern from "blocking.h":
+cdef extern from "engine.h":
+    enum:
+        SSA_EVENT_READ, SSA_EVENT_WRITE
+    int64_t SSA_NEVER
+    ctypedef struct ssa_driver:
+        void *self
+        void (*watch)(void *self, ssa_link *link, int descriptor, int events) noexcept nogil
+        void (*resolve)(void *self, ssa_link *link, const char *host, unsigned port) noexcept nogil
+    ctypedef struct ssa_engine_statistics:
+        uint64_t requests, commands, retries, redirections, refreshes, connections
+    ctypedef struct ssa_engine:
+        ssa_settings settings
+        ssa_driver driver
+        ssa_key_names names
+        ssa_engine_statistics statistics
+        char *description
+        size_t in_flight
+        int closed
+        int pid
+    ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) nogil
+    void ssa_engine_close(ssa_engine *engine) nogil
+    void ssa_engine_free(ssa_engine *engine) nogil
+    size_t ssa_engine_unanswered(const ssa_engine *engine) nogil
     int64_t ssa_now() nogil
-    void ssa_connection_prepare_waits(ssa_connection *connection)
-    ssa_status ssa_connection_wait(ssa_connection *connection, const ssa_command *command, int64_t deadline) nogil
+    void ssa_engine_tick(ssa_engine *engine, int64_t now) nogil
+    int64_t ssa_engine_next_moment(const ssa_engine *engine) nogil
+    void ssa_engine_flush(ssa_engine *engine) nogil
+    int ssa_engine_flush_idle(ssa_engine *engine) nogil
+    void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now) nogil
+    ssa_request *ssa_engine_next_complete(ssa_engine *engine) nogil
+
+cdef extern from "poll_driver.h":
+    ssa_status ssa_poll_until(ssa_engine *engine, const ssa_request *request, int64_t until) nogil
+
+cdef extern from "batch.h":
+    ctypedef struct ssa_batch:
+        pass
+    ssa_batch *ssa_batch_new(ssa_engine *engine) nogil
+    void ssa_batch_free(ssa_batch *batch) nogil
+    ssa_status ssa_batch_add(ssa_batch *batch, ssa_request *request) nogil
+    ssa_request *ssa_batch_execute(ssa_batch *batch, int64_t timeout) nogil
+    void ssa_batch_cancel(ssa_batch *batch) nogil
+
+cdef extern from "operations.h":
+    ctypedef struct ssa_text:
+        const char *data
+        size_t bytes
+    ctypedef struct ssa_model_options:
+        ssa_text backend, device
+        int first_gpu, num_gpus
+        int64_t batch_size, min_batch_size, min_batch_timeout
+        ssa_text tag, inputs, outputs
+    ctypedef struct ssa_run_input:
+        ssa_text name
+        const ssa_tensor_header *header
+        const void *data
+    ctypedef struct ssa_run_options:
+        ssa_text function, device
+        int discard
+    ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, const void *data,
+                                   ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_tensor(ssa_engine *engine, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_unpack_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, void *into,
+                                      ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_tensor_by_key(ssa_engine *engine, ssa_text key, ssa_problem *problem) nogil
+    ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name,
+                               ssa_problem *problem) nogil
+    ssa_request *ssa_op_exists(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name,
+                               ssa_problem *problem) nogil
+    ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name,
+                                 ssa_problem *problem) nogil
+    ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text blob,
+                                  const ssa_model_options *options, ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_model_version(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_model_blob(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text version,
+                                       ssa_problem *problem) nogil
+    ssa_request *ssa_op_delete_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_run(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name,
+                            const ssa_run_input *inputs, size_t input_count, const ssa_text *outputs, size_t output_count,
+                            const ssa_run_options *options, ssa_problem *problem) nogil
 
 cdef extern from "worker_proof.h":
     ctypedef enum ssa_role:
@@ -124,37 +226,58 @@ cdef extern from "worker_proof.h":
                           const unsigned char *client_nonce, const unsigned char *worker_nonce, unsigned char *proof) nogil
 
 
-@cython.final
-cdef class Flight:
-    """Commands that are waited for together."""
-    cdef public object waiter           # asyncio.Future or None
-    cdef public list commands
-    cdef readonly Py_ssize_t unanswered
+cdef enum Result:
+    """What becomes of a request's results in Python."""
+    NOTHING, TRUTH, NUMBER, TENSOR, INTO, OUTPUTS, REPLY, TEXT, MODEL, VERSION
 
 
 @cython.final
-cdef class Command:
-    """One command, from its encoding to its value."""
-    cdef ssa_command *c                 # NULL once its value was taken or it was abandoned
-    cdef object lent                    # whose memory the C side borrows
+@cython.no_gc_clear
+cdef class Request:
+    """One operation: made by an Engine, started by it or by a batch, then a value or an error."""
+    cdef ssa_request *c                 # NULL once its result was taken, or it was cancelled
+    cdef object engine                  # that made it: freed after it
+    cdef object lent                    # whose memory the C side borrows until it is done
     cdef object into                    # the caller's array, for an unpack
-    cdef Flight flight
+    cdef object convert                 # a function of the value, or None
+    cdef Result result_kind
+    cdef object timeout                 # seconds, or None
+    cdef bint in_batch, started
     cdef public object waiter           # asyncio.Future or None
-    cdef readonly str subject           # what it is about, for the text of errors
-    cdef bint is_transaction            # its value is the list of its commands' replies, errors among them
-    cdef readonly bint done             # it has a value or an error; never, once abandoned
+    cdef readonly bint done             # it has a value or an error
     cdef readonly object value
     cdef readonly object error          # an exception, or None
+    cdef void _finish(self) noexcept
 
 
 @cython.final
-cdef class Connection:
-    """The C connection on a socket that the caller opened and closes."""
-    cdef ssa_connection *c
-    cdef readonly str address
-    cdef Command _new(self, uint64_t arguments, ssa_expectation expectation, str subject)
-    cdef Command _queue(self, Command command)
-    cdef int _add_arguments(self, Command command, list lent, object arguments) except -1
-    cdef object _release_owners(self)
-    cdef void _collect(self)
-    cdef object _broken(self, ssa_status status)
+cdef class Engine:
+    """The C engine of one client, and what drives it: an event loop, or the caller who waits."""
+    cdef ssa_engine *c
+    cdef object loop                    # asyncio.AbstractEventLoop, or None
+    cdef object timer                   # asyncio.TimerHandle or None
+    cdef int64_t timer_at
+    cdef bint flush_is_due
+    cdef object tasks                   # look-ups of names under way
+    cdef Request _request(self, ssa_request *c, ssa_problem *problem, Result result, object lent)
+    cdef Request _exists(self, const char *operation, ssa_kind kind, str word, object name)
+    cdef Request _wait_for(self, const char *operation, ssa_kind kind, str word, object name)
+    cdef Request _set_model(self, ssa_kind kind, object name, bytes blob, object backend, object device, int first_gpu,
+                            int num_gpus, int64_t batch_size, int64_t min_batch_size, int64_t min_batch_timeout, object tag,
+                            object inputs, object outputs)
+    cdef Request _get_model(self, ssa_kind kind, object name)
+    cdef Request _delete_model(self, ssa_kind kind, object name)
+    cdef void _collect(self) noexcept
+    cdef void _settle(self)
+    cdef void _watch(self, ssa_link *link, int descriptor, int events)
+    cdef void _resolve(self, ssa_link *link, str host, unsigned port)
+
+
+@cython.final
+@cython.no_gc_clear
+cdef class BatchCore:
+    """The C batch: operations in their order, and the request that stands for all of them."""
+    cdef ssa_batch *c
+    cdef object engine
+    cdef list requests
+    cdef readonly Request whole

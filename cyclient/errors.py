@@ -10,7 +10,15 @@ StoreError
 │   └── StoreFull          the shard reached its memory limit
 ├── NotFound               no such tensor or model (also a KeyError)
 │   ├── TensorNotFound
-│   └── ModelNotFound
+│   ├── DatasetNotFound
+│   ├── ListNotFound
+│   ├── ModelNotFound
+│   ├── ScriptNotFound
+│   └── KeyNotFound
+├── WrongKind              the key holds another kind of value than the operation is about
+├── NotSupported           this build, or this server, cannot do it
+├── NoShard                no shard of the cluster that may be followed has the key
+├── NotCarriedOut          cancelled, or another operation of the batch had failed before
 ├── NotATensor             the key holds something else, or a header that contradicts itself
 ├── TensorMismatch         the stored tensor does not fit the array to unpack into
 ├── ModelError             a worker answered with an error
@@ -27,6 +35,10 @@ InvalidArgument            the caller passed something unusable (a ValueError)
 """
 
 from __future__ import annotations
+
+from typing import TypeVar
+
+_Error = TypeVar("_Error", bound=Exception)
 
 
 class StoreError(Exception):
@@ -65,7 +77,6 @@ class Disconnected(StoreError):
     """The connection broke before the answer came; the command may or may not have been carried out."""
 
     def __init__(self, address: str, reason: str, subject: str = "") -> None:
-        self.reason = reason
         about = f" {subject!r} may or may not have been carried out." if subject else ""
         super().__init__(f"lost {address}: {reason}.{about}")
 
@@ -92,10 +103,9 @@ class WaitTimeout(OperationTimeout):
 
 
 class ServerError(StoreError):
-    """The server answered with an error; `text` is what it said."""
+    """The server answered with an error."""
 
     def __init__(self, text: str, subject: str = "", address: str = "") -> None:
-        self.text = text
         where = f"{address} on {subject!r}: " if address else ""
         super().__init__(f"{where}{text}")
 
@@ -137,6 +147,38 @@ class ModelNotFound(NotFound):
 
     def __init__(self, name: str, address: str) -> None:
         super().__init__(f"no model {name!r} in {address}. Store it first: set_model({name!r}, ...).")
+
+
+class DatasetNotFound(NotFound):
+    """No dataset of this name."""
+
+
+class ListNotFound(NotFound):
+    """No list of datasets of this name."""
+
+
+class ScriptNotFound(NotFound):
+    """No script of this name."""
+
+
+class KeyNotFound(NotFound):
+    """No such key."""
+
+
+class WrongKind(StoreError):
+    """The key holds another kind of value than the operation is about."""
+
+
+class NotSupported(StoreError):
+    """This build of ssasync, or this server, cannot do it."""
+
+
+class NoShard(StoreError):
+    """The cluster has no shard for the key that this client may follow."""
+
+
+class NotCarriedOut(StoreError):
+    """Nothing was done: cancelled, or another operation of the batch had failed before."""
 
 
 class NotATensor(StoreError):
@@ -206,57 +248,68 @@ class ForkedClient(StoreError):
         super().__init__(f"this client was opened in process {pid}, before a fork: open a new one in the child.")
 
 
-# The codes of cyclient/c/status.h that can end a command.
-_ENOMEM, _EPROTOCOL, _ELIMIT, _EHEADER, _EVERSION, _EDTYPE, _ESHAPE, _ENOTFOUND, _ESERVER, _ECLOSED = (
-    -1, -3, -4, -5, -6, -7, -8, -9, -10, -11,
-)  # fmt: skip
-
-_SERVER_ERRORS: dict[str, type[NotPermitted] | type[StoreFull]] = {
-    "NOPERM": NotPermitted,
-    "NOAUTH": NotPermitted,
-    "OOM": StoreFull,
+# Statuses of ssasync.h that end a request, and the class of each. The text comes from the C core, the same in every language.
+_CLASSES: dict[int, type[StoreError]] = {
+    -3: NotATensor,
+    -4: Disconnected,
+    -6: NotATensor,
+    -5: NotATensor,
+    -7: TensorMismatch,
+    -8: TensorMismatch,
+    -10: ServerError,
+    -11: Disconnected,
+    -13: ConnectionFailed,
+    -14: OperationTimeout,
+    -15: WaitTimeout,
+    -16: NotPermitted,
+    -17: StoreFull,
+    -18: BadModel,
+    -19: BadInput,
+    -20: ModelFailed,
+    -21: NoWorker,
+    -22: BadWorkerList,
+    -23: ForkedClient,
+    -24: InternalError,
+    -25: NotCarriedOut,
+    -26: NotSupported,
+    -27: WrongKind,
+    -28: NoShard,
 }
+_ENOMEM, _EARGUMENT, _ENOTFOUND, _ETYPE = -1, -2, -9, -27
 
-_WORKER_ERRORS: dict[str, type[ModelError]] = {
-    "BADMODEL": BadModel,
-    "BADINPUT": BadInput,
-    "NOINPUT": BadInput,
-    "MODELFAILED": ModelFailed,
-}
+#: By ssa_kind of key_names.h.
+_NOT_FOUND: tuple[type[NotFound], ...] = (
+    TensorNotFound,
+    DatasetNotFound,
+    ListNotFound,
+    ModelNotFound,
+    ScriptNotFound,
+    KeyNotFound,
+)
+_TENSOR_KIND = 0
 
 
-def error_from_status(
-    status: int, text: str, subject: str, address: str, mismatch: tuple[str | None, str | None] | None
-) -> Exception:
-    """The exception for a code of the core; `mismatch`: what is stored, what the caller's array is."""
-    if status == _ENOTFOUND:
-        return TensorNotFound(subject, address)
-    if status == _EHEADER:
-        return NotATensor(subject, address, "its header is missing or contradicts itself")
-    if status == _EVERSION:
-        return NotATensor(subject, address, "its header is of another version; use the same ssasync on both sides")
-    if status in (_EDTYPE, _ESHAPE) and mismatch is not None:
-        return TensorMismatch(subject, address, str(mismatch[0]), str(mismatch[1]))
+def error_from_status(status: int, text: str, kind: int) -> Exception:
+    """The exception for a status and text of the core; `kind`: what the request was about (ssa_kind)."""
     if status == _ENOMEM:
-        return MemoryError(f"no memory for the value of {subject!r}")
-    if status == _EPROTOCOL:
-        return NotATensor(subject, address, "the answer is no string")
-    if status == _ESERVER:
-        return server_error(text, subject, address)
-    if status in (_ECLOSED, _ELIMIT):
-        return Disconnected(address, text, subject)
-    return InternalError(f"status {status} for {subject!r}: {text}")
+        return MemoryError(text)
+    if status == _EARGUMENT:
+        return invalid_argument(text)
+    if status == _ENOTFOUND:
+        return _with_text(_NOT_FOUND[kind], text)
+    if status == _ETYPE and kind == _TENSOR_KIND:
+        return _with_text(NotATensor, text)
+    if status in _CLASSES:
+        return _with_text(_CLASSES[status], text)
+    return InternalError(f"status {status}: {text}")
 
 
-def server_error(text: str, subject: str, address: str) -> StoreError:
-    """The exception for an error reply of a shard or a worker."""
-    code, _, rest = text.partition(" ")
-    if "invalid bulk length" in text:  # longer than proto-max-bulk-len, which our own shards raise to maxmemory
-        return StoreFull(f"longer than its longest value; {text}", subject, address)
-    if code in _WORKER_ERRORS:
-        return _WORKER_ERRORS[code](subject, address, rest)
-    if code == "NOMODEL":
-        return ModelNotFound(subject, address)
-    if code == "WRONGTYPE":
-        return NotATensor(subject, address, "the key holds another kind of value")
-    return _SERVER_ERRORS.get(code, ServerError)(text, subject, address)
+def invalid_argument(text: str) -> InvalidArgument:
+    """With a text that is composed already."""
+    return _with_text(InvalidArgument, text)
+
+
+def _with_text(kind: type[_Error], text: str) -> _Error:
+    error = kind.__new__(kind, text)
+    error.args = (text,)
+    return error

@@ -1,109 +1,48 @@
-"""A model as it is stored: one version's bytes and metadata (WIRE.md, "Model"), checked before they are sent."""
+"""What is stored of a model or script: its bytes, checked before they are sent (WIRE.md, "Model", "Script")."""
 
 from __future__ import annotations
 
-import hashlib
+import inspect
 import io
-import re
+import textwrap
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from ssasync.cyclient import _core
 from ssasync.cyclient.errors import BadModel, InvalidArgument
-from ssasync.cyclient.key_names import ModelKeys
-
-BACKENDS = ("TORCH",)
-_DEVICE = re.compile(r"(CPU|GPU)(:\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelValue:
-    """One version of a model.
-
-    blob               the bytes of the model, in the backend's own format
-    backend            "TORCH": a TorchScript archive
-    device             "CPU", "GPU" or "GPU:<n>"
-    batch_size         most rows (first dimension) in one call; 0 or 1: requests are never joined
-    min_batch_size     rows worth waiting for; 0: do not wait
-    min_batch_timeout  milliseconds to wait for them at most
-    """
-
-    blob: bytes
-    backend: str
-    device: str = "CPU"
-    batch_size: int = 0
-    min_batch_size: int = 0
-    min_batch_timeout: int = 0
-
-    @classmethod
-    def checked(
-        cls,
-        name: str,
-        model: bytes,
-        backend: str,
-        device: str,
-        batch_size: int,
-        min_batch_size: int,
-        min_batch_timeout: int,
-    ) -> ModelValue:
-        """The value, if all that can be told without loading the model is right. Raises InvalidArgument, BadModel."""
-        if not isinstance(model, bytes | bytearray | memoryview):
-            raise TypeError(f"model must be bytes, not {type(model).__name__}; serialise it first (torch.jit.save)")
-        blob = bytes(model)
-        if backend.upper() not in BACKENDS:
-            raise InvalidArgument("backend", repr(backend), f"known ones are: {', '.join(BACKENDS)}")
-        if not _DEVICE.fullmatch(device.upper()):
-            raise InvalidArgument("device", repr(device), "write CPU, GPU or GPU:<n>")
-        for what, number in (
-            ("batch_size", batch_size),
-            ("min_batch_size", min_batch_size),
-            ("min_batch_timeout", min_batch_timeout),
-        ):
-            if number < 0:
-                raise InvalidArgument(what, number, "it counts from 0")
-        if min_batch_size and (not batch_size or min_batch_size > batch_size):
-            raise InvalidArgument(
-                "min_batch_size", min_batch_size, f"give a batch_size of at least that, not {batch_size}"
-            )
-        if bool(min_batch_size) != bool(min_batch_timeout):
-            raise InvalidArgument(
-                "min_batch_timeout", min_batch_timeout, "it goes together with min_batch_size: give both or none"
-            )
+def model_bytes(name: str, model: bytes, backend: str) -> bytes:
+    """The bytes of a model, if all that can be told without loading it is right. Raises TypeError, BadModel."""
+    if not isinstance(model, bytes | bytearray | memoryview):
+        raise TypeError(f"model must be bytes, not {type(model).__name__}; serialise it first (torch.jit.save)")
+    blob = bytes(model)
+    if backend.upper() == "TORCH":
         check_archive(name, "the bytes given", blob)
-        return cls(blob, backend.upper(), device.upper(), batch_size, min_batch_size, min_batch_timeout)
-
-    def metadata(self) -> list[bytes]:
-        """Fields and values for HSET, in turn."""
-        fields = {
-            "backend": self.backend,
-            "device": self.device,
-            "batch_size": self.batch_size,
-            "min_batch_size": self.min_batch_size,
-            "min_batch_timeout": self.min_batch_timeout,
-            "sha256": hashlib.sha256(self.blob).hexdigest(),
-        }
-        return [part.encode() for item in fields.items() for part in (item[0], str(item[1]))]
-
-    def storing_command(self, core: _core.Connection, name: str, keys: ModelKeys, version: int) -> _core.Command:
-        """Queue one transaction: blob, metadata and, last, `current`; the version before the last one goes.
-
-        The blob is borrowed until the command is done or abandoned.
-        """
-        new, old = str(version), str(version - 2)
-        return core.transaction(
-            name,
-            ("SET", keys.blob(new), self.blob),
-            ("HSET", keys.metadata(new), *self.metadata()),
-            ("SET", keys.current, new),
-            ("UNLINK", keys.blob(old), keys.metadata(old)),
-        )
+    return blob
 
 
-def metadata_from_reply(reply: Mapping[bytes, bytes]) -> dict[str, str]:
-    """HGETALL's reply as text."""
-    return {field.decode(): value.decode() for field, value in reply.items()}
+def script_bytes(name: str, script: str | Callable[..., Any]) -> bytes:
+    """The source of a script: text, or a function whose source can be found. Raises TypeError, InvalidArgument.
+
+    A function is stored as its source, without its decorators, and is compiled by TorchScript in the worker: it sees nothing
+    of the module in which it is defined.
+    """
+    if isinstance(script, str):
+        return script.encode()
+    if not callable(script):
+        raise TypeError(f"script must be a str or a function, not {type(script).__name__}")
+    try:
+        source = textwrap.dedent(inspect.getsource(script))
+    except (OSError, TypeError):
+        raise InvalidArgument(
+            "function", repr(script), f"its source cannot be found; pass script {name!r} as text (set_script)"
+        ) from None
+    start = source.find("def ")
+    if start < 0:
+        raise InvalidArgument("function", repr(script), "it is no def; write one, or pass the text (set_script)")
+    return source[start:].encode()
 
 
 def read_model_file(name: str, path: str | Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,18 @@ from ssasync.cyclient.errors import InvalidArgument, TensorMismatch
 Array = np.ndarray[Any, Any]
 
 
-def check_target(out: Array) -> None:
-    """Raises TypeError or InvalidArgument if nothing can be unpacked into it."""
+def unpack_request(engine: _core.Engine, name: str, out: Array) -> _core.Request:
+    """The get that fills `out`, directly if it can. Raises TypeError or InvalidArgument if nothing can be unpacked into it."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
     if not out.flags.writeable:
         raise InvalidArgument("out", "a read-only array", "pass one that can be written")
-
-
-def queue_unpack(connection: _core.Connection, name: str, key: bytes, out: Array) -> _core.Command:
-    """Queue the get that fills `out`, directly if it can."""
     if (out.flags.c_contiguous or out.flags.f_contiguous) and out.dtype.isnative:
-        return connection.get_tensor_into(name, key, out)
-    return connection.get_tensor(name, key)
+        return engine.unpack_tensor(name, out)
+    return engine.get_tensor(name).then(partial(_fill, name=name, address=engine.description, out=out))
 
 
-def finish_unpack(value: Array, name: str, address: str, out: Array) -> Array:
-    """`out`, filled. Raises TensorMismatch."""
-    if value is out:
-        return out
+def _fill(value: Array, *, name: str, address: str, out: Array) -> Array:
     if value.dtype != out.dtype.newbyteorder("=") or value.shape != out.shape:
         raise TensorMismatch(name, address, f"{value.dtype} {value.shape}", f"{out.dtype} {out.shape}")
     out[...] = value

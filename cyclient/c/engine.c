@@ -250,6 +250,13 @@ int ssa_engine_flush_idle(ssa_engine *engine) {
     return engine->dirty != NULL;
 }
 
+size_t ssa_engine_unanswered(const ssa_engine *engine) {
+    size_t count = engine->in_flight;
+    for (const ssa_server *server = engine->servers; server; server = server->next)
+        count += ssa_link_unanswered(&server->links[0]) + ssa_link_unanswered(&server->links[1]);
+    return count;
+}
+
 void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now) {
     engine->now = now;
     ssa_link_ready(link, events);

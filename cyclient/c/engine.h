@@ -95,6 +95,8 @@ void ssa_engine_free(ssa_engine *engine);
 void ssa_engine_tick(ssa_engine *engine, int64_t now);    /* fire the timers that are due */
 int64_t ssa_engine_next_moment(const ssa_engine *engine); /* when to call it next; SSA_NEVER */
 void ssa_engine_flush(ssa_engine *engine);                /* send what is queued */
+/* Commands that were sent, or are to be, and are not answered; those too that nobody waits for any more. */
+size_t ssa_engine_unanswered(const ssa_engine *engine);
 /* Send at once on links that were idle; true: others have something to send, flush at the end of the turn. */
 int ssa_engine_flush_idle(ssa_engine *engine);
 void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now);

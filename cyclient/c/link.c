@@ -146,35 +146,39 @@ static void connect_to(ssa_link *link, const struct sockaddr *address, socklen_t
     }
 }
 
-void ssa_link_resolved(ssa_link *link, const void *socket_address, unsigned bytes, const char *text) {
+/* To the first address that the name has; numeric: nothing is looked up, so it does not wait. */
+static int look_up(ssa_link *link, const char *host, int numeric) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = numeric ? AI_NUMERICHOST : 0}, *found = NULL;
+    char port[8];
+    snprintf(port, sizeof port, "%u", (unsigned)link->address.port);
+    int code = getaddrinfo(host, port, &hints, &found);
+    if (code)
+        return code;
+    connect_to(link, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return 0;
+}
+
+void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why) {
     if (link->state != SSA_LINK_RESOLVING)
         return;
-    if (socket_address)
-        connect_to(link, socket_address, bytes);
-    else
-        failed(link, text, 0);
+    int code = numeric_host ? look_up(link, numeric_host, 1) : 0;
+    if (!numeric_host || code)
+        failed(link, numeric_host ? gai_strerror(code) : why, 0);
 }
 
 static void resolve(ssa_link *link) {
     ssa_engine *engine = link->engine;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST}, *found = NULL;
-    char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)link->address.port);
-    int code = getaddrinfo(link->address.host, port, &hints, &found);
+    int code = look_up(link, link->address.host, 1);
     if (code && engine->driver.resolve) {
         link->state = SSA_LINK_RESOLVING;
         engine->driver.resolve(engine->driver.self, link, link->address.host, link->address.port);
         return;
     }
-    hints.ai_flags = 0;
     if (code)
-        code = getaddrinfo(link->address.host, port, &hints, &found);
-    if (code) {
+        code = look_up(link, link->address.host, 0);
+    if (code)
         failed(link, code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code), 0);
-        return;
-    }
-    connect_to(link, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
 }
 
 static void open_socket(ssa_link *link) {

@@ -72,8 +72,8 @@ void ssa_link_ready(ssa_link *link, int events);
 void ssa_link_flush(ssa_link *link);
 /* What came was read already (blocking.h): finish what is complete; `status` as of ssa_connection_receive. */
 void ssa_link_received(ssa_link *link, ssa_status status);
-/* The driver looked the name up: an address that connect() takes; NULL: it has none, `text` says why. */
-void ssa_link_resolved(ssa_link *link, const void *socket_address, unsigned bytes, const char *text);
+/* The driver looked the name up: an address in digits; NULL: it has none, `why` says more. */
+void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why);
 
 /* Take it for dead: everything in flight ends, it is opened again when it is needed. */
 void ssa_link_lose(ssa_link *link, const char *reason);

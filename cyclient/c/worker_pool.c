@@ -90,7 +90,9 @@ static size_t load_of(const ssa_worker_peer *peer) {
 static void drop_retired(ssa_worker_pool *pool) {
     for (ssa_worker_peer **at = &pool->peers; *at;) {
         ssa_worker_peer *peer = *at;
-        if (peer->listed || load_of(peer) || peer->link.state == SSA_LINK_CONNECTING || peer->link.state == SSA_LINK_HANDSHAKE) {
+        int is_opening = peer->link.state == SSA_LINK_RESOLVING || peer->link.state == SSA_LINK_CONNECTING ||
+                         peer->link.state == SSA_LINK_HANDSHAKE;
+        if (peer->listed || load_of(peer) || is_opening) {
             at = &peer->next;
             continue;
         }

@@ -1,0 +1,703 @@
+# The engine in Python: requests, what drives them, batches. Included by _core.pyx.
+
+
+cdef bytes _encoded(str kind, object name):
+    if not isinstance(name, str):
+        raise TypeError(f"{kind} must be a str, not {type(name).__name__}")
+    return (<str>name).encode()
+
+
+cdef ssa_text _text(bytes data):
+    cdef ssa_text text
+    text.data = data
+    text.bytes = len(data)
+    return text
+
+
+cdef object _decoded(ssa_buffer *buffer):
+    return (<char *>buffer.data)[:buffer.bytes].decode("utf-8", "replace") if buffer.bytes else ""
+
+
+cdef object _request_error(ssa_request *c):
+    return errors.error_from_status(c.status, _decoded(&c.error), c.kind)
+
+
+cdef object _tree(ssa_reply *reply):
+    cdef size_t at = 0
+    return _node_value(reply, &at) if reply.count else None
+
+
+@cython.final
+@cython.no_gc_clear  # the engine must be there when this is freed
+cdef class Request:
+    def __dealloc__(self):
+        if not self.in_batch:  # the batch frees its own
+            ssa_request_free(self.c)
+
+    cdef void _finish(self) noexcept:
+        """Turn a complete request into a value or an error and wake whoever waits."""
+        cdef ssa_request *c = self.c
+        cdef size_t i
+        try:
+            if c.status != SSA_OK:
+                self.error = _request_error(c)
+            elif self.result_kind == TRUTH:
+                self.value = c.number != 0
+            elif self.result_kind == NUMBER:
+                self.value = c.number
+            elif self.result_kind == TENSOR:
+                self.value = _take_tensor(&c.tensors[0])
+            elif self.result_kind == INTO:
+                self.value = self.into
+            elif self.result_kind == OUTPUTS:
+                self.value = tuple([_take_tensor(&c.tensors[i]) for i in range(c.tensor_count)])
+            elif self.result_kind == REPLY:
+                self.value = _tree(&c.reply)
+            elif self.result_kind == TEXT:
+                self.value = (<bytes>_tree(&c.reply)).decode()
+            elif self.result_kind == MODEL:
+                self.value = (_tree(&c.reply), _tree(&c.second_reply))
+            elif self.result_kind == VERSION:
+                self.value = str(c.number)
+            if self.error is None and self.convert is not None:
+                self.value = self.convert(self.value)
+        except BaseException as error:
+            self.error = error
+        self.lent = self.into = self.convert = None
+        self.done = True
+        waiter, self.waiter = self.waiter, None
+        if waiter is not None and not waiter.done():
+            if self.error is not None:
+                waiter.set_exception(self.error)
+            else:
+                waiter.set_result(self.value)
+
+    def within(self, timeout):
+        """It may take so many seconds; None: what its client allows."""
+        self.timeout = timeout
+        return self
+
+    def then(self, convert):
+        """Apply this function to the value before it is given to anybody."""
+        self.convert = convert
+        return self
+
+    def result(self):
+        """Its value; raises its error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    def cancel(self):
+        """Nobody waits for it any more: the caller's memory is given back, at once."""
+        if self.done or self.c == NULL or self.in_batch:
+            return
+        if self.started:
+            ssa_request_cancel(self.c)
+            self.c.owner = NULL
+            Py_DECREF(self)
+            (<Engine>self.engine)._settle()
+        ssa_request_free(self.c)
+        self.c = NULL
+        self.lent = self.into = None
+        self.done = True
+        self.error = errors.NotCarriedOut("the operation was cancelled")
+
+
+# A signal that comes just before a system call, or to another thread, does not end it: look this often (nanoseconds).
+cdef int64_t _SIGNAL_CHECK = 200_000_000
+
+
+cdef int64_t _nanoseconds(object timeout) except? -2:
+    """What ssa_request_start takes: negative for the client's own."""
+    if timeout is None:
+        return -1
+    cdef double seconds = timeout
+    if seconds != seconds:
+        raise errors.InvalidArgument("timeout", timeout, "give a number of seconds")
+    if seconds <= 0:
+        return 0
+    return <int64_t>(seconds * 1e9) if seconds < 3e8 else SSA_NO_TIMEOUT
+
+
+cdef void _on_watch(void *self, ssa_link *link, int descriptor, int events) noexcept with gil:
+    try:
+        (<Engine>self)._watch(link, descriptor, events)
+    except BaseException as error:  # the loop is closing: nothing more is to be watched
+        (<Engine>self).report("watching a socket failed", error)
+
+
+cdef void _on_resolve(void *self, ssa_link *link, const char *host, unsigned port) noexcept with gil:
+    try:
+        (<Engine>self)._resolve(link, host.decode(), port)
+    except BaseException as error:
+        (<Engine>self).report("looking up a name failed", error)
+
+
+@cython.final
+cdef class Engine:
+    def __cinit__(self, *, address=None, user=None, password=None, timeout=None, identifier=None, bulk_connection=None,
+                  value_limit=None, trust_topology=None, log_level=None, log_file=None, tls=None, tls_ca=None, tls_cert=None,
+                  tls_key=None, tls_name=None):
+        cdef ssa_settings_given given
+        cdef ssa_settings settings
+        cdef ssa_buffer mistakes
+        cdef double seconds
+        memset(&mistakes, 0, sizeof(mistakes))
+        ssa_settings_given_init(&given)
+        held = {name: None if value is None else _encoded(name, value) for name, value in dict(
+            address=address, user=user, password=password, identifier=identifier, log_file=log_file, tls_ca=tls_ca,
+            tls_cert=tls_cert, tls_key=tls_key, tls_name=tls_name).items()}
+        if address is not None:
+            given.address = <bytes>held["address"]
+        if user is not None:
+            given.user = <bytes>held["user"]
+        if password is not None:
+            given.password = <bytes>held["password"]
+        if identifier is not None:
+            given.identifier = <bytes>held["identifier"]
+        if log_file is not None:
+            given.log_file = <bytes>held["log_file"]
+        if tls_ca is not None:
+            given.tls_ca = <bytes>held["tls_ca"]
+        if tls_cert is not None:
+            given.tls_cert = <bytes>held["tls_cert"]
+        if tls_key is not None:
+            given.tls_key = <bytes>held["tls_key"]
+        if tls_name is not None:
+            given.tls_name = <bytes>held["tls_name"]
+        if timeout is not None:
+            seconds = timeout
+            given.timeout = &seconds
+        if bulk_connection is not None:
+            given.bulk_connection = bool(bulk_connection)
+        if value_limit is not None:
+            given.value_limit = value_limit
+        if trust_topology is not None:
+            given.trust_topology = bool(trust_topology)
+        if tls is not None:
+            given.tls = bool(tls)
+        if log_level is not None:
+            given.log_level = log_level
+        cdef ssa_status status = ssa_settings_resolve(&settings, &given, NULL, NULL, &mistakes)
+        text = _decoded(&mistakes)
+        ssa_buffer_free(&mistakes)
+        if status == SSA_ENOMEM:
+            raise MemoryError
+        if status != SSA_OK:
+            raise errors.invalid_argument(text)
+        self.timer_at = SSA_NEVER
+        self.tasks = set()
+        self.c = ssa_engine_new(&settings, NULL)
+        if self.c == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        if self.c != NULL:
+            self.loop = None  # nothing is told to a loop from here
+            ssa_engine_free(self.c)
+
+    def attach(self, loop not None):
+        """From now on this loop watches its sockets and keeps its time. Before the first operation."""
+        self.loop = loop
+        self.c.driver.self = <void *>self
+        self.c.driver.watch = _on_watch
+        self.c.driver.resolve = _on_resolve
+
+    # ---- what it is
+
+    @property
+    def user(self):
+        return self.c.settings.user.decode()
+
+    @property
+    def description(self):
+        """The addresses it was given."""
+        return self.c.description.decode()
+
+    @property
+    def in_flight(self):
+        """Commands sent, or waiting to be, and not answered."""
+        return self.c.in_flight
+
+    @property
+    def unanswered(self):
+        """Commands that were sent and not answered, those included that nobody waits for any more."""
+        return ssa_engine_unanswered(self.c)
+
+    @property
+    def closed(self):
+        return self.c.closed != 0
+
+    def describe(self):
+        """All settings: name, value, where it came from, meaning; a line each."""
+        cdef ssa_buffer text
+        memset(&text, 0, sizeof(text))
+        if ssa_settings_describe(&self.c.settings, &text) != SSA_OK:
+            raise MemoryError
+        try:
+            return _decoded(&text)
+        finally:
+            ssa_buffer_free(&text)
+
+    def statistics(self):
+        """Counters since the client was made."""
+        return self.c.statistics
+
+    def set_data_source(self, source):
+        """Read from this producer from now on. Raises InvalidArgument."""
+        data = _encoded("data source", source)
+        self._names_done(ssa_key_names_set_source(&self.c.names, data, len(data)))
+
+    def use_prefix(self, kind, on):
+        """Whether names of this kind ("tensor", "dataset", "list", "model") get a prefix."""
+        kinds = {"tensor": SSA_KIND_TENSOR, "dataset": SSA_KIND_DATASET, "list": SSA_KIND_LIST, "model": SSA_KIND_MODEL}
+        self._names_done(ssa_key_names_set_prefixed(&self.c.names, kinds[kind], bool(on)))
+
+    def _names_done(self, status):
+        if status == SSA_ENOMEM:
+            raise MemoryError
+        if status != SSA_OK:
+            raise errors.invalid_argument(self.c.names.error.decode("utf-8", "replace"))
+
+    # ---- operations: each makes a request that is not started
+
+    cdef Request _request(self, ssa_request *c, ssa_problem *problem, Result result, object lent):
+        if c == NULL:
+            if problem.status == SSA_ENOMEM:
+                raise MemoryError
+            raise errors.invalid_argument(problem.text.decode("utf-8", "replace"))
+        cdef Request request = Request.__new__(Request)
+        request.c = c
+        request.engine = self
+        request.result_kind = result
+        request.lent = lent
+        return request
+
+    def put_tensor(self, name, data):
+        cdef ssa_problem problem
+        cdef ssa_tensor_header header
+        cdef bytes encoded = _encoded("tensor", name)
+        cdef cnp.ndarray array = _sendable(data)
+        _fill_header(&header, array)
+        return self._request(ssa_op_put_tensor(self.c, _text(encoded), &header, cnp.PyArray_DATA(array), &problem), &problem,
+                             NOTHING, array)
+
+    def get_tensor(self, name):
+        cdef ssa_problem problem
+        cdef bytes encoded = _encoded("tensor", name)
+        return self._request(ssa_op_get_tensor(self.c, _text(encoded), &problem), &problem, TENSOR, None)
+
+    def get_tensor_by_key(self, bytes key not None):
+        cdef ssa_problem problem
+        return self._request(ssa_op_get_tensor_by_key(self.c, _text(key), &problem), &problem, TENSOR, None)
+
+    def unpack_tensor(self, name, cnp.ndarray out not None):
+        """Straight into an array that lies in one piece."""
+        cdef ssa_problem problem
+        cdef ssa_tensor_header header
+        cdef bytes encoded = _encoded("tensor", name)
+        _fill_header(&header, out)
+        cdef Request request = self._request(
+            ssa_op_unpack_tensor(self.c, _text(encoded), &header, cnp.PyArray_DATA(out), &problem), &problem, INTO, None)
+        request.into = out
+        return request
+
+    def delete_tensor(self, name):
+        cdef ssa_problem problem
+        cdef bytes encoded = _encoded("tensor", name)
+        return self._request(ssa_op_delete(self.c, b"delete_tensor", SSA_KIND_TENSOR, _text(encoded), &problem), &problem, NOTHING, None)
+
+    cdef Request _exists(self, const char *operation, ssa_kind kind, str word, object name):
+        cdef ssa_problem problem
+        cdef bytes encoded = _encoded(word, name)
+        return self._request(ssa_op_exists(self.c, operation, kind, _text(encoded), &problem), &problem, TRUTH, None)
+
+    def tensor_exists(self, name):
+        return self._exists(b"tensor_exists", SSA_KIND_TENSOR, "tensor", name)
+
+    def dataset_exists(self, name):
+        return self._exists(b"dataset_exists", SSA_KIND_DATASET, "dataset", name)
+
+    def model_exists(self, name):
+        return self._exists(b"model_exists", SSA_KIND_MODEL, "model", name)
+
+    def script_exists(self, name):
+        return self._exists(b"script_exists", SSA_KIND_SCRIPT, "script", name)
+
+    def key_exists(self, key):
+        return self._exists(b"key_exists", SSA_KIND_KEY, "key", key)
+
+    cdef Request _wait_for(self, const char *operation, ssa_kind kind, str word, object name):
+        cdef ssa_problem problem
+        cdef bytes encoded = _encoded(word, name)
+        return self._request(ssa_op_wait_for(self.c, operation, kind, _text(encoded), &problem), &problem, NOTHING, None)
+
+    def wait_for_tensor(self, name):
+        return self._wait_for(b"wait_for_tensor", SSA_KIND_TENSOR, "tensor", name)
+
+    def wait_for_dataset(self, name):
+        return self._wait_for(b"wait_for_dataset", SSA_KIND_DATASET, "dataset", name)
+
+    def wait_for_model(self, name):
+        return self._wait_for(b"wait_for_model", SSA_KIND_MODEL, "model", name)
+
+    def wait_for_key(self, key):
+        return self._wait_for(b"wait_for_key", SSA_KIND_KEY, "key", key)
+
+    # ---- models and scripts
+
+    cdef Request _set_model(self, ssa_kind kind, object name, bytes blob, object backend, object device, int first_gpu, int num_gpus,
+                            int64_t batch_size, int64_t min_batch_size, int64_t min_batch_timeout, object tag, object inputs,
+                            object outputs):
+        cdef ssa_problem problem
+        cdef ssa_model_options options
+        cdef bytes encoded = _encoded("model" if kind == SSA_KIND_MODEL else "script", name)
+        cdef bytes backend_text = _encoded("backend", backend), device_text = _encoded("device", device)
+        cdef bytes tag_text = _encoded("tag", tag), inputs_text = ",".join(inputs).encode(), outputs_text = ",".join(outputs).encode()
+        memset(&options, 0, sizeof(options))
+        options.backend = _text(backend_text)
+        options.device = _text(device_text)
+        options.first_gpu = first_gpu
+        options.num_gpus = num_gpus
+        options.batch_size = batch_size
+        options.min_batch_size = min_batch_size
+        options.min_batch_timeout = min_batch_timeout
+        options.tag = _text(tag_text)
+        options.inputs = _text(inputs_text)
+        options.outputs = _text(outputs_text)
+        return self._request(ssa_op_set_model(self.c, kind, _text(encoded), _text(blob), &options, &problem), &problem, VERSION, blob)
+
+    def set_model(self, name, bytes model not None, backend, device, batch_size, min_batch_size, min_batch_timeout, tag, inputs, outputs):
+        return self._set_model(SSA_KIND_MODEL, name, model, backend, device, 0, 0, batch_size, min_batch_size, min_batch_timeout, tag,
+                               inputs, outputs)
+
+    def set_model_multigpu(self, name, bytes model not None, backend, first_gpu, num_gpus, batch_size, min_batch_size,
+                           min_batch_timeout, tag, inputs, outputs):
+        self.check_gpus(first_gpu, num_gpus)
+        return self._set_model(SSA_KIND_MODEL, name, model, backend, "GPU", first_gpu, num_gpus, batch_size, min_batch_size,
+                               min_batch_timeout, tag, inputs, outputs)
+
+    def set_script(self, name, bytes script not None, device):
+        return self._set_model(SSA_KIND_SCRIPT, name, script, "", device, 0, 0, 0, 0, 0, "", (), ())
+
+    def set_script_multigpu(self, name, bytes script not None, first_gpu, num_gpus):
+        self.check_gpus(first_gpu, num_gpus)
+        return self._set_model(SSA_KIND_SCRIPT, name, script, "", "GPU", first_gpu, num_gpus, 0, 0, 0, "", (), ())
+
+    @staticmethod
+    def check_gpus(first_gpu, num_gpus):
+        """Raises InvalidArgument."""
+        if first_gpu < 0:
+            raise errors.InvalidArgument("first_gpu", first_gpu, "it counts from 0")
+        if num_gpus < 1:
+            raise errors.InvalidArgument("num_gpus", num_gpus, "give 1 or more")
+
+    cdef Request _get_model(self, ssa_kind kind, object name):
+        cdef ssa_problem problem
+        cdef bytes encoded = _encoded("model" if kind == SSA_KIND_MODEL else "script", name)
+        return self._request(ssa_op_get_model(self.c, kind, _text(encoded), &problem), &problem, MODEL, None)
+
+    def get_model(self, name):
+        return self._get_model(SSA_KIND_MODEL, name)
+
+    def get_script(self, name):
+        return self._get_model(SSA_KIND_SCRIPT, name)
+
+    def get_model_version(self, name, script=False):
+        cdef ssa_problem problem
+        cdef bytes encoded = _encoded("model", name)
+        return self._request(ssa_op_get_model_version(self.c, SSA_KIND_SCRIPT if script else SSA_KIND_MODEL, _text(encoded), &problem),
+                             &problem, TEXT, None)
+
+    def get_model_blob(self, name, version, script=False):
+        cdef ssa_problem problem
+        cdef bytes encoded = _encoded("model", name), version_text = _encoded("version", version)
+        return self._request(ssa_op_get_model_blob(self.c, SSA_KIND_SCRIPT if script else SSA_KIND_MODEL, _text(encoded),
+                                                   _text(version_text), &problem), &problem, MODEL, None)
+
+    cdef Request _delete_model(self, ssa_kind kind, object name):
+        cdef ssa_problem problem
+        cdef bytes encoded = _encoded("model" if kind == SSA_KIND_MODEL else "script", name)
+        return self._request(ssa_op_delete_model(self.c, kind, _text(encoded), &problem), &problem, NOTHING, None)
+
+    def delete_model(self, name):
+        return self._delete_model(SSA_KIND_MODEL, name)
+
+    def delete_script(self, name):
+        return self._delete_model(SSA_KIND_SCRIPT, name)
+
+    def run(self, str operation not None, name, inputs, outputs, *, bint script=False, function="", device="", bint keep=True):
+        """Run a model, or a function of a script. inputs: arrays, or names of tensors; outputs: names, empty for none."""
+        cdef ssa_problem problem
+        cdef ssa_run_options options
+        cdef bytes encoded = _encoded("script" if script else "model", name)
+        cdef bytes function_text = _encoded("function", function), device_text = _encoded("device", device)
+        cdef size_t count = len(inputs), output_count = len(outputs), i
+        cdef ssa_tensor_header *headers = <ssa_tensor_header *>malloc((count + 1) * sizeof(ssa_tensor_header))
+        cdef ssa_run_input *c_inputs = <ssa_run_input *>malloc((count + 1) * sizeof(ssa_run_input))
+        cdef ssa_text *c_outputs = <ssa_text *>malloc((output_count + 1) * sizeof(ssa_text))
+        cdef cnp.ndarray array
+        lent = []
+        try:
+            if headers == NULL or c_inputs == NULL or c_outputs == NULL:
+                raise MemoryError
+            for i in range(count):
+                memset(&c_inputs[i], 0, sizeof(ssa_run_input))
+                if isinstance(inputs[i], str):
+                    held = (<str>inputs[i]).encode()
+                    c_inputs[i].name = _text(held)
+                    lent.append(held)
+                    continue
+                array = _sendable(inputs[i])
+                _fill_header(&headers[i], array)
+                c_inputs[i].header = &headers[i]
+                c_inputs[i].data = cnp.PyArray_DATA(array)
+                lent.append(array)
+            held_outputs = [_encoded("tensor", output) for output in outputs]
+            for i in range(output_count):
+                c_outputs[i] = _text(held_outputs[i])
+            memset(&options, 0, sizeof(options))
+            options.function = _text(function_text)
+            options.device = _text(device_text)
+            options.discard = not keep
+            return self._request(
+                ssa_op_run(self.c, _operation(operation), SSA_KIND_SCRIPT if script else SSA_KIND_MODEL, _text(encoded), c_inputs, count,
+                           c_outputs, output_count, &options, &problem), &problem, NOTHING if output_count else OUTPUTS, lent)
+        finally:
+            free(headers)
+            free(c_inputs)
+            free(c_outputs)
+
+    # ---- carrying out
+
+    def start(self, Request request not None):
+        """Begin. With a loop: returns the future of its value; without: it goes on while somebody waits."""
+        cdef int64_t limit = _nanoseconds(request.timeout)
+        request.started = True
+        request.c.owner = <void *>request
+        Py_INCREF(request)
+        if self.loop is None:
+            ssa_request_start(request.c, limit)
+            ssa_engine_flush(self.c)
+            self._collect()
+            return None
+        waiter = self.loop.create_future()
+        request.waiter = waiter
+        ssa_request_start(request.c, limit)
+        if ssa_engine_flush_idle(self.c) and not self.flush_is_due:
+            self.flush_is_due = True
+            self.loop.call_soon(self._flush)
+        self._settle()
+        return waiter
+
+    def wait(self, Request request, timeout=None):
+        """Without a loop: until the request is done (None: until any is); `timeout` seconds at most. Handles signals."""
+        cdef int64_t until = SSA_NEVER if timeout is None else ssa_now() + _nanoseconds(timeout)
+        cdef int64_t slice_end
+        cdef ssa_request *c = NULL if request is None else request.c
+        cdef ssa_status status
+        self._collect()
+        while request is None or not request.done:
+            slice_end = min(until, ssa_now() + _SIGNAL_CHECK)
+            with nogil:
+                status = ssa_poll_until(self.c, c, slice_end)
+            self._collect()
+            PyErr_CheckSignals()
+            if status == SSA_ENOMEM:
+                raise MemoryError
+            if (request is None and status == SSA_OK) or ssa_now() >= until:
+                break
+        return request is None or request.done
+
+    def perform(self, Request request not None):
+        """Start it, wait, return its value. Whatever it raises: the caller's memory has been given back."""
+        self.start(request)
+        try:
+            if not request.done:
+                self.wait(request)
+        finally:
+            request.cancel()
+        return request.result()
+
+    cdef void _collect(self) noexcept:
+        cdef ssa_request *c
+        while True:
+            c = ssa_engine_next_complete(self.c)
+            if c == NULL:
+                return
+            request = <Request>c.owner
+            c.owner = NULL
+            request._finish()
+            Py_DECREF(request)
+
+    # ---- the loop's callbacks
+
+    cdef void _settle(self):
+        """After anything was done: give out what is complete, and be called again when the next moment comes."""
+        self._collect()
+        cdef int64_t at = ssa_engine_next_moment(self.c)
+        if at >= self.timer_at or self.loop is None or self.loop.is_closed():
+            return
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer_at = at
+        self.timer = self.loop.call_later(max(0, at - ssa_now()) / 1e9, self._tick)
+
+    def _flush(self):
+        self.flush_is_due = False
+        with nogil:
+            ssa_engine_flush(self.c)
+        self._settle()
+
+    def _tick(self):
+        self.timer = None
+        self.timer_at = SSA_NEVER
+        ssa_engine_tick(self.c, ssa_now())
+        ssa_engine_flush(self.c)
+        self._settle()
+
+    def _ready(self, size_t link, int events):
+        with nogil:
+            ssa_engine_ready(self.c, <ssa_link *>link, events, ssa_now())
+            ssa_engine_flush(self.c)
+        self._settle()
+
+    cdef void _watch(self, ssa_link *link, int descriptor, int events):
+        if self.loop is None or self.loop.is_closed():
+            return
+        if events & SSA_EVENT_READ:
+            self.loop.add_reader(descriptor, self._ready, <size_t>link, SSA_EVENT_READ)
+        else:
+            self.loop.remove_reader(descriptor)
+        if events & SSA_EVENT_WRITE:
+            self.loop.add_writer(descriptor, self._ready, <size_t>link, SSA_EVENT_WRITE)
+        else:
+            self.loop.remove_writer(descriptor)
+
+    cdef void _resolve(self, ssa_link *link, str host, unsigned port):
+        """In a thread of the loop's pool, which needs no task."""
+        look_up = self.loop.run_in_executor(None, _numeric_address, host, port)
+        self.tasks.add(look_up)
+        look_up.add_done_callback(partial(self._resolved, <size_t>link))
+
+    def _resolved(self, size_t link, look_up):
+        self.tasks.discard(look_up)
+        if self.c.closed or look_up.cancelled():
+            return
+        error = look_up.exception()
+        cdef bytes text
+        if error is None:
+            text = look_up.result().encode()
+            ssa_link_resolved(<ssa_link *>link, text, NULL)
+        else:
+            text = str(getattr(error, "strerror", None) or error).encode()
+            ssa_link_resolved(<ssa_link *>link, NULL, text)
+        ssa_engine_flush(self.c)
+        self._settle()
+
+    def report(self, what, error):
+        """Tell the loop about an error that no caller can be told."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_exception_handler({"message": what, "exception": error})
+
+    # ---- the end
+
+    def close(self):
+        """Close all sockets; what is under way ends with Disconnected. Safe to repeat."""
+        ssa_engine_close(self.c)
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        for look_up in list(self.tasks):
+            look_up.cancel()
+        self._collect()
+
+
+cdef dict _operation_names = {}
+
+
+cdef const char *_operation(str name):
+    """The name as text that stays: the engine keeps the pointer."""
+    encoded = _operation_names.get(name)
+    if encoded is None:
+        encoded = _operation_names[name] = name.encode()
+    return <bytes>encoded
+
+
+def _numeric_address(host, port):
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
+
+
+@cython.final
+@cython.no_gc_clear
+cdef class BatchCore:
+    def __cinit__(self, Engine engine not None):
+        self.engine = engine
+        self.requests = []
+        self.c = ssa_batch_new(engine.c)
+        if self.c == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        ssa_batch_free(self.c)
+
+    def __len__(self):
+        return len(self.requests)
+
+    def add(self, Request request not None):
+        """Take this operation over."""
+        cdef ssa_request *c = request.c
+        cdef ssa_status status = ssa_batch_add(self.c, c)
+        if status != SSA_OK:
+            request.c = NULL
+            if status == SSA_ENOMEM:
+                raise MemoryError
+            raise errors.InvalidArgument("batch", "executed twice", "make a new one: client.batch()")
+        request.in_batch = True
+        self.requests.append(request)
+
+    def execute(self, timeout=None):
+        """Begin; the request that stands for all of them is `whole`. With a loop: returns its future."""
+        cdef Engine engine = self.engine
+        cdef Request whole = Request.__new__(Request)
+        cdef int64_t limit = _nanoseconds(timeout)
+        cdef ssa_request *c = ssa_batch_execute(self.c, limit)
+        if c == NULL:
+            raise errors.InvalidArgument("batch", "executed twice", "make a new one: client.batch()")
+        whole.engine = engine
+        whole.c = c
+        whole.in_batch = True  # the batch frees it
+        whole.started = True
+        c.owner = <void *>whole
+        Py_INCREF(whole)
+        self.whole = whole
+        waiter = None
+        if engine.loop is not None:
+            waiter = whole.waiter = engine.loop.create_future()
+        ssa_engine_flush(engine.c)
+        engine._settle()
+        return waiter
+
+    def take_results(self):
+        """Give each operation that was carried out its value or error."""
+        cdef Request request
+        for request in self.requests:
+            if not request.done and request.c.complete:
+                request._finish()
+
+    def cancel(self):
+        """Nobody waits any more: the callers' memory is given back, at once."""
+        cdef Request whole = self.whole
+        if whole is None or whole.done:
+            return
+        ssa_batch_cancel(self.c)
+        whole.done = True
+        whole.c.owner = NULL
+        Py_DECREF(whole)
+        self.take_results()
+        (<Engine>self.engine)._settle()
+
+    def failures(self):
+        """The errors of the operations, in their order."""
+        return [request.error for request in self.requests if request.error is not None]
