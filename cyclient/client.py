@@ -27,7 +27,9 @@ from ssasync.cyclient.errors import (
     Disconnected,
     ForkedClient,
     ModelNotFound,
+    NotFound,
     OperationTimeout,
+    ScriptNotFound,
     ServerError,
     StoreError,
     WrongLoop,
@@ -196,24 +198,44 @@ class Client:
 
     async def get_model_version(self, name: str, *, timeout: float | None = None) -> str:
         """The current version of the model `name`. Raises ModelNotFound."""
-        key = ModelKeys(checked_name("model", name)).current
-        version = await self._perform("get_model_version", lambda core: core.command(name, "GET", key), timeout)
-        if version is None:
-            raise ModelNotFound(name, str(self._options.addresses[0]))
-        return str(version, "ascii")
+        return await self._current_version("model", name, timeout)
 
     async def get_model_blob(
         self, name: str, version: str, *, timeout: float | None = None
     ) -> tuple[bytes, dict[str, str]]:
         """The bytes and the metadata (WIRE.md, "Model") of one version. Raises ModelNotFound."""
-        keys = ModelKeys(checked_name("model", name))
-        blob = await self._perform("get_model", lambda core: core.command(name, "GET", keys.blob(version)), timeout)
+        return await self._blob("model", name, version, timeout)
+
+    async def get_script_version(self, name: str, *, timeout: float | None = None) -> str:
+        """The current version of the script `name`. Raises ScriptNotFound."""
+        return await self._current_version("script", name, timeout)
+
+    async def get_script_blob(
+        self, name: str, version: str, *, timeout: float | None = None
+    ) -> tuple[bytes, dict[str, str]]:
+        """The source and the metadata (WIRE.md, "Script") of one version. Raises ScriptNotFound."""
+        return await self._blob("script", name, version, timeout)
+
+    async def _current_version(self, kind: str, name: str, timeout: float | None) -> str:
+        key = ModelKeys(checked_name(kind, name), kind).current
+        version = await self._perform(f"get_{kind}_version", lambda core: core.command(name, "GET", key), timeout)
+        if version is None:
+            raise self._not_found(kind, name)
+        return str(version, "ascii")
+
+    async def _blob(self, kind: str, name: str, version: str, timeout: float | None) -> tuple[bytes, dict[str, str]]:
+        keys = ModelKeys(checked_name(kind, name), kind)
+        blob = await self._perform(f"get_{kind}", lambda core: core.command(name, "GET", keys.blob(version)), timeout)
         fields = await self._perform(
-            "get_model", lambda core: core.command(name, "HGETALL", keys.metadata(version)), timeout
+            f"get_{kind}", lambda core: core.command(name, "HGETALL", keys.metadata(version)), timeout
         )
         if blob is None or not fields:
-            raise ModelNotFound(name, str(self._options.addresses[0]))
+            raise self._not_found(kind, name)
         return blob, metadata_from_reply(fields)
+
+    def _not_found(self, kind: str, name: str) -> NotFound:
+        error = ScriptNotFound if kind == "script" else ModelNotFound
+        return error(name, str(self._options.addresses[0]))
 
     async def infer(self, model: str, *inputs: Array, timeout: float | None = None) -> Array | tuple[Array, ...]:
         """Run the model on `inputs` and return its output, or a tuple of several. Nothing is left in the store.

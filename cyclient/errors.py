@@ -8,9 +8,10 @@ StoreError
 ├── ServerError            the server refused; its text
 │   ├── NotPermitted       the role may not do this
 │   └── StoreFull          the shard reached its memory limit
-├── NotFound               no such tensor or model (also a KeyError)
+├── NotFound               no such tensor, model or script (also a KeyError)
 │   ├── TensorNotFound
-│   └── ModelNotFound
+│   ├── ModelNotFound
+│   └── ScriptNotFound
 ├── NotATensor             the key holds something else, or a header that contradicts itself
 ├── TensorMismatch         the stored tensor does not fit the array to unpack into
 ├── ModelError             a worker answered with an error
@@ -28,6 +29,7 @@ InvalidArgument            the caller passed something unusable (a ValueError)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 
 class StoreError(Exception):
     """A store operation did not succeed."""
@@ -137,6 +139,28 @@ class ModelNotFound(NotFound):
 
     def __init__(self, name: str, address: str) -> None:
         super().__init__(f"no model {name!r} in {address}. Store it first: set_model({name!r}, ...).")
+
+
+class ScriptNotFound(NotFound):
+    """No script of this name."""
+
+    def __init__(self, name: str, address: str) -> None:
+        super().__init__(f"no script {name!r} in {address}. Store it first: set_script({name!r}, ...).")
+
+
+class DatasetEntryNotFound(NotFound):
+    """A dataset has no tensor, bytes or metadata field of this name."""
+
+    def __init__(self, dataset: str, kind: str, name: str, known: Sequence[str]) -> None:
+        has = f"Its {kind} names are: {', '.join(map(repr, known))}" if known else f"It has no {kind} at all"
+        super().__init__(f"dataset {dataset!r} has no {kind} {name!r}. {has}.")
+
+
+class NotADataset(StoreError):
+    """What is stored is no dataset."""
+
+    def __init__(self, subject: str, address: str, why: str) -> None:
+        super().__init__(f"{subject!r} in {address} is not a dataset: {why}.")
 
 
 class NotATensor(StoreError):
