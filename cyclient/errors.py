@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+
 class StoreError(Exception):
     """A store operation did not succeed."""
 
