@@ -14,7 +14,7 @@ from tests.cyclient.c_builder import CORE, CBuilder
 from tests.fuzz.seeds import HERE, TARGETS, write_seeds
 
 FLAGS = ("-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-SECONDS = 4
+SECONDS = 3
 #: Until a planted mistake is found; it is found in far less.
 PLANTED_SECONDS = 60
 
