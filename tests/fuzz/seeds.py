@@ -31,7 +31,8 @@ ADDRESSES = (
     b"[::1]:65535",
     b"[fe80::1%eth0]:1",
     b"unix:///run/ssa/1.sock",
-    b"unix:///" + b"x" * 100,
+    b"unix:///" + b"x" * 106,
+    b"unix:///" + b"x" * 107,
     b"host:0",
     b"host:65536",
     b"a b:1",
@@ -159,6 +160,9 @@ def dataset() -> Iterator[bytes]:
         reply = text_reply(fields)
         yield reply
         yield b"*%d" % (2 * len(fields)) + reply[reply.index(b"\r") :]
+    pairs = [part for pair in ({**hidden, **complete, b"a": entries["int64"]}).items() for part in pair]
+    yield text_reply([*pairs, *pairs[-2:]])
+    yield text_reply([*pairs, *pairs[:2]])
 
 
 def settings() -> Iterator[bytes]:
