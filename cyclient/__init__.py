@@ -1,11 +1,13 @@
 """The client core: C sources, their binding, and the asyncio and blocking clients. May import numpy and the stdlib."""
 
+from ssasync.cyclient._core import Dataset
 from ssasync.cyclient.client import Batch, Client
 from ssasync.cyclient.errors import (
     BadInput,
     BadModel,
     BadWorkerList,
     ConnectionFailed,
+    DatasetEntryNotFound,
     Disconnected,
     ForkedClient,
     InternalError,
@@ -13,11 +15,13 @@ from ssasync.cyclient.errors import (
     ModelError,
     ModelFailed,
     ModelNotFound,
+    NotADataset,
     NotATensor,
     NotFound,
     NotPermitted,
     NoWorker,
     OperationTimeout,
+    ScriptNotFound,
     ServerError,
     StoreError,
     StoreFull,
@@ -27,7 +31,6 @@ from ssasync.cyclient.errors import (
     WaitTimeout,
     WrongLoop,
 )
-from ssasync.cyclient.options import Options
 
 __all__ = [
     "BadInput",
@@ -36,6 +39,8 @@ __all__ = [
     "Batch",
     "Client",
     "ConnectionFailed",
+    "Dataset",
+    "DatasetEntryNotFound",
     "Disconnected",
     "ForkedClient",
     "InternalError",
@@ -44,11 +49,12 @@ __all__ = [
     "ModelFailed",
     "ModelNotFound",
     "NoWorker",
+    "NotADataset",
     "NotATensor",
     "NotFound",
     "NotPermitted",
     "OperationTimeout",
-    "Options",
+    "ScriptNotFound",
     "ServerError",
     "StoreError",
     "StoreFull",

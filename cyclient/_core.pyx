@@ -161,6 +161,9 @@ def decode_tensor(bytes value not None):
     return _take_tensor(&tensor)
 
 
+include "_dataset.pxi"
+
+
 def worker_proof(str role not None, bytes secret not None, bytes worker_id not None, bytes client_nonce not None, bytes worker_nonce not None):
     """The HMAC by which `role` ("client" or "worker") shows that it knows the secret (WIRE.md, "Workers")."""
     cdef unsigned char proof[32]

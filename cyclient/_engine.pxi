@@ -14,12 +14,12 @@ cdef ssa_text _text(bytes data):
     return text
 
 
-cdef object _decoded(ssa_buffer *buffer):
+cdef object _buffer_text(ssa_buffer *buffer):
     return (<char *>buffer.data)[:buffer.bytes].decode("utf-8", "replace") if buffer.bytes else ""
 
 
 cdef object _request_error(ssa_request *c):
-    return errors.error_from_status(c.status, _decoded(&c.error), c.kind)
+    return errors.error_from_status(c.status, _buffer_text(&c.error), c.kind)
 
 
 cdef object _tree(ssa_reply *reply):
@@ -180,7 +180,7 @@ cdef class Engine:
         if log_level is not None:
             given.log_level = log_level
         cdef ssa_status status = ssa_settings_resolve(&settings, &given, NULL, NULL, &mistakes)
-        text = _decoded(&mistakes)
+        text = _buffer_text(&mistakes)
         ssa_buffer_free(&mistakes)
         if status == SSA_ENOMEM:
             raise MemoryError
@@ -236,7 +236,7 @@ cdef class Engine:
         if ssa_settings_describe(&self.c.settings, &text) != SSA_OK:
             raise MemoryError
         try:
-            return _decoded(&text)
+            return _buffer_text(&text)
         finally:
             ssa_buffer_free(&text)
 

@@ -8,16 +8,18 @@ StoreError
 ├── ServerError            the server refused; its text
 │   ├── NotPermitted       the role may not do this
 │   └── StoreFull          the shard reached its memory limit
-├── NotFound               no such tensor or model (also a KeyError)
+├── NotFound               no such tensor, model or script (also a KeyError)
 │   ├── TensorNotFound
 │   ├── DatasetNotFound
 │   ├── ListNotFound
 │   ├── ModelNotFound
 │   ├── ScriptNotFound
+│   ├── DatasetEntryNotFound  a dataset has no tensor, bytes or metadata field of this name
 │   └── KeyNotFound
 ├── WrongKind              the key holds another kind of value than the operation is about
 ├── NotSupported           this build, or this server, cannot do it
 ├── NoShard                no shard of the cluster that may be followed has the key
+├── NotADataset            what is stored is no dataset
 ├── NotCarriedOut          cancelled, or another operation of the batch had failed before
 ├── NotATensor             the key holds something else, or a header that contradicts itself
 ├── TensorMismatch         the stored tensor does not fit the array to unpack into
@@ -36,6 +38,7 @@ InvalidArgument            the caller passed something unusable (a ValueError)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 _Error = TypeVar("_Error", bound=Exception)
@@ -157,10 +160,6 @@ class ListNotFound(NotFound):
     """No list of datasets of this name."""
 
 
-class ScriptNotFound(NotFound):
-    """No script of this name."""
-
-
 class KeyNotFound(NotFound):
     """No such key."""
 
@@ -179,6 +178,28 @@ class NoShard(StoreError):
 
 class NotCarriedOut(StoreError):
     """Nothing was done: cancelled, or another operation of the batch had failed before."""
+
+
+class ScriptNotFound(NotFound):
+    """No script of this name."""
+
+    def __init__(self, name: str, address: str) -> None:
+        super().__init__(f"no script {name!r} in {address}. Store it first: set_script({name!r}, ...).")
+
+
+class DatasetEntryNotFound(NotFound):
+    """A dataset has no tensor, bytes or metadata field of this name."""
+
+    def __init__(self, dataset: str, kind: str, name: str, known: Sequence[str]) -> None:
+        has = f"Its {kind} names are: {', '.join(map(repr, known))}" if known else f"It has no {kind} at all"
+        super().__init__(f"dataset {dataset!r} has no {kind} {name!r}. {has}.")
+
+
+class NotADataset(StoreError):
+    """What is stored is no dataset."""
+
+    def __init__(self, subject: str, address: str, why: str) -> None:
+        super().__init__(f"{subject!r} in {address} is not a dataset: {why}.")
 
 
 class NotATensor(StoreError):

@@ -22,9 +22,10 @@ def checked_name(kind: str, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ModelKeys:
-    """The keys of one model, all in one slot."""
+    """The keys of one model or script, all in one slot."""
 
     name: str
+    kind: str = "model"  #: or "script"
 
     @property
     def current(self) -> bytes:
@@ -41,7 +42,7 @@ class ModelKeys:
         return self._key(f"{version}.meta")
 
     def _key(self, part: str) -> bytes:
-        return f"{{ssa:model:{self.name}}}{part}".encode()
+        return f"{{ssa:{self.kind}:{self.name}}}{part}".encode()
 
 
 class KeyNames:

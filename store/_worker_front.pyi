@@ -8,6 +8,7 @@ import numpy as np
 
 BFLOAT16: np.dtype[np.void]
 ERRAND_LOAD: int
+ERRAND_LOAD_SCRIPT: int
 ERRAND_FETCH: int
 ERRAND_IDLE: int
 
@@ -76,7 +77,7 @@ class Front:
         """Wait for work, without a deadline: a worker waits for its clients. None: the front is closed."""
 
     def complete(self, batch: Batch, outputs: Sequence[np.ndarray[Any, Any]]) -> None:
-        """Answer all requests of the batch; outputs are sent or copied before this returns.
+        """Answer all requests of the batch; those of chains go on. Outputs are sent or copied before this returns.
 
         The outputs of joined requests are parted by rows; where that cannot be done the answer is MODELFAILED.
         Raises TypeError, the batch still unanswered, when an output cannot be sent.
@@ -90,8 +91,8 @@ class Front:
         """Readable while `next_errand` has something."""
 
     def next_errand(self) -> tuple[int, str, int, int] | None:
-        """What the owner must do next: (ERRAND_LOAD, model, 0, 0), (ERRAND_FETCH, key, request, input) or
-        (ERRAND_IDLE, "", 0, 0); None: nothing.
+        """What the owner must do next: (ERRAND_LOAD, model, 0, 0), (ERRAND_LOAD_SCRIPT, script, 0, 0),
+        (ERRAND_FETCH, key, request, input) or (ERRAND_IDLE, "", 0, 0); None: nothing.
         """
 
     def model_ready(
@@ -100,22 +101,23 @@ class Front:
         version: str,
         model: object,
         *,
+        script: bool = False,
         batch_size: int = 0,
         min_batch_size: int = 0,
         min_batch_timeout: int = 0,
     ) -> None:
-        """From the next batch on requests for the model run on this version. Times are in milliseconds.
+        """From the next batch on requests for the model, or script, run on this version. Times are in milliseconds.
 
         Raises ValueError when the version has more than 31 bytes.
         """
 
-    def model_missing(self, name: str, code: str, text: str) -> None:
-        """Answer all that waits for the model with an error; a later request asks for it again."""
+    def model_missing(self, name: str, code: str, text: str, *, script: bool = False) -> None:
+        """Answer all that waits for the model, or script, with an error; a later request asks for it again."""
 
     def input_fetched(self, request: int, index: int, array: np.ndarray[Any, Any]) -> None:
         """An input that came by key; it is copied. Raises TypeError when the array cannot be used."""
 
-    def request_failed(self, request: int, code: str, text: str) -> None:
+    def request_failed(self, request: int, index: int, code: str, text: str) -> None:
         """An input by key could not be had: answer the request with an error."""
 
     def statistics(self) -> FrontStatistics: ...

@@ -52,9 +52,12 @@ cdef extern from "worker_front.h":
     ctypedef struct ssa_input:
         ssa_array array
 
-    ctypedef struct ssa_request:
+    ctypedef struct ssa_target:
         char *function
         size_t function_bytes
+
+    ctypedef struct ssa_request:
+        ssa_target target
 
     ctypedef struct ssa_model:
         size_t name_bytes
@@ -94,6 +97,7 @@ cdef extern from "worker_front.h":
         SSA_ERRAND_LOAD
         SSA_ERRAND_FETCH
         SSA_ERRAND_IDLE
+        SSA_ERRAND_LOAD_SCRIPT
 
     ctypedef struct ssa_errand:
         ssa_errand_kind kind
@@ -117,12 +121,12 @@ cdef extern from "worker_front.h":
     void ssa_front_batch_free(ssa_front *front, ssa_batch *batch) nogil
     int ssa_front_errand_fd(const ssa_front *front)
     ssa_errand *ssa_front_errand(ssa_front *front)
-    ssa_status ssa_front_model_ready(ssa_front *front, const char *name, size_t bytes, const char *version,
+    ssa_status ssa_front_model_ready(ssa_front *front, int script, const char *name, size_t bytes, const char *version,
                                      ssa_batching batching, uint64_t serial, uint64_t *retired)
-    void ssa_front_model_missing(ssa_front *front, const char *name, size_t bytes, const char *code, const char *text,
-                                 uint64_t *retired) nogil
+    void ssa_front_model_missing(ssa_front *front, int script, const char *name, size_t bytes, const char *code,
+                                 const char *text, uint64_t *retired) nogil
     ssa_status ssa_front_input_fetched(ssa_front *front, uint64_t request, size_t input, const ssa_array *array) nogil
-    void ssa_front_request_failed(ssa_front *front, uint64_t request, const char *code, const char *text) nogil
+    void ssa_front_request_failed(ssa_front *front, uint64_t request, size_t input, const char *code, const char *text) nogil
     void ssa_front_get_statistics(ssa_front *front, ssa_front_statistics *statistics)
 
 
@@ -130,6 +134,7 @@ cdef extern from "worker_front.h":
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 
 ERRAND_LOAD = int(SSA_ERRAND_LOAD)
+ERRAND_LOAD_SCRIPT = int(SSA_ERRAND_LOAD_SCRIPT)
 ERRAND_FETCH = int(SSA_ERRAND_FETCH)
 ERRAND_IDLE = int(SSA_ERRAND_IDLE)
 
@@ -301,7 +306,8 @@ cdef class Front:
         batch.model = self._models[taken.serial]
         batch.name = taken.model.name[:taken.model.name_bytes].decode("utf-8", "surrogateescape")
         batch.version = taken.version.decode()
-        batch.function = taken.requests[0].function[:taken.requests[0].function_bytes].decode("utf-8", "surrogateescape")
+        function = taken.requests[0].target.function[:taken.requests[0].target.function_bytes]
+        batch.function = function.decode("utf-8", "surrogateescape")
         batch.requests = taken.requests_count
         batch.inputs = [_view(&taken.inputs[i].array, memory) for i in range(taken.inputs_count)]
         return batch
@@ -353,8 +359,8 @@ cdef class Front:
         finally:
             ssa_release(errand)
 
-    def model_ready(self, str name, str version, model, *, uint64_t batch_size=0, uint64_t min_batch_size=0,
-                    uint64_t min_batch_timeout=0):
+    def model_ready(self, str name, str version, model, *, bint script=False, uint64_t batch_size=0,
+                    uint64_t min_batch_size=0, uint64_t min_batch_timeout=0):
         cdef uint64_t retired
         cdef ssa_batching batching
         name_bytes = name.encode("utf-8", "surrogateescape")
@@ -364,16 +370,16 @@ cdef class Front:
         batching.wait_ns = min(min_batch_timeout, <uint64_t> 86_400_000) * 1_000_000
         self._last_serial += 1
         self._models[self._last_serial] = model
-        status = ssa_front_model_ready(self._front, name_bytes, len(name_bytes), version_bytes, batching,
+        status = ssa_front_model_ready(self._front, script, name_bytes, len(name_bytes), version_bytes, batching,
                                        self._last_serial, &retired)
         if status != SSA_OK:
             del self._models[self._last_serial]
             if status == SSA_ENOMEM:
                 raise MemoryError
-            raise ValueError(f"model '{name}': version '{version}' is longer than 31 bytes")
+            raise ValueError(f"{'script' if script else 'model'} '{name}': version '{version}' is longer than 31 bytes")
         self._models.pop(retired, None)
 
-    def model_missing(self, str name, str code, str text):
+    def model_missing(self, str name, str code, str text, *, bint script=False):
         cdef uint64_t retired
         name_bytes = name.encode("utf-8", "surrogateescape")
         code_bytes = code.encode()
@@ -383,7 +389,7 @@ cdef class Front:
         cdef const char *code_chars = code_bytes
         cdef const char *text_chars = text_bytes
         with nogil:
-            ssa_front_model_missing(self._front, name_chars, bytes, code_chars, text_chars, &retired)
+            ssa_front_model_missing(self._front, script, name_chars, bytes, code_chars, text_chars, &retired)
         self._models.pop(retired, None)
 
     def input_fetched(self, uint64_t request, size_t index, array):
@@ -395,13 +401,13 @@ cdef class Front:
         if status != SSA_OK:
             raise MemoryError(f"no memory for {source.nbytes} bytes of input")
 
-    def request_failed(self, uint64_t request, str code, str text):
+    def request_failed(self, uint64_t request, size_t index, str code, str text):
         code_bytes = code.encode()
         text_bytes = text.encode("utf-8", "replace")
         cdef const char *code_chars = code_bytes
         cdef const char *text_chars = text_bytes
         with nogil:
-            ssa_front_request_failed(self._front, request, code_chars, text_chars)
+            ssa_front_request_failed(self._front, request, index, code_chars, text_chars)
 
     def statistics(self):
         cdef ssa_front_statistics found

@@ -26,10 +26,18 @@ class Role:
 # `client|...` by subcommand: CLIENT KILL, PAUSE and LIST belong to the admin. No `client|setinfo`: engines before 7.2 do
 # not start with a rule for a command they do not know, and client libraries take its refusal in silence.
 _CONNECTION = frozenset({"hello", "auth", "ping", "client|id", "client|setname", "client|tracking", "client|caching"})
-_READING = frozenset({"get", "mget", "exists", "strlen", "type", "pttl", "hgetall", "info"})
-_WRITING = frozenset({"set", "del", "unlink", "incr", "hset", "copy", "rename", "pexpire", "multi", "exec", "discard"})
+# What a client must know of a cluster; its nodes' bus addresses and its reconfiguration are the admin's.
+_CLUSTER = frozenset({"cluster|slots", "cluster|shards", "cluster|myid", "asking"})
+_VALUES = frozenset({"get", "mget", "getrange", "strlen", "exists", "type", "ttl", "pttl"})
+_HASHES = frozenset({"hget", "hmget", "hgetall", "hexists"})
+_LISTS = frozenset({"llen", "lrange"})
+_READING = _CLUSTER | _VALUES | _HASHES | _LISTS | {"info", "scan"}
+_KEYS = frozenset({"set", "incr", "del", "unlink", "copy", "rename", "expire", "pexpire", "persist"})
+_TRANSACTIONS = frozenset({"multi", "exec", "discard", "watch", "unwatch"})
+_WRITING = _KEYS | _TRANSACTIONS | {"hset", "hdel", "rpush", "lpush"}
 
-#: Applications, workers and the training consumer: tensors and models. No flush, no scripts, no configuration.
+#: Applications, workers and the training consumer: tensors, datasets, models. A flush is a scan and deletes of its own
+#: keys. No scripts of the server, no configuration.
 WORKLOAD = Role("workload", _CONNECTION | _READING | _WRITING)
 #: Whoever looks on.
 READ_ONLY = Role("read_only", _CONNECTION | _READING)

@@ -1,8 +1,8 @@
-"""Which models this worker has loaded, and the errands it runs for its front: load a model, fetch an input by key.
+"""Which models and scripts this worker has loaded, and the errands it runs for its front: load one, fetch an input by key.
 
-A model is loaded at its first request and kept. Its `current` pointer is watched: when it changes, the new version is
-loaded beside the old one and takes its place between two batches. A new version that cannot be loaded leaves the old one
-serving.
+A model is loaded at its first request and kept; so is a script. Its `current` pointer is watched: when it changes, the new
+version is loaded beside the old one and takes its place between two batches. A new version that cannot be loaded leaves the
+old one serving; one for another device ends it here.
 """
 
 import asyncio
@@ -17,32 +17,45 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from ssasync.cyclient.errors import InvalidArgument, ModelNotFound, NotATensor, StoreError, TensorNotFound
+from ssasync.cyclient.errors import InvalidArgument, NotATensor, NotFound, StoreError, TensorNotFound
 from ssasync.cyclient.key_names import ModelKeys
-from ssasync.store._worker_front import ERRAND_FETCH, ERRAND_IDLE, ERRAND_LOAD, Front
+from ssasync.store._worker_front import ERRAND_FETCH, ERRAND_IDLE, ERRAND_LOAD, ERRAND_LOAD_SCRIPT, Front
+from ssasync.store.device import may_run, wanted_devices
 from ssasync.store.model_runtime import Array, LoadedModel, Runtime, runtime_for
 from ssasync.store.worker_errors import (
     InputMissing,
     InputRefused,
     NoSuchModel,
+    NoSuchScript,
     StoreUnreachable,
+    UncompilableScript,
     UnloadableModel,
     WorkerError,
+    WrongDevice,
 )
 
 __all__ = ["ModelCache", "ModelStore"]
 
 logger = logging.getLogger(__name__)
 
+#: Fields of a model's metadata that the front goes by.
+_BATCHING = ("batch_size", "min_batch_size", "min_batch_timeout")
+
 
 class ModelStore(Protocol):
     """What a worker reads from the store; `ssasync.cyclient.Client` has it."""
 
     async def get_model_version(self, name: str) -> str:
-        """The current version. Raises ModelNotFound."""
+        """The current version. Raises NotFound."""
 
     async def get_model_blob(self, name: str, version: str) -> tuple[bytes, Mapping[str, str]]:
-        """Bytes and metadata of a version. Raises ModelNotFound."""
+        """Bytes and metadata of a version. Raises NotFound."""
+
+    async def get_script_version(self, name: str) -> str:
+        """The current version. Raises NotFound."""
+
+    async def get_script_blob(self, name: str, version: str) -> tuple[bytes, Mapping[str, str]]:
+        """Bytes and metadata of a version. Raises NotFound."""
 
     async def get_tensor_by_key(self, key: bytes) -> Array:
         """A tensor. Raises TensorNotFound, NotATensor."""
@@ -53,13 +66,20 @@ class ModelStore(Protocol):
 
 @dataclass(slots=True)
 class _Entry:
-    """One model that somebody asked for."""
+    """One model or script that somebody asked for."""
 
     name: str
+    script: bool
     version: str = ""  #: the one that serves; empty: none yet
     refreshing: bool = False
     stale: bool = False  #: `current` may have changed since the refresh began
     stop_watching: Callable[[], None] = field(default=lambda: None)
+
+    def __str__(self) -> str:
+        return f"{'script' if self.script else 'model'} '{self.name}'"
+
+    def missing(self) -> WorkerError:
+        return NoSuchScript(self.name) if self.script else NoSuchModel(self.name)
 
 
 class ModelCache:
@@ -89,9 +109,11 @@ class ModelCache:
         self._runtime = runtime
         self._loaded = loaded
         self._idle = idle
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[tuple[bool, str], _Entry] = {}
+        self._something_to_do = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(front.errand_fd, self._run_errands)
+        self._loop.add_reader(front.errand_fd, self._something_to_do.set)
+        tasks.start_soon(self._work)
 
     def close(self) -> None:
         """Take no more errands and end the watches."""
@@ -101,82 +123,97 @@ class ModelCache:
         self._entries.clear()
 
     def versions(self) -> dict[str, str]:
-        """The models that serve and their versions."""
-        return {entry.name: entry.version for entry in self._entries.values() if entry.version}
+        """The models and scripts that serve (`model 'm'`, `script 's'`) and their versions."""
+        return {str(entry): entry.version for entry in self._entries.values() if entry.version}
+
+    async def _work(self) -> None:
+        # A task, since callbacks of the loop may not start others: the loop, not a task of ours, calls them.
+        while True:
+            await self._something_to_do.wait()  # without a deadline: a worker waits for its clients
+            self._something_to_do.clear()
+            self._run_errands()
+            for entry in self._entries.values():
+                if entry.stale and not entry.refreshing:
+                    entry.refreshing = True
+                    self._tasks.start_soon(self._refresh, entry)
 
     def _run_errands(self) -> None:
         while (errand := self._front.next_errand()) is not None:
             kind, name, request, index = errand
-            if kind == ERRAND_LOAD and name not in self._entries:
-                self._begin(name)
+            if kind in (ERRAND_LOAD, ERRAND_LOAD_SCRIPT):
+                self._begin(kind == ERRAND_LOAD_SCRIPT, name)
             elif kind == ERRAND_FETCH:
                 self._tasks.start_soon(self._fetch, name, request, index)
             elif kind == ERRAND_IDLE:
                 self._idle()
 
-    # ---- models
+    # ---- models and scripts
 
-    def _begin(self, name: str) -> None:
-        entry = self._entries[name] = _Entry(name)
+    def _begin(self, script: bool, name: str) -> None:
+        if (script, name) in self._entries:
+            return
+        entry = self._entries[script, name] = _Entry(name, script)
         try:
-            key = ModelKeys(name).current
+            key = ModelKeys(name, "script" if script else "model").current
         except UnicodeEncodeError:  # a client sent bytes that are no UTF-8: nothing can be stored under them
-            self._drop(entry, NoSuchModel(name))
+            self._drop(entry, entry.missing())
             return
         entry.stop_watching = self._store.watch_key(key, partial(self._changed, entry))
         self._changed(entry)  # the watch may be waiting for a connection; the load has a deadline
 
     def _changed(self, entry: _Entry) -> None:
         entry.stale = True
-        if not entry.refreshing and self._entries.get(entry.name) is entry:
-            entry.refreshing = True
-            self._tasks.start_soon(self._refresh, entry)
+        self._something_to_do.set()
 
     async def _refresh(self, entry: _Entry) -> None:
         while entry.stale:
             entry.stale = False
             try:
                 await self._load_current(entry)
-            except NoSuchModel as error:
+            except (NoSuchModel, NoSuchScript, WrongDevice) as error:
                 self._drop(entry, error)
             except WorkerError as error:
                 if entry.version:
-                    logger.error("model '%s': version %s goes on serving: %s", entry.name, entry.version, error)
+                    logger.error("%s: version %s goes on serving: %s", entry, entry.version, error)
                 elif not entry.stale:
                     self._drop(entry, error)
         entry.refreshing = False
 
     async def _load_current(self, entry: _Entry) -> None:
         """Bring the entry to the current version. Raises WorkerError."""
-        name = entry.name
         try:
-            version = await self._store.get_model_version(name)
+            version = await self._read_version(entry)
             if version == entry.version:
                 return
-            blob, metadata = await self._store.get_model_blob(name, version)
-        except ModelNotFound:
+            blob, metadata = await self._read_blob(entry, version)
+        except NotFound:
             if entry.stale:  # the version was replaced and deleted between the two questions; ask again
                 return
-            raise NoSuchModel(name) from None
-        except InvalidArgument:  # a name that no model can have
-            raise NoSuchModel(name) from None
+            raise entry.missing() from None
+        except InvalidArgument:  # a name that nothing in the store can have
+            raise entry.missing() from None
         except (StoreError, OSError) as error:
-            raise StoreUnreachable(f"model '{name}'", error) from error
+            raise StoreUnreachable(str(entry), error) from error
+        wanted = wanted_devices(metadata)
+        if not may_run(self._device, wanted):
+            raise WrongDevice(f"{entry} version {version}", ",".join(wanted), self._device)
         backend = metadata.get("backend", "")
         if hashlib.sha256(blob).hexdigest() != metadata.get("sha256"):
-            raise UnloadableModel(name, version, backend, blob, "they do not have the stored SHA-256")
-        model = await anyio.to_thread.run_sync(self._load, backend, name, version, blob, abandon_on_cancel=True)
-        self._front.model_ready(
-            name,
-            version,
-            model,
-            batch_size=_count(metadata, "batch_size"),
-            min_batch_size=_count(metadata, "min_batch_size"),
-            min_batch_timeout=_count(metadata, "min_batch_timeout"),
-        )
+            raise _damaged(entry, version, backend, blob)
+        loaded = await anyio.to_thread.run_sync(self._load, backend, entry.name, version, blob, abandon_on_cancel=True)
+        batching = {} if entry.script else {field: _count(metadata, field) for field in _BATCHING}
+        self._front.model_ready(entry.name, version, loaded, script=entry.script, **batching)
         entry.version = version
-        logger.info("model '%s': version %s serves (%s, %d bytes)", name, version, backend, len(blob))
+        logger.info("%s: version %s serves (%s, %d bytes)", entry, version, backend, len(blob))
         self._loaded(len(self.versions()))
+
+    async def _read_version(self, entry: _Entry) -> str:
+        read = self._store.get_script_version if entry.script else self._store.get_model_version
+        return await read(entry.name)
+
+    async def _read_blob(self, entry: _Entry, version: str) -> tuple[bytes, Mapping[str, str]]:
+        read = self._store.get_script_blob if entry.script else self._store.get_model_blob
+        return await read(entry.name, version)
 
     def _load(self, backend: str, name: str, version: str, blob: bytes) -> LoadedModel:
         return self._runtime(backend).load(name, version, blob, self._device, self._threads)
@@ -186,9 +223,9 @@ class ModelCache:
         entry.stale = False
         entry.version = ""
         entry.stop_watching()
-        if self._entries.get(entry.name) is entry:
-            del self._entries[entry.name]
-        self._front.model_missing(entry.name, error.code, str(error))
+        if self._entries.get((entry.script, entry.name)) is entry:
+            del self._entries[entry.script, entry.name]
+        self._front.model_missing(entry.name, error.code, str(error), script=entry.script)
         logger.warning("%s", error)
 
     # ---- inputs
@@ -205,9 +242,17 @@ class ModelCache:
                 raise StoreUnreachable(f"input '{key}'", error) from error
             self._front.input_fetched(request, index, array)
         except WorkerError as error:
-            self._front.request_failed(request, error.code, str(error))
+            self._front.request_failed(request, index, error.code, str(error))
         except (MemoryError, TypeError) as error:
-            self._front.request_failed(request, "BUSY" if isinstance(error, MemoryError) else "BADINPUT", str(error))
+            self._front.request_failed(
+                request, index, "BUSY" if isinstance(error, MemoryError) else "BADINPUT", str(error)
+            )
+
+
+def _damaged(entry: _Entry, version: str, backend: str, blob: bytes) -> WorkerError:
+    if entry.script:
+        return UncompilableScript(entry.name, version, "its text does not have the stored SHA-256")
+    return UnloadableModel(entry.name, version, backend, blob, "they do not have the stored SHA-256")
 
 
 def _count(metadata: Mapping[str, str], field_name: str) -> int:

@@ -14,17 +14,20 @@ __all__ = ["BFLOAT16", "Array", "LoadedModel", "Runtime", "runtime_for"]
 Array = np.ndarray[Any, Any]
 
 #: Backend, as in a model's metadata: where its Runtime is, and what to install for it.
-_RUNTIMES = {"TORCH": ("ssasync.store.torch_runtime", "TorchRuntime", "pip install 'ssasync[torch]'")}
+_RUNTIMES = {
+    "TORCH": ("ssasync.store.torch_runtime", "TorchRuntime", "pip install 'ssasync[torch]'"),
+    "TORCHSCRIPT": ("ssasync.store.torch_script", "TorchScriptRuntime", "pip install 'ssasync[torch]'"),
+}
 
 
 class LoadedModel(Protocol):
-    """One version of a model, ready to run. Called by one thread at a time, not always the same one."""
+    """One version of a model or script, ready to run. Called by one thread at a time, not always the same one."""
 
     def run(self, function: str, inputs: Sequence[Array]) -> Sequence[Array]:
         """The outputs, in order.
 
-        function: empty for the model itself. inputs: any strides, aligned to 64 bytes, valid during the call and as long
-        as something refers to them. Raises InputRefused, ModelRaised; any other exception counts as ModelRaised.
+        function: of the script; empty for a model. inputs: any strides, aligned to 64 bytes, valid during the call and as
+        long as something refers to them. Raises InputRefused, ModelRaised; any other exception counts as ModelRaised.
         """
 
 
@@ -32,7 +35,7 @@ class Runtime(Protocol):
     """A backend on one device."""
 
     def load(self, name: str, version: str, blob: bytes, device: str, threads: int) -> LoadedModel:
-        """Make a model of its bytes; may take seconds. Raises UnloadableModel."""
+        """Make a model of its bytes; may take seconds. device: the worker's. Raises UnloadableModel."""
 
 
 def runtime_for(backend: str) -> Runtime:

@@ -1,4 +1,4 @@
-"""TorchScript on the CPU. The only file that imports torch."""
+"""TorchScript archives on the CPU, and how arrays pass through torch. Only this file and torch_script.py import torch."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ import torch
 from ssasync.store.model_runtime import BFLOAT16, Array
 from ssasync.store.worker_errors import InputRefused, ModelRaised, UnloadableModel
 
-__all__ = ["TorchModel", "TorchRuntime"]
+__all__ = ["TorchModel", "TorchRuntime", "run_torch"]
 
 _TELLING_LINES = 2
 _LONGEST = 600
@@ -34,31 +34,34 @@ class TorchModel:
         if call is None:
             known = ", ".join(sorted(name for name in self._functions if name))
             raise InputRefused(f"the model has no function '{function}'; it has {known}")
-        with torch.inference_mode():
-            tensors = [_to_torch(index, array) for index, array in enumerate(inputs)]
-            try:
-                outputs = call(*tensors)
-            except (torch.jit.Error, torch.OutOfMemoryError) as error:  # raised by the script itself, or by the machine
-                raise ModelRaised(telling_lines(str(error))) from error
-            except (RuntimeError, IndexError, TypeError, ValueError) as error:
-                # A model is a pure function: an operation in it fails because of what it was given.
-                raise InputRefused(f"{telling_lines(str(error))}; the inputs were {_describe(inputs)}") from error
-            return [_to_numpy(index, output) for index, output in enumerate(_as_sequence(outputs))]
+        return run_torch(call, inputs)
 
 
 class TorchRuntime:
     """Loads TorchScript archives."""
 
     def load(self, name: str, version: str, blob: bytes, device: str, threads: int) -> TorchModel:
-        """See Runtime. threads: of torch, for one operation, in the whole process."""
-        if device != "CPU":
-            raise UnloadableModel(name, version, "TORCH", blob, f"this worker has no device {device}, only the CPU")
+        """See Runtime. device: "CPU". threads: of torch, for one operation, in the whole process."""
         torch.set_num_threads(threads)
         try:
             module = torch.jit.load(io.BytesIO(blob), map_location="cpu")  # type: ignore[no-untyped-call]
         except Exception as error:  # any failure of the parser means the same
             raise UnloadableModel(name, version, "TORCH", blob, telling_lines(str(error))) from error
         return TorchModel(module.eval())
+
+
+def run_torch(call: Callable[..., Any], inputs: Sequence[Array], *, as_list: bool = False) -> Sequence[Array]:
+    """Arrays in, arrays out, without gradients. as_list: all inputs in one argument. Raises as LoadedModel.run."""
+    with torch.inference_mode():
+        tensors = [_to_torch(index, array) for index, array in enumerate(inputs)]
+        try:
+            outputs = call(tensors) if as_list else call(*tensors)
+        except (torch.jit.Error, torch.OutOfMemoryError) as error:  # raised by the script itself, or by the machine
+            raise ModelRaised(telling_lines(str(error))) from error
+        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+            # A model is a pure function: an operation in it fails because of what it was given.
+            raise InputRefused(f"{telling_lines(str(error))}; the inputs were {_describe(inputs)}") from error
+        return [_to_numpy(index, output) for index, output in enumerate(_as_sequence(outputs))]
 
 
 def telling_lines(message: str) -> str:

@@ -2,7 +2,10 @@
 
 WorkerError                 `code` is the one that travels to the client (WIRE.md, "Run")
 ├── NoSuchModel             NOMODEL      the caller: nothing is stored under that name
+├── NoSuchScript            NOSCRIPT     the caller: the same for a script
 ├── UnloadableModel         BADMODEL     the caller: the stored bytes are not a model of that backend
+├── UncompilableScript      BADMODEL     the caller: the stored text is no TorchScript
+├── WrongDevice             WRONGDEVICE  the caller: it is for another device than this worker's
 ├── UnknownBackend          BADMODEL     the caller or the installation: nobody here runs such models
 ├── InputRefused            BADINPUT     the caller: the model does not take these inputs
 ├── InputMissing            NOINPUT      the caller: an input by key does not exist
@@ -20,11 +23,14 @@ __all__ = [
     "InputRefused",
     "ModelRaised",
     "NoSuchModel",
+    "NoSuchScript",
     "StoreUnreachable",
+    "UncompilableScript",
     "UnknownBackend",
     "UnloadableModel",
     "WorkerError",
     "WorkerMisconfigured",
+    "WrongDevice",
 ]
 
 _BEGINNING = 16
@@ -45,6 +51,15 @@ class NoSuchModel(WorkerError):
         super().__init__(f"model '{name}' is not in the store; put it there with set_model('{name}', ...)")
 
 
+class NoSuchScript(WorkerError):
+    """There is no current version of the script."""
+
+    code = "NOSCRIPT"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"script '{name}' is not in the store; put it there with set_script('{name}', ...)")
+
+
 class UnloadableModel(WorkerError):
     """The stored bytes are not what their metadata say."""
 
@@ -55,6 +70,26 @@ class UnloadableModel(WorkerError):
         super().__init__(
             f"model '{name}' version {version} cannot be loaded as {backend}: {why} "
             f"(its {len(blob)} bytes begin with {beginning}); store it again with set_model"
+        )
+
+
+class UncompilableScript(WorkerError):
+    """TorchScript does not take the text."""
+
+    code = "BADMODEL"
+
+    def __init__(self, name: str, version: str, why: str) -> None:
+        super().__init__(f"script '{name}' version {version} is not TorchScript: {why}; store it again with set_script")
+
+
+class WrongDevice(WorkerError):
+    """The model or script is not meant for this worker's device."""
+
+    code = "WRONGDEVICE"
+
+    def __init__(self, what: str, wanted: str, own: str) -> None:
+        super().__init__(
+            f"{what} is for {wanted}, this worker has {own}; ask a worker of that device, or store it again for {own}"
         )
 
 

@@ -27,7 +27,7 @@ OUTSIDE = {
     "cyclient": {"numpy", "ml_dtypes"},
 }
 #: Libraries of model backends: only inside the one file that runs them.
-BACKENDS = {"torch": {"ssasync.store.torch_runtime"}}
+BACKENDS = {"torch": {"ssasync.store.torch_runtime", "ssasync.store.torch_script"}}
 
 
 def folder_of(module: str) -> str:

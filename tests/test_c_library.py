@@ -56,6 +56,11 @@ def installed(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
     return Installed(environment / "bin" / "ssasync")
 
 
+def public_headers(installed: Installed) -> str:
+    """The text of the headers for C."""
+    return "".join((installed.prefix / "include" / name).read_text() for name in ("ssasync_types.h", "ssasync.h"))
+
+
 def declared(header: str) -> set[str]:
     """The functions that a header marks as exported."""
     return set(re.findall(r"^SSA_API\b[^;(]*?\b(\w+)\(", header, re.MULTILINE))
@@ -87,7 +92,7 @@ def check_program(program: Path, *, shared: bool) -> None:
 def test_the_library_exports_the_functions_of_the_header_and_nothing_else(installed):
     names = run("nm", "--dynamic", "--defined-only", "--with-symbol-versions", installed.library, cwd=installed.prefix)
     exported = {line.split()[-1] for line in names.splitlines()} - {"SSASYNC_0"}
-    wanted = declared((installed.prefix / "include" / "ssasync.h").read_text())
+    wanted = declared(public_headers(installed))
     assert {"ssa_version", "ssa_status_name"} <= wanted
     assert exported == {f"{name}@@SSASYNC_0" for name in wanted}
 
@@ -123,7 +128,7 @@ def test_the_extensions_export_nothing_of_the_library(installed):
 def test_every_status_has_its_name_and_its_number(installed):
     library = ctypes.CDLL(str(installed.library))
     library.ssa_status_name.restype = ctypes.c_char_p
-    codes = status_codes((installed.prefix / "include" / "ssasync.h").read_text())
+    codes = status_codes(public_headers(installed))
     assert len(codes) >= 30
     assert sorted(codes.values()) == list(range(min(codes.values()), 2))
     for name, code in codes.items():

@@ -12,6 +12,7 @@ typedef enum ssa_expectation {
     SSA_EXPECT_REPLY,   /* any reply, as a tree */
     SSA_EXPECT_TENSOR,  /* a string that is a tensor, in fresh memory */
     SSA_EXPECT_INTO,    /* the same, in the caller's memory */
+    SSA_EXPECT_BYTES,   /* any string, as a row of bytes in fresh memory */
     SSA_EXPECT_RESULTS  /* from a worker: id, version and tensors */
 } ssa_expectation;
 

@@ -405,6 +405,40 @@ static ssa_status answered_early(ssa_connection *connection, const ssa_token *to
     return SSA_ECLOSED;
 }
 
+static void discard_body(ssa_connection *connection, ssa_status status) {
+    connection->stage = DISCARD_BODY;
+    connection->body_status = status;
+}
+
+/* The elements come next, into fresh memory. */
+static ssa_status begin_body(ssa_connection *connection, ssa_tensor *tensor) {
+    ssa_command *command = connection->current;
+    tensor->memory = ssa_memory_take(connection->memory, tensor->header.data_bytes);
+    if (!tensor->memory.data) {
+        discard_body(connection, SSA_ENOMEM);
+        return SSA_OK;
+    }
+    if (!command->tensors)
+        command->tensors = ssa_allocate(sizeof *command->tensors);
+    if (!command->tensors) {
+        ssa_memory_free(&tensor->memory);
+        return SSA_ENOMEM;
+    }
+    command->tensors[command->tensor_count++] = *tensor;
+    connection->target = tensor->memory.data;
+    connection->target_left = tensor->header.data_bytes;
+    connection->stage = TENSOR_BODY;
+    return SSA_OK;
+}
+
+static ssa_status begin_bytes(ssa_connection *connection, uint64_t bytes) {
+    ssa_tensor tensor = {.header = {SSA_UINT8, SSA_ROW_MAJOR, 1, 1, bytes, {bytes}}};
+    if (!connection->current->abandoned)
+        return begin_body(connection, &tensor);
+    discard_body(connection, SSA_OK);
+    return SSA_OK;
+}
+
 static ssa_status begin_reply(ssa_connection *connection, const ssa_token *token) {
     if (token->kind == SSA_TOKEN_PUSH)
         return begin_tree(connection, token, 1);
@@ -426,6 +460,8 @@ static ssa_status begin_reply(ssa_connection *connection, const ssa_token *token
     if (connection->current->sent < connection->current->total && connection->current->replies == 1)
         return answered_early(connection, token);
     ssa_expectation expectation = connection->current->expectation;
+    if (expectation == SSA_EXPECT_BYTES && token->kind == SSA_TOKEN_BULK)
+        return begin_bytes(connection, (uint64_t)token->number);
     if ((expectation == SSA_EXPECT_TENSOR || expectation == SSA_EXPECT_INTO) && token->kind == SSA_TOKEN_BULK) {
         connection->stage = TENSOR_HEADER;
         return SSA_OK;
@@ -492,11 +528,6 @@ static int same_type_and_shape(const ssa_tensor_header *a, const ssa_tensor_head
            !memcmp(a->shape, b->shape, a->ndim * sizeof *a->shape);
 }
 
-static void discard_body(ssa_connection *connection, ssa_status status) {
-    connection->stage = DISCARD_BODY;
-    connection->body_status = status;
-}
-
 /* The header of a tensor is here or cannot come: choose where the elements go. */
 static ssa_status take_header(ssa_connection *connection) {
     ssa_command *command = connection->current;
@@ -521,24 +552,11 @@ static ssa_status take_header(ssa_connection *connection) {
     ssa_reader_take(connection->reader, offset);
     if (into && tensor.header.order == command->into_header.order) {
         connection->target = command->into;
-    } else {
-        tensor.memory = ssa_memory_take(connection->memory, tensor.header.data_bytes);
-        if (!tensor.memory.data) {
-            discard_body(connection, SSA_ENOMEM);
-            return SSA_OK;
-        }
-        if (!command->tensors)
-            command->tensors = ssa_allocate(sizeof *command->tensors);
-        if (!command->tensors) {
-            ssa_memory_free(&tensor.memory);
-            return SSA_ENOMEM;
-        }
-        command->tensors[command->tensor_count++] = tensor;
-        connection->target = tensor.memory.data;
+        connection->target_left = tensor.header.data_bytes;
+        connection->stage = TENSOR_BODY;
+        return SSA_OK;
     }
-    connection->target_left = tensor.header.data_bytes;
-    connection->stage = TENSOR_BODY;
-    return SSA_OK;
+    return begin_body(connection, &tensor);
 }
 
 /* The body of a tensor, or what is thrown away of it, is over. */

@@ -329,8 +329,8 @@ static size_t place_of_item(const ssa_dataset *dataset, const char *name, size_t
 }
 
 ssa_status ssa_dataset_remove_item(ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes) {
-    size_t place = place_of_item(dataset, name, name_bytes);
-    if (place == SSA_NAME_NOWHERE || dataset->items[place].shown.kind != kind)
+    size_t place = ssa_dataset_item_place(dataset, kind, name, name_bytes);
+    if (place == SSA_NAME_NOWHERE)
         return ssa_dataset_fail(dataset, SSA_ENOTFOUND, "the dataset has none of this name");
     if (check_unpinned(dataset))
         return SSA_EARGUMENT;
@@ -349,11 +349,14 @@ const ssa_item *ssa_dataset_item_at(const ssa_dataset *dataset, size_t place) {
     return &dataset->items[place].shown;
 }
 
-const ssa_item *ssa_dataset_find_item(const ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes) {
+size_t ssa_dataset_item_place(const ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes) {
     size_t place = place_of_item(dataset, name, name_bytes);
-    if (place == SSA_NAME_NOWHERE || dataset->items[place].shown.kind != kind)
-        return NULL;
-    return &dataset->items[place].shown;
+    return place != SSA_NAME_NOWHERE && dataset->items[place].shown.kind == kind ? place : SSA_NAME_NOWHERE;
+}
+
+const ssa_item *ssa_dataset_find_item(const ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes) {
+    size_t place = ssa_dataset_item_place(dataset, kind, name, name_bytes);
+    return place == SSA_NAME_NOWHERE ? NULL : &dataset->items[place].shown;
 }
 
 int ssa_dataset_has_item(const ssa_dataset *dataset, const char *name, size_t name_bytes) {

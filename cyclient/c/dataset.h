@@ -101,6 +101,8 @@ size_t ssa_dataset_item_count(const ssa_dataset *dataset);
 const ssa_item *ssa_dataset_item_at(const ssa_dataset *dataset, size_t place);
 /* NULL: no item of this kind has that name. */
 const ssa_item *ssa_dataset_find_item(const ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes);
+/* Where it stands; SSA_NAME_NOWHERE: there is none. */
+size_t ssa_dataset_item_place(const ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes);
 /* Whether any item has that name: what a put does not unlink of the dataset that was there before. */
 int ssa_dataset_has_item(const ssa_dataset *dataset, const char *name, size_t name_bytes);
 /* The memory of an item that the dataset owns goes over to the caller, who lends it from now on; data NULL: not owned. */

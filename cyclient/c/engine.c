@@ -8,6 +8,7 @@
 #include "allocator.h"
 #include "blocking.h"
 #include "call_routing.h"
+#include "op_control.h"
 
 /* ---- servers */
 
@@ -57,11 +58,22 @@ static ssa_server *new_server(ssa_engine *engine) {
     return server;
 }
 
+/* Nothing refers to the one that was added last. */
+static void drop_last_server(ssa_engine *engine) {
+    ssa_server **last = &engine->servers;
+    while ((*last)->next)
+        last = &(*last)->next;
+    ssa_release(*last);
+    *last = NULL;
+    engine->timer_room -= 2;
+}
+
 ssa_server *ssa_engine_add_server(ssa_engine *engine, const char *id, const ssa_address *address) {
     ssa_server *server = new_server(engine);
-    if (!server || ssa_server_set_address(server, &engine->settings, address)) {
-        if (server)
-            server->address_count = 0; /* stays, unused: it is never asked without an address */
+    if (!server)
+        return NULL;
+    if (ssa_server_set_address(server, &engine->settings, address)) {
+        drop_last_server(engine);
         return NULL;
     }
     snprintf(server->id, sizeof server->id, "%s", id);
@@ -157,6 +169,7 @@ void ssa_engine_close(ssa_engine *engine) {
                          engine->description, (char *)engine->requests->subject.data);
     ssa_topology_end(engine);
     ssa_worker_pool_end(&engine->workers);
+    ssa_control_stop(engine);
     ssa_wait_table_free(&engine->waits);
     for (ssa_server *server = engine->servers; server; server = server->next)
         for (int i = 0; i < 2; i++)
@@ -175,6 +188,7 @@ void ssa_engine_free(ssa_engine *engine) {
         ssa_release(server->addresses);
         ssa_release(server);
     }
+    ssa_control_free(engine);
     ssa_timer_heap_free(&engine->timers);
     ssa_key_names_free(&engine->names);
     ssa_settings_free(&engine->settings);

@@ -9,17 +9,6 @@
 
 #define SSA_LOG_LINE_BYTES 2048 /* longer lines are cut */
 
-typedef enum ssa_log_level {
-    SSA_LOG_QUIET, /* nothing */
-    SSA_LOG_ERROR, /* what a caller will hear of as well */
-    SSA_LOG_INFO,  /* connections, topology, retries */
-    SSA_LOG_DEBUG  /* every operation */
-} ssa_log_level;
-
-/* text: one line without its end, not NUL-terminated, borrowed. Called by whoever called the client, with no lock
- * held. */
-typedef void (*ssa_log_sink)(void *user, ssa_log_level level, const char *text, size_t bytes);
-
 typedef struct ssa_log {
     ssa_log_level level;
     ssa_log_sink sink; /* NULL: none */

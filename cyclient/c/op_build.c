@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "failure_text.h"
 
 ssa_request *ssa_problem_memory(ssa_problem *problem) {
     problem->status = SSA_ENOMEM;
@@ -30,6 +31,13 @@ ssa_command *ssa_command_of(ssa_expectation expectation, const ssa_text *argumen
             return NULL;
         }
     return command;
+}
+
+void ssa_request_fail_not_found(ssa_request *request, size_t i) {
+    const ssa_link *link = request->calls[i].last_link;
+    char text[1024];
+    ssa_failure_not_found(request, link ? link->address_text : request->engine->description, text, sizeof text);
+    ssa_request_fail(request, SSA_ENOTFOUND, "%s", text);
 }
 
 static void single_step(ssa_request *request) {

@@ -11,6 +11,9 @@ ssa_request *ssa_problem_names(ssa_engine *engine, ssa_problem *problem, ssa_sta
 /* A command whose arguments are these texts, in order, up to the one without data. NULL: no memory. */
 ssa_command *ssa_command_of(ssa_expectation expectation, const ssa_text *arguments);
 
+/* It ends with SSA_ENOTFOUND: what it is about is not where call i looked. */
+void ssa_request_fail_not_found(ssa_request *request, size_t i);
+
 #define SSA_TEXT(literal) ((ssa_text){literal, sizeof(literal) - 1})
 #define SSA_KEY_TEXT(buffer) ((ssa_text){(const char *)(buffer).data, (buffer).bytes})
 #define SSA_TEXTS(...) ((const ssa_text[]){__VA_ARGS__, {NULL, 0}})

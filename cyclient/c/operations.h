@@ -36,6 +36,36 @@ ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind k
 /* Result: number, 0 or 1. Kinds: any. */
 ssa_request *ssa_op_exists(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
 
+/* ---- bytes (op_bytes.c): under the same names as tensors */
+
+/* Borrows data. SSA_EFULL. */
+ssa_request *ssa_op_put_bytes(ssa_engine *engine, ssa_text name, const void *data, size_t bytes, ssa_problem *problem);
+/* Result: tensors[0], a row of uint8 in memory of its own (for 64 MiB: no copy besides the one into it). What is stored may be
+ * anything that is a string, tensors too. SSA_ENOTFOUND, SSA_ETYPE. */
+ssa_request *ssa_op_get_bytes(ssa_engine *engine, ssa_text name, ssa_problem *problem);
+
+/* ---- copying and renaming (op_copy.c). kind: SSA_KIND_TENSOR (also bytes) or SSA_KIND_KEY */
+
+/* The source has the prefix to read from, the target the one to write with; whatever was the target goes. One command where one
+ * server has both keys. Otherwise the value comes here and goes there: then a copy is as it was when it was read, and who
+ * writes to the source meanwhile may lose that with the rename. The time it has left goes along. operation: static. Both keys
+ * the same: nothing happens. SSA_ENOTFOUND, SSA_EFULL; a rename: SSA_ECLOSED when the connection was lost before the answer,
+ * for a second one could not find the source any more. */
+ssa_request *ssa_op_copy(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target,
+                         ssa_problem *problem);
+ssa_request *ssa_op_rename(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target,
+                           ssa_problem *problem);
+
+/* ---- how long something stays (op_ttl.c). kind: SSA_KIND_TENSOR (also bytes), SSA_KIND_LIST or SSA_KIND_KEY. Names have the
+ * prefix to read from. SSA_ENOTFOUND. */
+
+/* milliseconds: from now on, at least 1. A put starts anew, without an end. */
+ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, int64_t milliseconds, ssa_problem *problem);
+/* Result: number, milliseconds; -1: it stays. */
+ssa_request *ssa_op_get_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem);
+/* It stays, until it is deleted. */
+ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem);
+
 /* ---- waiting (op_wait.c) */
 
 /* Until there is one: the shard tells, nothing polls. SSA_EWAIT. */

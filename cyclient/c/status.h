@@ -2,6 +2,6 @@
 #ifndef SSA_STATUS_H
 #define SSA_STATUS_H
 
-#include "../include/ssasync.h"
+#include "../include/ssasync_types.h"
 
 #endif

@@ -14,27 +14,7 @@
 /* The longest header: the fixed part and 32 dimensions, rounded up to the alignment. */
 #define SSA_TENSOR_MAX_HEADER 320
 
-typedef enum ssa_dtype {
-    SSA_BOOL = 1,
-    SSA_INT8 = 2,
-    SSA_INT16 = 3,
-    SSA_INT32 = 4,
-    SSA_INT64 = 5,
-    SSA_UINT8 = 6,
-    SSA_UINT16 = 7,
-    SSA_UINT32 = 8,
-    SSA_UINT64 = 9,
-    SSA_FLOAT16 = 10,
-    SSA_FLOAT32 = 11,
-    SSA_FLOAT64 = 12,
-    SSA_BFLOAT16 = 13,
-    SSA_COMPLEX64 = 14,
-    SSA_COMPLEX128 = 15,
-    SSA_STRING = 16, /* fixed number of bytes an element, padded with NUL */
-    SSA_UNICODE = 17 /* fixed number of UCS-4 characters an element, padded with NUL */
-} ssa_dtype;
-
-typedef enum ssa_order { SSA_ROW_MAJOR = 0, SSA_COLUMN_MAJOR = 1 } ssa_order;
+typedef ssa_layout ssa_order; /* the first two of them */
 
 typedef struct ssa_tensor_header {
     uint8_t dtype;        /* ssa_dtype */

@@ -221,8 +221,9 @@ ssa_batch *ssa_front_next_batch(ssa_front *front) {
         if (status == SSA_OK) {
             front->statistics.batches++;
             front->statistics.joined += batch->joined ? batch->requests_count : 0;
-            if (front->followers && ssa_models_peek(&front->models, now, &again_at))
-                pthread_cond_signal(&front->followers_wake);
+            int others_idle = front->followers || front->leader == SSA_LEADER_COMPUTE;
+            if (others_idle && ssa_models_peek(&front->models, now, &again_at))
+                ssa_front_rouse(front);
             break;
         }
         if (front->leader == SSA_LEADER_NONE || front->closing)

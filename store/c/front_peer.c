@@ -15,8 +15,6 @@
 #define PAUSE_ABOVE (8u << 20)         /* unsent bytes of a client that does not read: no further request is taken */
 #define SECONDS_FOR_PROOF 10
 #define SECONDS_FOR_LEAVING 1
-#define NAME_BYTES 1024                /* longest name of a model or function */
-#define KEY_BYTES 4096
 #define SECOND UINT64_C(1000000000)
 
 ssa_peer *ssa_peer_new(const ssa_peer_rules *rules, int fd, uint64_t now) {
@@ -62,11 +60,11 @@ void ssa_peer_release(ssa_peer *peer) {
 }
 
 static void drop_request(ssa_peer *peer) {
-    if (!peer->request)
+    if (!peer->parser.request)
         return;
-    peer->rules->give_back(peer->rules->context, peer->request->held_bytes);
-    ssa_request_free(peer->request);
-    peer->request = NULL;
+    peer->rules->give_back(peer->rules->context, peer->parser.request->held_bytes);
+    ssa_request_free(peer->parser.request);
+    peer->parser.request = NULL;
 }
 
 void ssa_peer_shut(ssa_peer *peer) {
@@ -254,105 +252,65 @@ static ssa_status check_proof(ssa_peer *peer, uint64_t now) {
 
 /* ---- requests ---- */
 
-static void refuse(ssa_request *request, const char *code, const char *text) {
-    if (request->refusal)
-        return; /* the first reason is the one to tell */
-    request->refusal = code;
-    snprintf(request->refusal_text, sizeof request->refusal_text, "%s", text);
+static int reads_tensor(const ssa_peer *peer) {
+    return peer->parser.request && peer->parser.part == SSA_PART_TENSOR;
 }
 
 static void refuse_input(const ssa_peer *peer, uint64_t bytes) {
-    char text[160];
-    snprintf(text, sizeof text, "input %zu is not a tensor of version %d (%llu bytes)", peer->input, SSA_TENSOR_VERSION,
-             (unsigned long long)bytes);
-    refuse(peer->request, "BADINPUT", text);
+    char text[120];
+    snprintf(text, sizeof text, "input %zu is not a tensor of version %d (%llu bytes)",
+             ssa_request_parser_input(&peer->parser), SSA_TENSOR_VERSION, (unsigned long long)bytes);
+    ssa_request_refuse(peer->parser.request, "BADINPUT", text);
 }
 
-static int parse_number(const char *text, size_t bytes, uint64_t most, uint64_t *number) {
-    uint64_t value = 0;
-    if (!bytes)
-        return 0;
-    for (size_t i = 0; i < bytes; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return 0;
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, (uint64_t)(text[i] - '0'), &value))
-            return 0;
+/* What a step of the parser leads to. */
+static ssa_status parsed(ssa_peer *peer, ssa_status status, const char *fault, uint64_t now) {
+    if (status == SSA_EPROTOCOL)
+        return turn_away(peer, "PROTOCOL", fault, now);
+    return status == SSA_OK ? SSA_OK : SSA_ECLOSED;
+}
+
+/* The first word of a request is there. */
+static ssa_status begin_request(ssa_peer *peer, uint64_t now) {
+    if (peer->stage != SSA_STAGE_PROVED) {
+        if (!word_is(peer, 0, "SSA.HELLO") && !word_is(peer, 0, "SSA.PROOF") && !word_is(peer, 0, "PING"))
+            return turn_away(peer, "NOPROOF", "begin with SSA.HELLO", now);
+        return SSA_OK;
     }
-    *number = value;
-    return value <= most;
-}
-
-/* SSA.RUN <id> <attempt> <timeout ms> <model> <function>: all words are there, the inputs follow. */
-static ssa_status begin_run(ssa_peer *peer, uint64_t now) {
-    uint64_t id, attempt, timeout;
-    size_t bytes[6];
-    const char *text[6];
-    for (size_t i = 0; i < 6; i++)
-        text[i] = word(peer, i, &bytes[i]);
-    if (!parse_number(text[1], bytes[1], INT64_MAX, &id) || !parse_number(text[2], bytes[2], INT64_MAX, &attempt) ||
-        !parse_number(text[3], bytes[3], UINT64_C(1000000000000), &timeout) || !attempt)
-        return turn_away(peer, "PROTOCOL", "id, attempt (from 1) and timeout of SSA.RUN are decimal numbers", now);
-    if (!bytes[4] || bytes[4] > NAME_BYTES || bytes[5] > NAME_BYTES)
-        return turn_away(peer, "PROTOCOL", "names of models and functions have 1 to 1024 bytes", now);
-    ssa_request *request = ssa_request_new((peer->arguments - 6) / 2);
-    if (!request)
-        return SSA_ECLOSED;
-    peer->request = request;
-    peer->input = 0;
-    request->peer = peer;
-    request->id = (int64_t)id;
-    request->timeout_ms = timeout;
-    if (ssa_request_set_text(&request->model_name, &request->model_name_bytes, text[4], bytes[4]) ||
-        ssa_request_set_text(&request->function, &request->function_bytes, text[5], bytes[5]))
-        return SSA_ECLOSED;
-    return SSA_OK;
-}
-
-static void finish_run(ssa_peer *peer) {
-    ssa_request *request = peer->request;
-    peer->request = NULL;
-    peer->rules->submit(peer->rules->context, request);
+    int chain = word_is(peer, 0, "SSA.CHAIN");
+    if (!chain && !word_is(peer, 0, "SSA.RUN"))
+        return SSA_OK;
+    const char *fault = NULL;
+    peer->words.bytes = 0;
+    ssa_status status = ssa_request_parser_begin(&peer->parser, chain, peer->arguments - 1, &fault);
+    if (status == SSA_OK)
+        peer->parser.request->peer = peer;
+    return parsed(peer, status, fault, now);
 }
 
 /* The string that was collected in `words` is complete. */
 static ssa_status end_word(ssa_peer *peer, uint64_t now) {
-    uint64_t index = peer->argument;
-    ssa_request *request = peer->request;
-    if (request) { /* what stands before and in place of an input */
+    if (peer->parser.request) {
+        const char *fault = NULL;
         size_t bytes = peer->words.bytes;
-        const char *text = (const char *)peer->words.data;
-        if ((index - 6) % 2 == 0) {
-            peer->input_is_key = bytes == 1 && text[0] == 'K';
-            if (bytes != 1 || (text[0] != 'T' && text[0] != 'K'))
-                return turn_away(peer, "PROTOCOL", "an input of SSA.RUN is T <tensor> or K <key>", now);
-        } else if (!bytes || bytes > KEY_BYTES) {
-            refuse(request, "NOINPUT", "a key has 1 to 4096 bytes");
-        } else {
-            ssa_input *input = &request->inputs[peer->input];
-            if (ssa_request_set_text(&input->key, &input->key_bytes, text, bytes))
-                return SSA_ECLOSED;
-        }
         peer->words.bytes = 0;
-    } else {
-        peer->word_at[++peer->words_count] = peer->words.bytes;
-        if (index == 0 && peer->stage != SSA_STAGE_PROVED && !word_is(peer, 0, "SSA.HELLO") &&
-            !word_is(peer, 0, "SSA.PROOF") && !word_is(peer, 0, "PING"))
-            return turn_away(peer, "NOPROOF", "begin with SSA.HELLO", now);
-        if (index == 0 && word_is(peer, 0, "SSA.RUN") && (peer->arguments < 6 || peer->arguments % 2))
-            return turn_away(peer, "PROTOCOL", "SSA.RUN <id> <attempt> <timeout> <model> <function> (T <tensor> | K <key>)...", now);
-        if (index == 5 && word_is(peer, 0, "SSA.RUN")) {
-            ssa_status status = begin_run(peer, now);
-            peer->words.bytes = 0;
-            return status;
-        }
+        ssa_status status = ssa_request_parser_word(&peer->parser, (const char *)peer->words.data, bytes, &fault);
+        return parsed(peer, status, fault, now);
     }
-    return SSA_OK;
+    peer->word_at[++peer->words_count] = peer->words.bytes;
+    return peer->argument == 0 ? begin_request(peer, now) : SSA_OK;
+}
+
+static ssa_status end_tensor(ssa_peer *peer, uint64_t now) {
+    const char *fault = NULL;
+    ssa_status status = ssa_request_parser_tensor(&peer->parser, &fault);
+    return parsed(peer, status, fault, now);
 }
 
 static ssa_status end_request(ssa_peer *peer, uint64_t now) {
     peer->arguments = 0;
-    if (peer->request) {
-        finish_run(peer);
+    if (peer->parser.request) {
+        peer->rules->submit(peer->rules->context, ssa_request_parser_finish(&peer->parser));
         return SSA_OK;
     }
     if (word_is(peer, 0, "PING")) {
@@ -366,7 +324,7 @@ static ssa_status end_request(ssa_peer *peer, uint64_t now) {
     else if (peer->stage != SSA_STAGE_PROVED && word_is(peer, 0, "SSA.PROOF"))
         status = check_proof(peer, now);
     else
-        status = turn_away(peer, "PROTOCOL", "a worker knows SSA.HELLO, SSA.PROOF, SSA.RUN and PING", now);
+        status = turn_away(peer, "PROTOCOL", "a worker knows SSA.HELLO, SSA.PROOF, SSA.RUN, SSA.CHAIN and PING", now);
     peer->arguments = 0;
     return status;
 }
@@ -381,25 +339,25 @@ static void read_head(ssa_peer *peer, const unsigned char *body, size_t buffered
     uint64_t value_bytes = peer->head_bytes + ssa_reader_body_left(peer->reader);
     peer->head_bytes += bytes;
     ssa_reader_take(peer->reader, bytes);
-    ssa_request *request = peer->request;
+    ssa_request *request = peer->parser.request;
     ssa_tensor_header header;
     size_t offset;
     ssa_status status = ssa_tensor_header_decode(&header, peer->head, peer->head_bytes, value_bytes, &offset);
     if (status == SSA_MORE)
         return;
-    char text[160];
+    char text[120];
     if (status != SSA_OK) {
         refuse_input(peer, value_bytes);
     } else if (!request->refusal && !peer->rules->reserve(peer->rules->context, header.data_bytes)) {
         snprintf(text, sizeof text, "no room for the %llu bytes of input %zu now", (unsigned long long)header.data_bytes,
-                 peer->input);
-        refuse(request, "BUSY", text);
+                 ssa_request_parser_input(&peer->parser));
+        ssa_request_refuse(request, "BUSY", text);
     } else if (!request->refusal) {
-        peer->into = ssa_request_hold(request, peer->input, &header);
+        peer->into = ssa_request_hold(request, request->inputs_count - 1, &header);
         if (peer->into)
             return;
         peer->rules->give_back(peer->rules->context, header.data_bytes);
-        refuse(request, "BUSY", "no memory for the inputs now");
+        ssa_request_refuse(request, "BUSY", "no memory for the inputs now");
     }
     peer->discard = 1;
 }
@@ -408,7 +366,7 @@ static void read_head(ssa_peer *peer, const unsigned char *body, size_t buffered
 static ssa_status read_body(ssa_peer *peer, uint64_t now) {
     size_t buffered;
     const unsigned char *body = ssa_reader_body(peer->reader, &buffered);
-    int is_tensor = peer->request && (peer->argument - 6) % 2 == 1 && !peer->input_is_key;
+    int is_tensor = reads_tensor(peer);
     if (peer->discard) {
         ssa_reader_take(peer->reader, buffered);
     } else if (is_tensor && !peer->into) {
@@ -432,13 +390,13 @@ static ssa_status begin_string(ssa_peer *peer, uint64_t bytes, uint64_t now) {
     uint64_t most = peer->stage == SSA_STAGE_PROVED ? SSA_REQUEST_BYTES : SSA_FIRST_BYTES;
     if (peer->request_bytes > most)
         return turn_away(peer, "PROTOCOL", "a request longer than allowed", now);
-    if (!peer->request && peer->argument >= SSA_MAX_WORDS)
+    if (!peer->parser.request && peer->argument >= SSA_MAX_WORDS)
         return turn_away(peer, "PROTOCOL", "a request of more elements than it can have", now);
     peer->in_argument = 1;
     peer->discard = 0;
     peer->into = NULL;
     peer->head_bytes = 0;
-    if (peer->request && (peer->argument - 6) % 2 == 1 && !peer->input_is_key && !bytes) {
+    if (reads_tensor(peer) && !bytes) {
         refuse_input(peer, 0);
         peer->discard = 1;
     }
@@ -447,14 +405,9 @@ static ssa_status begin_string(ssa_peer *peer, uint64_t bytes, uint64_t now) {
 
 static ssa_status end_string(ssa_peer *peer, uint64_t now) {
     peer->in_argument = 0;
-    int is_input = peer->request && (peer->argument - 6) % 2 == 1;
-    if (!is_input || peer->input_is_key) {
-        ssa_status status = end_word(peer, now);
-        if (status != SSA_OK || peer->stage == SSA_STAGE_LEAVING)
-            return status;
-    }
-    if (is_input)
-        peer->input++;
+    ssa_status status = reads_tensor(peer) ? end_tensor(peer, now) : end_word(peer, now);
+    if (status != SSA_OK || peer->stage == SSA_STAGE_LEAVING)
+        return status;
     if (++peer->argument == peer->arguments)
         return end_request(peer, now);
     return SSA_OK;

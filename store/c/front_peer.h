@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-#include "front_request.h"
+#include "request_parser.h"
 #include "resp_reader.h"
 #include "resp_writer.h"
 #include "worker_proof.h"
@@ -61,9 +61,7 @@ typedef struct ssa_peer {
     ssa_buffer words;             /* its strings, tensors excepted */
     size_t word_at[SSA_MAX_WORDS + 1];
     size_t words_count;
-    ssa_request *request;         /* SSA.RUN only */
-    size_t input;
-    int input_is_key;
+    ssa_request_parser parser;    /* of SSA.RUN and SSA.CHAIN; its request is NULL for others */
     unsigned char head[SSA_TENSOR_MAX_HEADER];
     size_t head_bytes;
     unsigned char *into;          /* where the next elements go; NULL: the header is not complete */

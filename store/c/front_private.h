@@ -54,13 +54,17 @@ void ssa_front_signal(int event_fd);
 /* front_submit.c */
 void ssa_front_submit(void *front, ssa_request *request);
 void ssa_front_close_peer(ssa_front *front, ssa_peer *peer);
+/* Lock held: the step that is due stands in the queue of what it runs. SSA_ENOMEM: it does not. */
+ssa_status ssa_front_queue(ssa_front *front, ssa_request *request);
 /* Lock held. Send alive pushes, expire requests, close connections whose time is up; works out next_due. Leader only.
  * Lets go of the lock meanwhile. */
 void ssa_front_tick(ssa_front *front, uint64_t now);
 
 /* front_reply.c */
-void ssa_front_answer_error(ssa_request *request, const char *code, const char *text); /* no lock needed */
-void ssa_front_forget(ssa_front *front, ssa_request *request);                         /* frees it */
+/* No lock needed. The step of a chain that is due is named before the text. */
+void ssa_front_answer_error(ssa_request *request, const char *code, const char *text);
+void ssa_front_answer_refusal(ssa_request *request); /* with what ssa_request_refuse noted */
+void ssa_front_forget(ssa_front *front, ssa_request *request); /* one who held it lets it go; the last one frees it */
 /* Lock held: take the request from the books; it is to be answered. */
 void ssa_front_unlist(ssa_front *front, ssa_request *request);
 void ssa_front_check_idle(ssa_front *front); /* lock held */

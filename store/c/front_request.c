@@ -1,18 +1,20 @@
 #include "front_request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "allocator.h"
+#include "front_chain.h"
 
-ssa_request *ssa_request_new(size_t inputs) {
-    size_t bytes = sizeof(ssa_request) + inputs * sizeof(ssa_input);
+ssa_request *ssa_request_new(size_t room) {
+    size_t bytes = sizeof(ssa_request) + room * sizeof(ssa_input);
     ssa_request *request = ssa_allocate(bytes);
     if (!request)
         return NULL;
     memset(request, 0, bytes);
     ssa_link_reset(&request->in_model);
     ssa_link_reset(&request->in_peer);
-    request->inputs_count = inputs;
+    atomic_init(&request->holders, 1);
     return request;
 }
 
@@ -23,9 +25,15 @@ void ssa_request_free(ssa_request *request) {
         ssa_memory_free(&request->inputs[i].memory);
         ssa_release(request->inputs[i].key);
     }
-    ssa_release(request->function);
-    ssa_release(request->model_name);
+    if (!request->chain)
+        ssa_target_free(&request->target);
+    ssa_chain_free(request->chain);
     ssa_release(request);
+}
+
+void ssa_target_free(ssa_target *target) {
+    ssa_release(target->name);
+    ssa_release(target->function);
 }
 
 ssa_status ssa_request_set_text(char **place, size_t *place_bytes, const void *text, size_t bytes) {
@@ -52,17 +60,25 @@ unsigned char *ssa_request_hold(ssa_request *request, size_t input, const ssa_te
     return in->memory.data;
 }
 
+void ssa_request_refuse(ssa_request *request, const char *code, const char *text) {
+    if (request->refusal)
+        return;
+    char step[SSA_STEP_NAME_BYTES];
+    request->refusal = code;
+    snprintf(request->refusal_text, sizeof request->refusal_text, "%s%s", ssa_chain_step_name(request, step), text);
+}
+
 static uint64_t mix(uint64_t hash, uint64_t value) {
     return (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15) + (hash >> 29);
 }
 
 void ssa_request_seal(ssa_request *request) {
-    uint64_t hash = mix(request->inputs_count, request->function_bytes);
-    request->joinable = request->inputs_count > 0;
-    request->rows = request->inputs_count && request->inputs[0].array.header.ndim
-                        ? request->inputs[0].array.header.shape[0] : 0;
-    for (size_t i = 0; i < request->inputs_count; i++) {
-        const ssa_tensor_header *header = &request->inputs[i].array.header;
+    const ssa_input *inputs = request->inputs + request->first_input;
+    uint64_t hash = mix(request->step_inputs, request->target.function_bytes);
+    request->joinable = request->step_inputs > 0;
+    request->rows = request->step_inputs && inputs[0].array.header.ndim ? inputs[0].array.header.shape[0] : 0;
+    for (size_t i = 0; i < request->step_inputs; i++) {
+        const ssa_tensor_header *header = &inputs[i].array.header;
         if (!header->ndim || header->shape[0] != request->rows || !header->data_bytes)
             request->joinable = 0;
         hash = mix(mix(hash, header->dtype), (uint64_t)header->itemsize << 8 | header->ndim);
@@ -73,11 +89,13 @@ void ssa_request_seal(ssa_request *request) {
 }
 
 int ssa_requests_alike(const ssa_request *a, const ssa_request *b) {
-    if (a->signature != b->signature || a->inputs_count != b->inputs_count || a->function_bytes != b->function_bytes ||
-        memcmp(a->function, b->function, a->function_bytes))
+    const ssa_target *one = &a->target, *other = &b->target;
+    if (a->signature != b->signature || a->step_inputs != b->step_inputs ||
+        one->function_bytes != other->function_bytes || memcmp(one->function, other->function, one->function_bytes))
         return 0;
-    for (size_t i = 0; i < a->inputs_count; i++) {
-        const ssa_tensor_header *left = &a->inputs[i].array.header, *right = &b->inputs[i].array.header;
+    for (size_t i = 0; i < a->step_inputs; i++) {
+        const ssa_tensor_header *left = &a->inputs[a->first_input + i].array.header;
+        const ssa_tensor_header *right = &b->inputs[b->first_input + i].array.header;
         if (left->dtype != right->dtype || left->itemsize != right->itemsize || left->ndim != right->ndim)
             return 0;
         for (unsigned d = 1; d < left->ndim; d++)

@@ -3,12 +3,51 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "front_chain.h"
 #include "front_private.h"
 
 #define TICK_NS UINT64_C(10000000) /* a tick walks all requests: not more often than this */
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
     return a < b ? a : b;
+}
+
+/* Lock held: the entry of what is to be run; when nobody has it and nobody was asked for it, somebody is now. */
+static ssa_model *ask_for(ssa_front *front, const ssa_target *target) {
+    int script = ssa_target_is_script(target);
+    ssa_model *model = ssa_models_find(&front->models, script, target->name, target->name_bytes, 1);
+    if (!model || model->ready || model->wanted)
+        return model;
+    ssa_errand_kind kind = script ? SSA_ERRAND_LOAD_SCRIPT : SSA_ERRAND_LOAD;
+    if (ssa_front_add_errand(front, kind, target->name, target->name_bytes, 0, 0)) {
+        ssa_models_prune(&front->models, model);
+        return NULL;
+    }
+    model->wanted = 1;
+    return model;
+}
+
+ssa_status ssa_front_queue(ssa_front *front, ssa_request *request) {
+    ssa_model *model = ask_for(front, &request->target);
+    if (!model)
+        return SSA_ENOMEM;
+    ssa_request_seal(request);
+    ssa_models_queue(&front->models, model, request);
+    return SSA_OK;
+}
+
+/* Lock held: errands for the inputs by key. Returns how many, or -1: no memory; those given so far find no request. */
+static int fetch_inputs(ssa_front *front, const ssa_request *request) {
+    int count = 0;
+    for (size_t i = 0; i < request->inputs_count; i++) {
+        const ssa_input *input = &request->inputs[i];
+        if (!input->key)
+            continue;
+        if (ssa_front_add_errand(front, SSA_ERRAND_FETCH, input->key, input->key_bytes, request->serial, i))
+            return -1;
+        count++;
+    }
+    return count;
 }
 
 /* Lock held. NULL: booked; else the code to refuse it with, text in refusal_text. */
@@ -31,33 +70,24 @@ static const char *book(ssa_front *front, ssa_request *request) {
         return "EXPIRED";
     }
     snprintf(text, room, "no memory for the request");
-    ssa_model *model = ssa_models_find(&front->models, request->model_name, request->model_name_bytes, 1);
-    if (!model)
-        return "BUSY";
-    request->model = model;
     request->serial = ++front->last_serial;
-    int fetching = 0;
-    for (size_t i = 0; i < request->inputs_count; i++) {
-        const ssa_input *input = &request->inputs[i];
-        if (!input->key)
-            continue;
-        if (ssa_front_add_errand(front, SSA_ERRAND_FETCH, input->key, input->key_bytes, request->serial, i))
-            return "BUSY"; /* errands given for it so far find no request */
-        fetching = 1;
-    }
-    if (!model->ready && !model->wanted) {
-        if (ssa_front_add_errand(front, SSA_ERRAND_LOAD, model->name, model->name_bytes, 0, 0))
-            return "BUSY";
-        model->wanted = 1;
-    }
-    if (fetching) {
-        request->state = SSA_REQUEST_FETCHING;
-        ssa_link_insert(&model->fetching, &request->in_model);
-    } else {
-        ssa_request_seal(request);
-        ssa_models_queue(&front->models, model, request);
-    }
+    int fetching = fetch_inputs(front, request);
+    if (fetching < 0)
+        return "BUSY";
+    if (!fetching)
+        return ssa_front_queue(front, request) == SSA_OK ? NULL : "BUSY";
+    request->model = ask_for(front, &request->target);
+    if (!request->model)
+        return "BUSY";
+    request->state = SSA_REQUEST_FETCHING;
+    ssa_link_insert(&request->model->fetching, &request->in_model);
     return NULL;
+}
+
+/* Lock held: what later steps run is loaded while the first ones run. Without memory it is asked for when it is due. */
+static void ask_for_later_steps(ssa_front *front, const ssa_request *request) {
+    for (size_t i = 1; request->chain && i < request->chain->steps_count; i++)
+        ask_for(front, &request->chain->steps[i].target);
 }
 
 void ssa_front_submit(void *context, ssa_request *request) {
@@ -71,16 +101,16 @@ void ssa_front_submit(void *context, ssa_request *request) {
     const char *refusal = book(front, request);
     if (refusal) {
         front->statistics.failed++;
-        if (request->model)
-            ssa_models_prune(&front->models, request->model);
     } else {
+        ask_for_later_steps(front, request);
         front->unanswered++;
         ssa_link_insert(&request->peer->unanswered, &request->in_peer);
         front->next_due = earlier(front->next_due, earlier(request->next_alive, request->deadline));
     }
     pthread_mutex_unlock(&front->lock);
     if (refusal) {
-        ssa_front_answer_error(request, refusal, request->refusal_text);
+        request->refusal = refusal;
+        ssa_front_answer_refusal(request);
         ssa_front_forget(front, request);
     }
 }

@@ -33,17 +33,17 @@ void ssa_models_free(ssa_models *models) {
     ssa_models_init(models);
 }
 
-static size_t bucket_of(const char *name, size_t bytes) {
-    uint32_t hash = 2166136261u; /* FNV-1a */
+static size_t bucket_of(int script, const char *name, size_t bytes) {
+    uint32_t hash = 2166136261u ^ (uint32_t)script; /* FNV-1a */
     for (size_t i = 0; i < bytes; i++)
         hash = (hash ^ (unsigned char)name[i]) * 16777619u;
     return hash % SSA_MODEL_BUCKETS;
 }
 
-ssa_model *ssa_models_find(ssa_models *models, const char *name, size_t bytes, int create) {
-    ssa_model **bucket = &models->buckets[bucket_of(name, bytes)];
+ssa_model *ssa_models_find(ssa_models *models, int script, const char *name, size_t bytes, int create) {
+    ssa_model **bucket = &models->buckets[bucket_of(script, name, bytes)];
     for (ssa_model *model = *bucket; model; model = model->next)
-        if (model->name_bytes == bytes && !memcmp(model->name, name, bytes))
+        if (model->script == script && model->name_bytes == bytes && !memcmp(model->name, name, bytes))
             return model;
     ssa_model *model = create ? ssa_allocate(sizeof *model + bytes + 1) : NULL;
     if (!model)
@@ -55,6 +55,7 @@ ssa_model *ssa_models_find(ssa_models *models, const char *name, size_t bytes, i
     memcpy(model->name, name, bytes);
     model->name[bytes] = 0;
     model->name_bytes = bytes;
+    model->script = script;
     model->next = *bucket;
     *bucket = model;
     return model;
@@ -63,7 +64,7 @@ ssa_model *ssa_models_find(ssa_models *models, const char *name, size_t bytes, i
 void ssa_models_prune(ssa_models *models, ssa_model *model) {
     if (model->ready || model->running || !ssa_link_alone(&model->queue) || !ssa_link_alone(&model->fetching))
         return;
-    ssa_model **place = &models->buckets[bucket_of(model->name, model->name_bytes)];
+    ssa_model **place = &models->buckets[bucket_of(model->script, model->name, model->name_bytes)];
     while (*place != model)
         place = &(*place)->next;
     *place = model->next;
@@ -167,9 +168,9 @@ ssa_status ssa_models_take(ssa_models *models, uint64_t now, ssa_batch **batch, 
         taken->serial = model->serial;
         memcpy(taken->version, model->version, sizeof taken->version);
         taken->joined = count > 1;
-        taken->inputs_count = taken->requests[0]->inputs_count;
+        taken->inputs_count = taken->requests[0]->step_inputs;
         if (!taken->joined)
-            taken->inputs = taken->requests[0]->inputs;
+            taken->inputs = taken->requests[0]->inputs + taken->requests[0]->first_input;
         model->running = taken;
         settle(models, model);
         *batch = taken;
@@ -225,7 +226,8 @@ ssa_status ssa_batch_gather(ssa_batch *batch) {
     memset(batch->inputs, 0, bytes);
     for (size_t i = 0; i < batch->inputs_count; i++) {
         ssa_input *input = &batch->inputs[i];
-        input->array.header = batch->requests[0]->inputs[i].array.header;
+        const ssa_request *first = batch->requests[0];
+        input->array.header = first->inputs[first->first_input + i].array.header;
         input->array.header.order = SSA_ROW_MAJOR;
         input->array.header.shape[0] = batch->rows;
         if (ssa_tensor_header_complete(&input->array.header) != SSA_OK)
@@ -236,7 +238,8 @@ ssa_status ssa_batch_gather(ssa_batch *batch) {
             return SSA_ENOMEM;
         input->array.data = to;
         for (size_t r = 0; r < batch->requests_count; r++) {
-            const ssa_array *from = &batch->requests[r]->inputs[i].array;
+            const ssa_request *request = batch->requests[r];
+            const ssa_array *from = &request->inputs[request->first_input + i].array;
             ssa_array_copy_row_major(from, to);
             to += from->header.data_bytes;
         }
@@ -252,7 +255,5 @@ void ssa_batch_free(ssa_batch *batch) {
             ssa_memory_free(&batch->inputs[i].memory);
         ssa_release(batch->inputs);
     }
-    for (size_t i = 0; i < batch->requests_count; i++)
-        ssa_request_free(batch->requests[i]);
     ssa_release(batch);
 }

@@ -1,15 +1,14 @@
-/* The models this worker knows, the requests that wait for each, and which of them run next.
+/* The models and scripts this worker knows, the requests that wait for each, and which of them run next.
  *
  * The thinking part: no socket, thread, lock or clock in here. The caller holds its lock and passes the time.
  *
+ * A script is a model whose requests are never joined; a model and a script may have the same name.
  * At most one batch of a model runs at a time. Requests of a model run first come, first served; with batch_size > 1
  * alike requests share a call, and a request is never overtaken by a later one that is alike. */
 #ifndef SSA_MODEL_QUEUE_H
 #define SSA_MODEL_QUEUE_H
 
 #include "front_request.h"
-
-#define SSA_VERSION_BYTES 32 /* longest version of a model, with its NUL */
 
 typedef struct ssa_batching {
     uint64_t size;    /* most rows in one call; 0 or 1: requests are never joined */
@@ -28,6 +27,7 @@ typedef struct ssa_model {
     uint64_t serial;             /* of the loaded version: the caller's name for it; 0: none */
     char version[SSA_VERSION_BYTES];
     ssa_batching batching;
+    int script;
     size_t name_bytes;
     char name[];
 } ssa_model;
@@ -41,7 +41,7 @@ typedef struct ssa_batch {
     ssa_status status;           /* of gathering its inputs */
     size_t inputs_count;
     ssa_input *inputs;           /* joined: gathered here; else those of the one request */
-    size_t requests_count;
+    size_t requests_count;       /* each is held once for the batch */
     ssa_request *requests[];
 } ssa_batch;
 
@@ -56,7 +56,7 @@ void ssa_models_init(ssa_models *models);
 void ssa_models_free(ssa_models *models); /* with all requests that still wait */
 
 /* The entry of a model; with `create`, allocates it when it is new. NULL: none, or no memory. */
-ssa_model *ssa_models_find(ssa_models *models, const char *name, size_t bytes, int create);
+ssa_model *ssa_models_find(ssa_models *models, int script, const char *name, size_t bytes, int create);
 
 /* Forget an entry that holds nothing: not loaded, nothing waits, nothing runs. */
 void ssa_models_prune(ssa_models *models, ssa_model *model);
@@ -85,7 +85,7 @@ void ssa_models_take_apart(ssa_models *models, ssa_batch *batch);
 /* Allocates row-major inputs of the whole batch and copies the rows of all requests into them. */
 ssa_status ssa_batch_gather(ssa_batch *batch);
 
-/* With the requests that still belong to it. */
+/* Without its requests: whoever holds them for it lets them go. */
 void ssa_batch_free(ssa_batch *batch);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "allocator.h"
+#include "front_chain.h"
 #include "front_private.h"
 
 static int reserve(void *context, uint64_t bytes) {
@@ -170,13 +171,13 @@ ssa_errand *ssa_front_errand(ssa_front *front) {
 
 /* ---- what the owner brings ---- */
 
-ssa_status ssa_front_model_ready(ssa_front *front, const char *name, size_t bytes, const char *version,
+ssa_status ssa_front_model_ready(ssa_front *front, int script, const char *name, size_t bytes, const char *version,
                                  ssa_batching batching, uint64_t serial, uint64_t *retired) {
     *retired = 0;
     if (!serial || strlen(version) >= SSA_VERSION_BYTES)
         return SSA_EARGUMENT;
     pthread_mutex_lock(&front->lock);
-    ssa_model *model = ssa_models_find(&front->models, name, bytes, 1);
+    ssa_model *model = ssa_models_find(&front->models, script, name, bytes, 1);
     if (model) {
         model->wanted = 0;
         *retired = ssa_models_load(&front->models, model, version, batching, serial);
@@ -207,13 +208,13 @@ static void answer_unlisted(ssa_front *front, ssa_link *list, const char *code, 
     pthread_mutex_unlock(&front->lock);
 }
 
-void ssa_front_model_missing(ssa_front *front, const char *name, size_t bytes, const char *code, const char *text,
-                             uint64_t *retired) {
+void ssa_front_model_missing(ssa_front *front, int script, const char *name, size_t bytes, const char *code,
+                             const char *text, uint64_t *retired) {
     ssa_link failed;
     ssa_link_reset(&failed);
     *retired = 0;
     pthread_mutex_lock(&front->lock);
-    ssa_model *model = ssa_models_find(&front->models, name, bytes, 0);
+    ssa_model *model = ssa_models_find(&front->models, script, name, bytes, 0);
     if (model) {
         model->wanted = 0;
         *retired = ssa_models_unload(&front->models, model);
@@ -248,7 +249,7 @@ ssa_status ssa_front_input_fetched(ssa_front *front, uint64_t serial, size_t inp
         }
         int complete = 1;
         for (size_t i = 0; i < request->inputs_count; i++)
-            complete = complete && request->inputs[i].array.data;
+            complete = complete && (!request->inputs[i].key || request->inputs[i].array.data);
         if (complete) {
             ssa_link_remove(&request->in_model);
             ssa_request_seal(request);
@@ -260,13 +261,22 @@ ssa_status ssa_front_input_fetched(ssa_front *front, uint64_t serial, size_t inp
     return status;
 }
 
-void ssa_front_request_failed(ssa_front *front, uint64_t serial, const char *code, const char *text) {
+/* The step that the input is for: the error is about it. */
+static void blame_step_of(ssa_request *request, size_t input) {
+    ssa_chain *chain = request->chain;
+    for (size_t i = 0; chain && i < chain->steps_count; i++)
+        if (input >= chain->steps[i].first_input && input - chain->steps[i].first_input < chain->steps[i].inputs_count)
+            chain->step = i;
+}
+
+void ssa_front_request_failed(ssa_front *front, uint64_t serial, size_t input, const char *code, const char *text) {
     ssa_link failed;
     ssa_link_reset(&failed);
     pthread_mutex_lock(&front->lock);
     ssa_request *request = find_fetching(front, serial);
     if (request) {
         ssa_model *model = request->model;
+        blame_step_of(request, input);
         ssa_front_unlist(front, request);
         ssa_link_insert(&failed, &request->in_model);
         front->statistics.failed++;

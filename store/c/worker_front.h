@@ -39,11 +39,11 @@ void ssa_front_free(ssa_front *front);
  * NULL: the front is closed. */
 ssa_batch *ssa_front_next_batch(ssa_front *front);
 
-/* Answer all requests of the batch. outputs are borrowed for the time of the call; those of a joined batch must be
+/* Answer all requests of the batch; those of chains go on to their next step. outputs are borrowed for the time of the call; those of a joined batch must be
  * row-major and have its number of rows, else the answer is MODELFAILED. *retired: a serial given to
  * ssa_front_model_ready whose model nobody uses any more, or 0. */
 void ssa_front_complete(ssa_front *front, ssa_batch *batch, const ssa_array *outputs, size_t count, uint64_t *retired);
-/* The same with an error. The requests of a joined batch are run again, each alone: one bad request must not fail the
+/* The same with an error, which ends a chain. The requests of a joined batch are run again, each alone: one bad request must not fail the
  * others. */
 void ssa_front_fail(ssa_front *front, ssa_batch *batch, const char *code, const char *text, uint64_t *retired);
 void ssa_front_batch_free(ssa_front *front, ssa_batch *batch);
@@ -53,7 +53,8 @@ void ssa_front_batch_free(ssa_front *front, ssa_batch *batch);
 typedef enum ssa_errand_kind {
     SSA_ERRAND_LOAD = 1, /* name: a model that requests wait for */
     SSA_ERRAND_FETCH,    /* name: the key of an input; request, input: for ssa_front_input_fetched */
-    SSA_ERRAND_IDLE      /* draining, and all is answered */
+    SSA_ERRAND_IDLE,     /* draining, and all is answered */
+    SSA_ERRAND_LOAD_SCRIPT
 } ssa_errand_kind;
 
 typedef struct ssa_errand {
@@ -68,15 +69,15 @@ typedef struct ssa_errand {
 int ssa_front_errand_fd(const ssa_front *front); /* readable while there are errands */
 ssa_errand *ssa_front_errand(ssa_front *front);  /* the next, to be released with ssa_release; NULL: none */
 
-/* Requests for the model run on this version from now on. serial, not 0, names what the owner loaded. */
-ssa_status ssa_front_model_ready(ssa_front *front, const char *name, size_t bytes, const char *version,
+/* Requests for the model, or script, run on this version from now on. serial, not 0, names what the owner loaded. */
+ssa_status ssa_front_model_ready(ssa_front *front, int script, const char *name, size_t bytes, const char *version,
                                  ssa_batching batching, uint64_t serial, uint64_t *retired);
 /* There is no such model, or it cannot be loaded: answer what waits for it. A later request asks for it again. */
-void ssa_front_model_missing(ssa_front *front, const char *name, size_t bytes, const char *code, const char *text,
+void ssa_front_model_missing(ssa_front *front, int script, const char *name, size_t bytes, const char *code, const char *text,
                              uint64_t *retired);
 /* The array is copied. A request that is gone is no error. */
 ssa_status ssa_front_input_fetched(ssa_front *front, uint64_t request, size_t input, const ssa_array *array);
-void ssa_front_request_failed(ssa_front *front, uint64_t request, const char *code, const char *text);
+void ssa_front_request_failed(ssa_front *front, uint64_t request, size_t input, const char *code, const char *text);
 
 typedef struct ssa_front_statistics {
     uint64_t connections, unanswered, held_bytes;             /* now */

@@ -201,7 +201,8 @@ class WaitersRow:
     herd_set: Quartiles  #: the SET for which all wait
     all_woken: Quartiles  #: from that SET until the last waiter knows
     one_woken: Quartiles  #: the same for a lone waiter for another key, while they wait
-    memory: int  #: of the engine, a waiter, in bytes, at most
+    memory_fresh: int  #: of the engine, a waiter, in bytes, when all have connected
+    memory_idle: int  #: the same when they have waited for some seconds
     rounds: int
 
     error = None
@@ -212,9 +213,10 @@ class WaitersRow:
         head = f"{f'{self.count:,} waiters':<26}{'unix anywhere':<16}{self.subject:<18}"
         return (
             f"{head} SET of another key {time_text(self.set_before)} before, {_times_text(self.set_with)} with them; "
-            f"the SET that wakes all {_times_text(self.herd_set)}, all woken in {_times_text(self.all_woken)}; "
-            f"a lone one for another key in {_times_text(self.one_woken)}; connected in {time_text(self.connected)}; "
-            f"{self.memory / 1024:.1f} KiB of the engine each at most; {self.rounds} rounds"
+            f"the SET that wakes all {_times_text(self.herd_set)}, all woken in {_times_text(self.all_woken)}\n"
+            f"{'':<60} a lone one for another key woken in {_times_text(self.one_woken)}; {self.rounds} rounds; "
+            f"connected in {time_text(self.connected)}; "
+            f"{self.memory_fresh / 1024:.1f} KiB of the engine each, {self.memory_idle / 1024:.1f} KiB when idle"
         )
 
 

@@ -82,6 +82,15 @@ class _Shard:
                 raise TimeoutError(f"{value} {what} after {PATIENCE:.0f} s")
             time.sleep(0.01)
 
+    def memory_of_idle_connections(self) -> int:
+        """Bytes that the engine uses when it has taken back the buffers that nobody needs: it looks for them each second."""
+        deadline = time.monotonic() + PATIENCE
+        before, now = 0, self.info("used_memory")
+        while abs(now - before) > 0.01 * now and time.monotonic() < deadline:
+            time.sleep(2.0)
+            before, now = now, self.info("used_memory")
+        return now
+
 
 def limits_text(store: StoreUnderTest) -> str:
     """What the engine was granted."""
@@ -136,7 +145,7 @@ def _measure_one(
     all_woken: list[float] = []
     one_woken: list[float] = []
     keys = []
-    memory_each = 0
+    memory_fresh, memory_idle = shard.info("used_memory"), 0
     for number in range(rounds):
         # New keys each time: after the wait the shard still tells the waiters of changes of the old ones.
         key, lone_key = f"bench_awaited_{number}", f"bench_awaited_alone_{number}"
@@ -147,8 +156,8 @@ def _measure_one(
         # So many pairs of a key and a client that is to be told: then no waiter is still on its way.
         awaited = tracked + opened + 1
         shard.wait_until("tracking_total_items", partial(operator.le, awaited), f"of {awaited} waits")
-        # The engine gives back what idle connections do not use, so that the most is what counts.
-        memory_each = max(memory_each, (shard.info("used_memory") - memory) // opened)
+        if not number:
+            memory_idle = shard.memory_of_idle_connections()
         sets.append(median(_sets(raw)))
         begin, _ = shard.set(lone_key)
         one_woken.append(lone.numbers()[1] - begin)
@@ -165,7 +174,8 @@ def _measure_one(
         herd_set=Quartiles.of(herd_sets),
         all_woken=Quartiles.of(all_woken),
         one_woken=Quartiles.of(one_woken),
-        memory=memory_each,
+        memory_fresh=(memory_fresh - memory) // opened,
+        memory_idle=(memory_idle - memory) // opened,
         rounds=rounds,
     )
 

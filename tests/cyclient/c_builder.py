@@ -18,25 +18,31 @@ def linked_modules(program: Path) -> list[str]:
 
 
 class CBuilder:
-    """One compiler with one set of flags; what it has built is kept in a folder of its own and not built again.
+    """One compiler with one set of flags; what it has built is kept in a folder of its own and not built again."""
 
-    replaced: for modules of these names other sources are taken.
-    """
-
-    def __init__(self, out: Path, compiler: str, flags: Sequence[str], replaced: dict[str, Path] | None = None) -> None:
+    def __init__(self, out: Path, compiler: str, flags: Sequence[str]) -> None:
         self.out = out
         self._compile = [compiler, *FLAGS, *flags]
-        self._replaced = replaced or {}
         out.mkdir(parents=True, exist_ok=True)
 
     def program(self, source: Path, *more: Path, link_flags: Sequence[str] = ()) -> Path:
         """The program made of `source`, the modules it names, and further sources."""
         built = self.out / source.stem
         if not built.exists():
-            modules = [self._object(self._replaced.get(name, CORE / f"{name}.c")) for name in linked_modules(source)]
-            objects = [self._object(path) for path in (source, *more)]
-            self._run(*link_flags, *map(str, objects + modules), "-o", str(built), "-lm")
+            modules = [CORE / f"{name}.c" for name in linked_modules(source)]
+            self._link([self._object(path) for path in (source, *more, *modules)], built, link_flags)
         return built
+
+    def changed_program(self, out: Path, changed: Path, source: Path, *more: Path) -> Path:
+        """The same with another source for the module of the same name as `changed`; lies in `out`."""
+        modules = [CORE / f"{name}.c" for name in linked_modules(source) if name != changed.stem]
+        self._run("-c", str(changed), "-o", str(out / "changed.o"))
+        objects = [self._object(path) for path in (source, *more, *modules)]
+        self._link([*objects, out / "changed.o"], out / "changed", ())
+        return out / "changed"
+
+    def _link(self, objects: Sequence[Path], built: Path, flags: Sequence[str]) -> None:
+        self._run(*flags, *map(str, objects), "-o", str(built), "-lm")
 
     def _object(self, source: Path) -> Path:
         built = self.out / f"{source.stem}.o"

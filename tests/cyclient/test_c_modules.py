@@ -3,12 +3,13 @@
 import os
 import random
 import re
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cyclient.cluster_process import ClusterProcess
+from tests.cyclient.cluster_process import Node
 from tests.cyclient.write_test_vectors import FOLDER as VECTORS
 
 FOLDER = Path(__file__).parent / "c"
@@ -91,15 +92,47 @@ def test_the_keys_are_those_of_the_vectors(builder, tmp_path):
     assert int(checks[1]) >= len(rows) > 30
 
 
-def test_slots_are_those_of_a_real_cluster(builder, tmp_path):
+def test_slots_are_those_of_a_real_cluster(builder, cluster, tmp_path):
     random_ = random.Random(3)
     keys = [bytes(random_.choices(b"{}{}abc\x00\xff.", k=random_.randrange(1, 12))) for _ in range(2000)]
     said = run(builder.program("test_key_slot"), "--slots", given="\n".join(map(bytes.hex, keys)), folder=tmp_path)
-    cluster = ClusterProcess(tmp_path, shards=1, replicas=0)
+    pipeline = cluster.nodes[0].redis.pipeline(transaction=False)
+    for key in keys:
+        pipeline.execute_command("CLUSTER", "KEYSLOT", key)
+    assert list(map(int, said.split())) == pipeline.execute()
+
+
+def raw_slots(node: Node, protocol: int) -> str:
+    """What the server sends in answer to CLUSTER SLOTS."""
+    said = b""
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.settimeout(20)
+        stream.connect(str(node.socket))
+        stream.sendall(
+            f"HELLO {protocol} AUTH default {node.password}\nECHO before\nCLUSTER SLOTS\nECHO after\n".encode()
+        )
+        while not said.endswith(b"$5\r\nafter\r\n"):
+            piece = stream.recv(1 << 16)
+            assert piece, said
+            said += piece
+    return said.split(b"$6\r\nbefore\r\n")[1].removesuffix(b"$5\r\nafter\r\n").decode()
+
+
+# The last two name no address: then that of whom we asked counts, and the one among the metadata.
+@pytest.mark.parametrize("endpoint", ["ip", "unknown-endpoint", "hostname"])
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_the_shards_are_those_of_a_real_cluster(builder, cluster, tmp_path, protocol, endpoint):
+    asked = cluster.nodes[0]
+    asked.redis.config_set("cluster-preferred-endpoint-type", endpoint)
     try:
-        pipeline = cluster.nodes[0].redis.pipeline(transaction=False)
-        for key in keys:
-            pipeline.execute_command("CLUSTER", "KEYSLOT", key)
-        assert list(map(int, said.split())) == pipeline.execute()
+        reply = raw_slots(asked, protocol)
     finally:
-        cluster.close()
+        asked.redis.config_set("cluster-preferred-endpoint-type", "ip")
+    assert ("$-1\r\n" in reply or "_\r\n" in reply) == (endpoint == "unknown-endpoint")
+    assert ("$1\r\n?\r\n" in reply) == (endpoint == "hostname")
+    said = run(builder.program("test_slot_map"), "--reply", given=reply, folder=tmp_path)
+    expected = []
+    for primary in cluster.primaries():
+        slots, replicas = cluster.slots_of(primary), cluster.replicas_of(primary)
+        expected.append(" ".join([primary.address, primary.id, str(len(slots)), *(node.address for node in replicas)]))
+    assert said.splitlines() == expected

@@ -130,7 +130,10 @@ static ssa_status add_arguments(world *w, planned *p, ssa_command *command) {
     p->loan = malloc(bytes);
     CHECK(p->loan);
     fill(p->loan, bytes, (unsigned char)w->count);
-    return ssa_command_bytes(command, p->loan, bytes);
+    if (bytes % 2)
+        return ssa_command_bytes(command, p->loan, bytes);
+    ssa_tensor_header header = {.dtype = SSA_UINT8, .ndim = 1, .itemsize = 1, .data_bytes = bytes, .shape = {bytes}};
+    return ssa_command_tensor(command, &header, p->loan);
 }
 
 static void forget(planned *p) {

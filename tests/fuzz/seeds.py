@@ -24,6 +24,22 @@ STREAMS = (
     b"$4000\r\n" + b"y" * 4000 + b"\r\n$3\r\nabcd\r\n",
 )
 
+ADDRESSES = (
+    b"127.0.0.1:6379",
+    b"node-7.cluster:40112",
+    b"tcp://a:1",
+    b"[::1]:65535",
+    b"[fe80::1%eth0]:1",
+    b"unix:///run/ssa/1.sock",
+    b"unix:///" + b"x" * 106,
+    b"unix:///" + b"x" * 107,
+    b"host:0",
+    b"host:65536",
+    b"a b:1",
+    b"::1",
+    b"",
+)
+
 
 def streams() -> list[bytes]:
     return [*STREAMS, *(bytes.fromhex(data) for _, data in read("messages.tsv"))]
@@ -54,10 +70,131 @@ def connection() -> Iterator[bytes]:
         yield bytes([12, 0, 0, 10, 3, 5, 14, 0, len(stream) % 256]) + stream[:255] + bytes([15, 9, 15, 9])
 
 
+def address() -> Iterator[bytes]:
+    """One byte: how the text is read; two: a port; the text."""
+    for text in ADDRESSES:
+        yield from (bytes([way, 27, 88]) + text for way in range(3))
+    yield bytes([1, 0, 0]) + b" , ".join(ADDRESSES)
+
+
+def worker_list() -> Iterator[bytes]:
+    """The text of a list."""
+    worker = b"0123456789abcdef0123456789abcdef %d %s %s\n"
+    first, second = worker % (1, b"CPU", b"unix:///run/w.sock,127.0.0.1:40112"), worker % (7, b"GPU:1", b"[::1]:4000")
+    for text in (b"1 42\n", b"1 42\n" + first, b"1 9223372036854775807\n" + first + second.replace(b"0", b"f", 4)):
+        yield from (text, text[:-1], text.replace(b" ", b"  "), text.replace(b"CPU", b"TPU"), b"2" + text[1:])
+    yield b"1 1\n" + worker % (2, b"GPU", b",".join([b"node:1"] * 17))
+
+
+def metadata() -> Iterator[bytes]:
+    """An entry."""
+    for *_, entry in read("metadata.tsv"):
+        yield bytes.fromhex(entry)
+
+
+def text_reply(value: object) -> bytes:
+    """RESP3 of a nest of lists, dicts, bytes, numbers and None."""
+    match value:
+        case bytes():
+            return b"$%d\r\n%s\r\n" % (len(value), value)
+        case int():
+            return b":%d\r\n" % value
+        case dict():
+            return b"%%%d\r\n" % len(value) + b"".join(text_reply(part) for pair in value.items() for part in pair)
+        case list():
+            return b"*%d\r\n" % len(value) + b"".join(map(text_reply, value))
+        case _:
+            return b"_\r\n"
+
+
+def slot_map() -> Iterator[bytes]:
+    """First byte: even for a map, whose next three bytes are moved later; odd for the text of a redirection."""
+    node = b"07c37dfeb235213a872192d90877d0cd55635b91"
+    one = [0, 5460, [b"127.0.0.1", 30001, node, []], [b"127.0.0.1", 30004, node[::-1], []]]
+    two = [5461, 10922, [b"", 30002, node[1:] + b"1", {b"hostname": b"b"}]]
+    three = [10923, 16383, [None, 30003, node[2:] + b"22", [b"ip", b"::1"]]]
+    maps = ([], [one], [one, two, three], [two, [*one[:1], 5462, *one[2:]]], [[16383, 0, one[2]]], [[0, 16384, one[2]]])
+    for number, ranges in enumerate(maps):
+        for way in (0, 2, 4):
+            yield bytes([way, number, 200, 3]) + text_reply(ranges)
+        yield bytes([0, 255, 255, 3]) + text_reply(
+            [[*entry[:2], *(part[:2] for part in entry[2:])] for entry in ranges]
+        )
+    texts = (
+        b"MOVED 3999 127.0.0.1:6381",
+        b"ASK 16383 ::1:6381",
+        b"MOVED 1 :7000",
+        b"ASK 5 node.example:1 more",
+        b"MOVED 16384 a:1",
+    )
+    for text in (*texts, b"MOVED", b"ASK ", b"MOVEDX 1 a:1", b"ERR no", b"MOVED -1 a:1", b"MOVED 1 a:99999"):
+        yield from (bytes([way]) + text for way in (1, 3, 5))
+
+
+def dataset() -> Iterator[bytes]:
+    """A reply to HGETALL."""
+    entries = {row[0]: bytes.fromhex(row[-1]) for row in read("metadata.tsv")}
+    names = entries["string"]
+    hidden = {b".tensor_names": entries["string_no_values"], b".bytes_names": entries["string_no_values"]}
+    complete = {b".version": b"0" * 32, b".COMPLETE": b"1"}
+    for name, entry in entries.items():
+        yield text_reply({**hidden, name.encode(): entry, **complete})
+        yield text_reply({**hidden, b".tensor_names": entry, b"field": entries["int64"], **complete})
+    one = b"\x10" + (4).to_bytes(8, "little") + b"wind"
+    for fields in (
+        {**hidden, b".tensor_names": one, b".bytes_names": one.replace(b"wind", b"rain"), **complete},
+        {**hidden, b".tensor_names": one, b".bytes_names": one, **complete},
+        {**hidden, b".tensor_names": one + one[1:], **complete},
+        {
+            **hidden,
+            b".bytes_names": names,
+            b".later": b"x",
+            b"a": entries["bool"],
+            b"b": entries["float32"],
+            **complete,
+        },
+        {**hidden, b"a": entries["int64"]},
+        complete,
+        {},
+    ):
+        reply = text_reply(fields)
+        yield reply
+        yield b"*%d" % (2 * len(fields)) + reply[reply.index(b"\r") :]
+    pairs = [part for pair in ({**hidden, **complete, b"a": entries["int64"]}).items() for part in pair]
+    yield text_reply([*pairs, *pairs[-2:]])
+    yield text_reply([*pairs, *pairs[:2]])
+
+
+def settings() -> Iterator[bytes]:
+    """First byte: what is given; lines of the environment, `@`, lines of the file."""
+    every = b"SSDB=unix:///run/1.sock,node:6379\nSSDB_USER=reader\nSSDB_SOCKETS=/run/s\nSSKEYOUT=ens_3\nSSKEYIN=ens_3,ens_4,\n"
+    every += b"SR_DB_TYPE=CLUSTERED\nSSA_TIMEOUT=2.5\nSSA_VALUE_LIMIT=536870912\nSSA_TRUST_TOPOLOGY=1\n"
+    every += b"SSA_BULK_CONNECTION=0\nSSA_KEEP_BYTES=0\nSSA_LOG_LEVEL=Debug\nSSA_LOG_FILE=x.log\n"
+    tls = b"SSA_TLS=1\nSSA_TLS_CA=ca\nSSA_TLS_CERT=cert\nSSA_TLS_KEY=key\nSSA_TLS_NAME=name\n"
+    wrong = b"SSDB=nonsense\nSSKEYOUT={\nSR_DB_TYPE=?\nSSA_TIMEOUT=soon\nSSA_VALUE_LIMIT=-1\nSSA_TLS=2\nSSA_LOG_LEVEL=loud\n"
+    file = b"SSDB=a:1\nSSDB_USER=u\nSSDB_PASSWORD=p\n# c\n\nSSDB_SOCKETS=/s\n"
+    suffixed = b"SSDB_b=c:3\nSSKEYIN_b=x\nSSKEYOUT=all\n"
+    for text in (
+        every,
+        every + tls,
+        wrong,
+        b"@\n" + file,
+        suffixed + b"@\n" + file,
+        b"SSDB=a:1\nSSA_TIMEOUT=1e400\n@\nnonsense\n",
+    ):
+        yield from (bytes([choice]) + text for choice in (0, 1, 4, 65, 129, 198))
+
+
 TARGETS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "address": address,
     "connection": connection,
+    "dataset": dataset,
+    "metadata": metadata,
     "resp_reader": resp_reader,
+    "settings": settings,
+    "slot_map": slot_map,
     "tensor_header": tensor_header,
+    "worker_list": worker_list,
 }
 
 

@@ -14,7 +14,7 @@ from tests.cyclient.c_builder import CORE, CBuilder
 from tests.fuzz.seeds import HERE, TARGETS, write_seeds
 
 FLAGS = ("-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-SECONDS = 4
+SECONDS = 3
 #: Until a planted mistake is found; it is found in far less.
 PLANTED_SECONDS = 60
 
@@ -24,8 +24,11 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> CBuilder:
     return CBuilder(tmp_path_factory.mktemp("fuzz"), "cc", FLAGS)
 
 
-def run(builder: CBuilder, target: str, folder: Path, seconds: int) -> subprocess.CompletedProcess[str]:
-    program = builder.program(HERE / f"{target}_fuzz.c", HERE / "standalone.c")
+def sources(target: str) -> tuple[Path, Path]:
+    return HERE / f"{target}_fuzz.c", HERE / "standalone.c"
+
+
+def run(program: Path, target: str, folder: Path, seconds: int) -> subprocess.CompletedProcess[str]:
     seeds = write_seeds(target, folder / "seeds")
     command = [str(program), str(seconds), "1", *map(str, seeds)]
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
@@ -38,7 +41,7 @@ def test_every_target_has_seeds_and_every_seed_a_target():
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_input_upsets_a_target(builder, target, tmp_path):
-    done = run(builder, target, tmp_path, SECONDS)
+    done = run(builder.program(*sources(target)), target, tmp_path, SECONDS)
     assert done.returncode == 0, f"{done.stderr}\n{failing_input(tmp_path)}"
     assert re.fullmatch(r"[1-9]\d* seeds, [1-9]\d* further inputs\n", done.stdout)
     assert not (tmp_path / "failing-input").exists()
@@ -60,7 +63,7 @@ class Mistake:
     wrong: str
 
 
-READER, HEADER = ("resp_reader", "resp_reader"), ("tensor_header", "tensor_header")
+READER, HEADER, CONNECTION = [(name, name) for name in ("resp_reader", "tensor_header", "connection")]
 MISTAKES = {
     "limits are not kept": Mistake(*READER, "token->number > (is_string", "token->number < (is_string"),
     "a body is left in the buffer": Mistake(*READER, "reader->begin += bytes;\n    r", "r"),
@@ -70,23 +73,28 @@ MISTAKES = {
     "an empty string has no place": Mistake("connection", "resp_writer", "buffer->data && ", ""),
     "an abandoned command still borrows": Mistake("connection", "command", "loan->data = (const void *)(", "(void)("),
     "an abandoned array is written": Mistake(
-        "connection", "connection", "current && connection->stage == TENSOR_BODY", "current && 0"
+        *CONNECTION, "current && connection->stage == TENSOR_BODY", "current && 0"
     ),
-    "an abandoned command loses its place": Mistake("connection", "connection", "command->sent == 0 && ", ""),
-    "an error is forgotten": Mistake("connection", "connection", "is_error ? SSA_ESERVER : SSA_OK", "SSA_OK"),
-    "any shape is written": Mistake("connection", "connection", "into && !same_type", "0 && !same_type"),
+    "an abandoned command loses its place": Mistake(*CONNECTION, "command->sent == 0 && ", ""),
+    "an error is forgotten": Mistake(*CONNECTION, "is_error ? SSA_ESERVER : SSA_OK", "SSA_OK"),
+    "any shape is written": Mistake(*CONNECTION, "into && !same_type", "0 && !same_type"),
+    "a path is too long": Mistake("address", "address", "bytes >= sizeof address->path", "0"),
+    "a worker has too many addresses": Mistake("worker_list", "worker_list", "count > SSA_WORKER_ADDRESSES_MAX", "0"),
+    "a slot is not on the map": Mistake("slot_map", "slot_map", "last >= SSA_SLOTS || ", ""),
+    "a truth value is two": Mistake("metadata", "metadata", "metadata->values[i] > 1", "0"),
+    "a field comes twice": Mistake("dataset", "dataset_wire", "name) != SSA_NAME_NOWHERE", "name) == 0x5aab5"),
+    "a password is shown": Mistake("settings", "settings_table", '"(set)"', "*(char *const *)at"),
 }
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_planted_mistake_is_found(name, tmp_path):
+def test_a_planted_mistake_is_found(builder, name, tmp_path):
     mistake = MISTAKES[name]
     text = (CORE / f"{mistake.module}.c").read_text(encoding="utf-8")
     assert text.count(mistake.right) == 1
-    wrong = tmp_path / "wrong" / f"{mistake.module}.c"
-    wrong.parent.mkdir()
+    wrong = tmp_path / f"{mistake.module}.c"
     wrong.write_text(text.replace(mistake.right, mistake.wrong), encoding="utf-8")
-    builder = CBuilder(tmp_path / "built", "cc", FLAGS, {mistake.module: wrong})
-    done = run(builder, mistake.target, tmp_path, PLANTED_SECONDS)
+    program = builder.changed_program(tmp_path, wrong, *sources(mistake.target))
+    done = run(program, mistake.target, tmp_path, PLANTED_SECONDS)
     assert done.returncode != 0
     assert failing_input(tmp_path)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import psutil
 import pytest
 from redis.asyncio import Redis
 
-from ssasync.cyclient.errors import ConnectionFailed, ModelNotFound, TensorNotFound
+from ssasync.cyclient.errors import ConnectionFailed, ModelNotFound, ScriptNotFound, TensorNotFound
 from ssasync.store.model_runtime import LoadedModel, Runtime
 from ssasync.store.model_worker import WorkerOptions, main, serve
 from ssasync.store.worker_errors import UnknownBackend, UnloadableModel, WorkerMisconfigured
@@ -61,6 +62,7 @@ class DictionaryStore:
 
     def __init__(self) -> None:
         self.models: dict[str, tuple[str, bytes, dict[str, str]]] = {}
+        self.scripts: dict[str, tuple[str, bytes, dict[str, str]]] = {}
         self.tensors: dict[bytes, np.ndarray] = {}
         self.watchers: dict[bytes, Callable[[], None]] = {}
         self.loads: list[tuple[str, str]] = []
@@ -71,8 +73,13 @@ class DictionaryStore:
         self.models[name] = (version, blob, fields)
         self.changed(name)
 
-    def changed(self, name: str) -> None:
-        if watcher := self.watchers.get(f"{{ssa:model:{name}}}current".encode()):
+    def set_script(self, name: str, version: str, source: bytes, backend: str = "FACTOR", **metadata: str) -> None:
+        fields = {"backend": backend, "sha256": hashlib.sha256(source).hexdigest()} | metadata
+        self.scripts[name] = (version, source, fields)
+        self.changed(name, "script")
+
+    def changed(self, name: str, kind: str = "model") -> None:
+        if watcher := self.watchers.get(f"{{ssa:{kind}:{name}}}current".encode()):
             watcher()
 
     async def get_model_version(self, name: str) -> str:
@@ -88,6 +95,18 @@ class DictionaryStore:
             raise ModelNotFound(name, "here")
         self.loads.append((name, version))
         return blob, metadata
+
+    async def get_script_version(self, name: str) -> str:
+        if name not in self.scripts:
+            raise ScriptNotFound(name, "here")
+        return self.scripts[name][0]
+
+    async def get_script_blob(self, name: str, version: str) -> tuple[bytes, dict[str, str]]:
+        current, source, metadata = self.scripts[name]
+        if current != version:
+            raise ScriptNotFound(name, "here")
+        self.loads.append((name, version))
+        return source, metadata
 
     async def get_tensor_by_key(self, key: bytes) -> np.ndarray:
         if key not in self.tensors:
@@ -114,10 +133,15 @@ class InProcess:
         self.path = path
         self.stop = asyncio.Event()
 
-    async def run(self, name: str, *inputs: Any) -> list[np.ndarray]:
+    async def run(self, name: str, *inputs: Any, **options: Any) -> list[np.ndarray]:
         with WireClient(str(self.path), WORKER_ID, SECRET.encode(), prove=False) as client:
             await in_thread(client.prove)
-            return await in_thread(client.run, name, *inputs)  # type: ignore[no-any-return]
+            return await in_thread(partial(client.run, name, *inputs, **options))  # type: ignore[no-any-return]
+
+    async def chain(self, steps: Any, outputs: Any) -> Reply:
+        with WireClient(str(self.path), WORKER_ID, SECRET.encode(), prove=False) as client:
+            await in_thread(client.prove)
+            return await in_thread(client.chain, steps, outputs)  # type: ignore[no-any-return]
 
     async def until_it_answers(self, name: str, expected: float) -> None:
         async with asyncio.timeout(DEADLINE):
@@ -213,6 +237,75 @@ async def test_inputs_by_key_are_fetched(worker: InProcess) -> None:
         await worker.run("m", "ens_1.v")
 
 
+async def test_scripts_are_loaded_and_replaced_like_models_and_apart_from_them(worker: InProcess) -> None:
+    worker.store.set_model("m", "1", b"3")
+    worker.store.set_script("m", "8", b"5", batch_size="16")
+    x = np.array([2.0])
+    for _ in range(2):
+        assert (await worker.run("m", x, function="f"))[0] == 10.0
+    assert (await worker.run("m", x))[0] == 6.0
+    assert worker.store.loads == [("m", "8"), ("m", "1")]
+    worker.store.set_script("m", "9", b"7")
+    async with asyncio.timeout(DEADLINE):
+        while (await worker.run("m", x, function="f"))[0] != 14.0:
+            pass
+    assert (await worker.run("m", x))[0] == 6.0
+    worker.store.set_script("m", "10", b"rubbish")
+    worker.store.set_script("m", "11", b"9")
+    async with asyncio.timeout(DEADLINE):
+        while (await worker.run("m", x, function="f"))[0] != 18.0:
+            pass
+
+
+async def test_missing_and_damaged_scripts_are_told(worker: InProcess) -> None:
+    worker.store.set_model("s", "1", b"3")
+    with pytest.raises(ReplyError, match="NOSCRIPT script 's' is not in the store; put it there with set_script"):
+        await worker.run("s", np.ones(1), function="f")
+    worker.store.set_script("s", "1", b"5", sha256="0" * 64)
+    with pytest.raises(ReplyError, match=r"BADMODEL script 's' version 1 .* does not have the stored SHA-256"):
+        await worker.run("s", np.ones(1), function="f")
+    with pytest.raises(ReplyError, match=r"NOSCRIPT step 1 \('gone'\): script 'gone' is not in the store"):
+        await worker.chain([("s", "", [np.ones(1)]), ("gone", "f", [(0, 0)])], [(1, 0)])
+
+
+async def test_chains_load_what_they_need_and_fetch_inputs(worker: InProcess) -> None:
+    worker.store.set_model("m", "4", b"3")
+    worker.store.set_script("s", "1", b"5")
+    worker.store.tensors[b"ens_1.u"] = np.arange(2.0)
+    reply = await worker.chain([("s", "f", ["ens_1.u"]), ("m", "", [(0, 0), "ens_1.u"])], [(1, 0), (1, 1), (0, 0)])
+    assert reply.version == "1,4"
+    assert [each.tolist() for each in reply.outputs] == [[0, 15], [0, 3], [0, 5]]
+    with pytest.raises(ReplyError, match=r"NOINPUT step 1 \('m'\): input 'ens_1.v' is not in the store"):
+        await worker.chain([("s", "f", ["ens_1.u"]), ("m", "", ["ens_1.v"])], [(1, 0)])
+
+
+@pytest.mark.parametrize(
+    ("metadata", "wanted"),
+    [({"device": "GPU"}, "GPU"), ({"device": "GPU:0", "devices": "GPU:0,GPU:1"}, "GPU:0,GPU:1")],
+)
+async def test_what_is_for_another_device_is_refused(worker: InProcess, metadata: dict[str, str], wanted: str) -> None:
+    worker.store.set_model("m", "1", b"3", **metadata)
+    worker.store.set_script("s", "2", b"3", **metadata)
+    with pytest.raises(
+        ReplyError, match=f"WRONGDEVICE model 'm' version 1 is for {wanted}, this worker has CPU; ask a"
+    ):
+        await worker.run("m", np.ones(1))
+    with pytest.raises(ReplyError, match=f"WRONGDEVICE script 's' version 2 is for {wanted}, this worker has CPU"):
+        await worker.run("s", np.ones(1), function="f")
+    worker.store.set_model("m", "2", b"3", device="CPU")
+    assert (await worker.run("m", np.ones(1)))[0] == 3.0
+
+
+async def test_a_model_that_moved_to_another_device_no_longer_runs_here(worker: InProcess) -> None:
+    worker.store.set_model("m", "1", b"3")
+    await worker.run("m", np.ones(1))
+    worker.store.set_model("m", "2", b"3", device="GPU")
+    async with asyncio.timeout(DEADLINE):
+        with pytest.raises(ReplyError, match="WRONGDEVICE model 'm' version 2 is for GPU"):
+            while True:
+                await worker.run("m", np.ones(1))
+
+
 # ---- the process
 
 
@@ -273,8 +366,17 @@ async def engine(tmp_path: Path) -> AsyncIterator[tuple[Redis, dict[str, str]]]:
 
 async def put_model(admin: Redis, name: str, version: int, blob: bytes) -> None:
     """As `set_model` does, from WIRE.md."""
-    tag = f"{{ssa:model:{name}}}"
     fields = {"backend": "TORCH", "device": "CPU", "batch_size": 0, "min_batch_size": 0, "min_batch_timeout": 0}
+    await put_version(admin, f"{{ssa:model:{name}}}", version, blob, fields)
+
+
+async def put_script(admin: Redis, name: str, version: int, source: str) -> None:
+    """As `set_script` does, from WIRE.md."""
+    fields = {"backend": "TORCHSCRIPT", "device": "CPU"}
+    await put_version(admin, f"{{ssa:script:{name}}}", version, source.encode(), fields)
+
+
+async def put_version(admin: Redis, tag: str, version: int, blob: bytes, fields: dict[str, Any]) -> None:
     async with admin.pipeline(transaction=True) as pipeline:
         pipeline.set(f"{tag}{version}.blob", blob)
         pipeline.hset(f"{tag}{version}.meta", mapping=fields | {"sha256": hashlib.sha256(blob).hexdigest()})
@@ -317,6 +419,53 @@ async def test_the_process_serves_models_of_a_real_store(tmp_path: Path, engine:
         assert await in_thread(process.notifications.recv, 100) == b"STOPPING=1"
         assert await in_thread(process.wait) == 0
         assert not process.path.exists()
+
+
+SCRIPT = """
+def normalise(x, mean):
+    return x - mean, x.max()
+
+def total(xs: List[Tensor]):
+    return torch.stack(xs).sum(dim=0)
+"""
+
+
+async def test_the_process_serves_scripts_and_chains_of_a_real_store(
+    tmp_path: Path, engine: tuple[Redis, dict[str, str]]
+) -> None:
+    admin, environment = engine
+    await put_model(admin, "net", 1, torch_model(3))
+    await put_script(admin, "tools", 4, SCRIPT)
+    x = np.array([[1, 2]], "f4")
+    await admin.set("ens_0.mean", encode_tensor(np.array([1.0], "f4")))
+    steps: Any = [
+        ("tools", "normalise", [x, "ens_0.mean"]),
+        ("net", "", [(0, 0)]),
+        ("tools", "total", [(0, 0), (1, 0), x]),
+    ]
+    with started(tmp_path, environment) as process:
+        await in_thread(process.ready)
+        with process.client() as client:
+            reply = await in_thread(client.chain, steps, [(2, 0), (0, 1)])
+            assert reply.version == "4,1,4"
+            assert [each.tolist() for each in reply.outputs] == [[[1, 6]], 2]
+            run = partial(client.run, "tools", x, x, function="total")
+            assert (await in_thread(run))[0].tolist() == [[2, 4]]
+            with pytest.raises(
+                ReplyError, match=r"BADINPUT step 1 \('tools'\): the script has no function 'f'; it has norm"
+            ):
+                await in_thread(client.chain, [steps[0], ("tools", "f", [(0, 0)])], [(1, 0)])
+            with pytest.raises(ReplyError, match="NOSCRIPT script 'net' is not in the store"):
+                await in_thread(partial(client.run, "net", x, function="f"))
+            await put_script(admin, "tools", 5, "def total(x):\n    import os\n    return x")
+            await put_script(admin, "other", 1, "def total(x):\n    import os\n    return x")
+            with pytest.raises(ReplyError, match=r"BADMODEL script 'other' version 1 is not TorchScript: .*'import'"):
+                await in_thread(partial(client.run, "other", x, function="total"))
+            assert (await in_thread(run))[0].tolist() == [[2, 4]]
+            await put_script(admin, "tools", 6, "def total(x, y):\n    return x * 10")
+            async with asyncio.timeout(DEADLINE):
+                while (await in_thread(run))[0].tolist() != [[10, 20]]:
+                    pass
 
 
 class SlowModel:

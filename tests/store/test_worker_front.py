@@ -8,72 +8,18 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 
-from ssasync.store._worker_front import ERRAND_FETCH, ERRAND_IDLE, ERRAND_LOAD, Front
-from ssasync.store.compute_threads import ComputeThreads
+from ssasync.store._worker_front import ERRAND_FETCH, ERRAND_IDLE, ERRAND_LOAD
 from ssasync.store.worker_errors import InputRefused
+from tests.store.front_server import DEADLINE, SECRET, WORKER_ID, Gate, Server, until
 from tests.store.wire_client import Alive, Closed, ReplyError, WireClient, encode_request, encode_tensor
-
-WORKER_ID = "0123456789abcdef" * 2
-SECRET = b"the password of the user workload"
-DEADLINE = 20.0
-
-
-@dataclass
-class FunctionModel:
-    function: Callable[..., Any]
-
-    def run(self, _: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        outputs = self.function(*inputs)
-        return list(outputs) if isinstance(outputs, tuple) else [outputs]
-
-
-class Server:
-    """A front with compute threads, reachable by unix socket and TCP."""
-
-    def __init__(self, directory: Path, threads: int = 1, **limits: int) -> None:
-        self.front = Front(worker_id=WORKER_ID, secret=SECRET, **limits)
-        self.threads = ComputeThreads(self.front)
-        self.threads.ensure(threads)
-        self.path = str(directory / "worker.sock")
-        unix, tcp = socket.socket(socket.AF_UNIX), socket.socket()
-        unix.bind(self.path)
-        tcp.bind(("127.0.0.1", 0))
-        self.address = tcp.getsockname()
-        for listener in (unix, tcp):
-            listener.listen(256)
-            self.front.listen(listener)
-
-    def model(self, name: str, function: Callable[..., Any], version: str = "1", **batching: int) -> None:
-        self.front.model_ready(name, version, FunctionModel(function), **batching)
-
-    def client(self, **options: Any) -> WireClient:
-        return WireClient(self.path, WORKER_ID, SECRET, **options)
-
-    def errand(self) -> tuple[int, str, int, int]:
-        return until(self.front.next_errand)
-
-    def close(self) -> None:
-        self.front.close()
-        assert self.threads.join(DEADLINE)
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Ask until the answer is true; the deadline is an assertion."""
-    deadline = time.monotonic() + DEADLINE
-    while not (answer := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    return answer
 
 
 @pytest.fixture
@@ -287,19 +233,6 @@ def test_errors_of_a_model_reach_its_caller(server: Server, client: WireClient) 
 
 
 # ---- waiting, lateness, limits
-
-
-class Gate:
-    """A model that computes until it is let go."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Semaphore(0)
-        self.go = threading.Event()
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        self.entered.release()
-        assert self.go.wait(DEADLINE)
-        return x.copy()
 
 
 @pytest.fixture
@@ -550,8 +483,8 @@ def test_inputs_by_key_take_their_place_among_those_that_came_along(server: Serv
 def test_an_input_that_cannot_be_fetched_fails_its_request_alone(server: Server, client: WireClient) -> None:
     client.run_nowait(1, "double", "lost")
     request = server.errand()[2]
-    server.front.request_failed(request, "NOINPUT", "no such key")
-    server.front.request_failed(request, "NOINPUT", "no such key")
+    server.front.request_failed(request, 0, "NOINPUT", "no such key")
+    server.front.request_failed(request, 0, "NOINPUT", "no such key")
     assert str(client.answer().error) == "NOINPUT no such key"
     assert client.run("double", np.array([1]))[0] == 2
 

@@ -5,6 +5,7 @@ import hmac
 import os
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,9 @@ CODES = {"?": 1, "i1": 2, "i2": 3, "i4": 4, "i8": 5, "u1": 6, "u2": 7, "u4": 8, 
 CODES |= {"c8": 14, "c16": 15}
 DTYPES = {code: "<" + text if text != "?" else "?" for text, code in CODES.items()}
 DEADLINE = 30.0
+
+#: Of a step of a chain: a tensor, a key, or (step, output).
+Input = np.ndarray | str | tuple[int, int]
 
 
 class ReplyError(Exception):
@@ -157,6 +161,36 @@ class WireClient:
         for each in inputs:
             parts += ["K", each] if isinstance(each, str) else ["T", encode_tensor(each)]
         return encode_request(*parts)
+
+    def chain_request(
+        self,
+        id_: int,
+        steps: Sequence[tuple[str, str, Sequence[Input]]],
+        outputs: Sequence[tuple[int, int]],
+        timeout_ms: int = 30_000,
+        attempt: int = 1,
+    ) -> bytes:
+        """steps: model, function and inputs of each; (step, output) stands for an output of an earlier one."""
+        parts: list[bytes | str | int] = ["SSA.CHAIN", id_, attempt, timeout_ms, len(steps)]
+        for model, function, inputs in steps:
+            parts += [model, function, len(inputs)]
+            for each in inputs:
+                if isinstance(each, tuple):
+                    parts += ["O", *each]
+                else:
+                    parts += ["K", each] if isinstance(each, str) else ["T", encode_tensor(each)]
+        parts += ["OUTPUTS", len(outputs), *(number for output in outputs for number in output)]
+        return encode_request(*parts)
+
+    def chain(
+        self, steps: Sequence[tuple[str, str, Sequence[Input]]], outputs: Sequence[tuple[int, int]], **options: Any
+    ) -> Reply:
+        self.send(self.chain_request(1, steps, outputs, **options))
+        reply = self.answer()
+        assert reply.id == 1
+        if reply.error:
+            raise reply.error
+        return reply
 
     def run_nowait(self, id_: int, model: str, *inputs: np.ndarray | str, **options: Any) -> None:
         self.send(self.request(id_, model, *inputs, **options))

@@ -383,9 +383,49 @@ static ssa_status exercise(void) {
     return status;
 }
 
-CHECK_MAIN(exercise, test_ranges_are_read_in_either_protocol, test_slots_without_a_server_are_allowed,
-           test_a_node_without_an_endpoint_is_where_we_asked, test_ranges_that_cannot_be_are_refused,
-           test_replies_of_another_form_are_refused, test_a_long_id_and_one_with_a_nul_are_refused,
-           test_a_reply_that_ends_too_early_is_refused, test_shards_replicas_and_ranges_are_limited,
-           test_one_slot_moves, test_redirections_are_read, test_redirections_to_nowhere_are_refused,
-           test_a_redirection_that_was_cut_is_refused)
+/* Read the reply on standard input, of whom a server on a unix socket was asked, and say what it holds. */
+static int answer_shards(void) {
+    static char text[1 << 16];
+    const ssa_address whom = {.path = "/run/x.sock"};
+    ssa_slot_map map;
+    size_t bytes = fread(text, 1, sizeof text, stdin), slots;
+    if (decode_bytes(&map, text, bytes, &whom)) {
+        printf("%s\n", error);
+        return 1;
+    }
+    for (size_t i = 0; i < map.count; i++) {
+        char address[SSA_ADDRESS_TEXT_BYTES];
+        slots = 0;
+        for (size_t slot = 0; slot < SSA_SLOTS; slot++)
+            slots += map.shard_of[slot] == i;
+        ssa_address_format(&map.shards[i].primary, address, sizeof address);
+        printf("%s %s %zu", address, map.shards[i].node_id, slots);
+        for (size_t k = 0; k < map.shards[i].replica_count; k++) {
+            ssa_address_format(&map.shards[i].replicas[k], address, sizeof address);
+            printf(" %s", address);
+        }
+        printf("\n");
+    }
+    ssa_slot_map_free(&map);
+    return 0;
+}
+
+int main(int count, char **words) {
+    static void (*const tests[])(void) = {
+        test_ranges_are_read_in_either_protocol,
+        test_slots_without_a_server_are_allowed,
+        test_a_node_without_an_endpoint_is_where_we_asked,
+        test_ranges_that_cannot_be_are_refused,
+        test_replies_of_another_form_are_refused,
+        test_a_long_id_and_one_with_a_nul_are_refused,
+        test_a_reply_that_ends_too_early_is_refused,
+        test_shards_replicas_and_ranges_are_limited,
+        test_one_slot_moves,
+        test_redirections_are_read,
+        test_redirections_to_nowhere_are_refused,
+        test_a_redirection_that_was_cut_is_refused,
+    };
+    if (count > 1 && !strcmp(words[1], "--reply"))
+        return answer_shards();
+    return check_run(count, words, exercise, tests, sizeof tests / sizeof *tests);
+}

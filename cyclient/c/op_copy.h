@@ -1,0 +1,28 @@
+/* Copying and renaming what lies under one key: by the server where it has both keys, else through this client. */
+#ifndef SSA_OP_COPY_H
+#define SSA_OP_COPY_H
+
+#include "op_build.h"
+
+typedef struct ssa_copy {
+    ssa_buffer source, target;
+    int moves;                                      /* the source goes when the target is there */
+    void (*start_across)(ssa_request *request);     /* the servers differ: send the first calls, with a stage from SSA_COPY_ACROSS on */
+    void (*step_across)(ssa_request *request);      /* goes on from there */
+    int64_t ttl;                                    /* of the source, milliseconds; not positive: none */
+    ssa_memory value;                               /* of a string */
+    size_t bytes;
+    struct ssa_command *writing;                    /* of a list: the transaction, until it is sent */
+    uint64_t length;                                /* of a list: elements that were read */
+} ssa_copy;
+
+#define SSA_COPY_ACROSS 10 /* stages of a copy between servers begin here */
+
+/* Send UNLINK of the source as the only call, with this stage. */
+void ssa_copy_remove_source(ssa_request *request, int stage);
+
+/* For strings or lists; operation: static. */
+ssa_request *ssa_copy_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target, int moves,
+                          void (*start_across)(ssa_request *), void (*step_across)(ssa_request *), ssa_problem *problem);
+
+#endif
