@@ -54,9 +54,11 @@ cdef extern from "dataset.h":
                                        const void *values, size_t count) nogil
     ssa_status ssa_dataset_add_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *text,
                                       size_t bytes) nogil
-    ssa_status ssa_dataset_remove_item(ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes) nogil
+    ssa_status ssa_dataset_remove_item(ssa_dataset *dataset, ssa_item_kind kind, const char *name,
+                                       size_t name_bytes) nogil
     ssa_status ssa_dataset_remove_field(ssa_dataset *dataset, const char *name, size_t name_bytes) nogil
-    size_t ssa_dataset_item_place(const ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes) nogil
+    size_t ssa_dataset_item_place(const ssa_dataset *dataset, ssa_item_kind kind, const char *name,
+                                  size_t name_bytes) nogil
     size_t ssa_dataset_item_count(const ssa_dataset *dataset) nogil
     const ssa_item *ssa_dataset_item_at(const ssa_dataset *dataset, size_t place) nogil
     ssa_memory ssa_dataset_take_memory(ssa_dataset *dataset, size_t place) nogil
@@ -80,7 +82,7 @@ cdef uint8_t _STRING_CODE = 16
 
 
 cdef bytes _encoded(str what, object text):
-    """A name or a text as bytes. Bytes that are not UTF-8, which other languages may have written, come and go as surrogates."""
+    """A name or a text as bytes. What is not UTF-8, which other languages may write, comes and goes as surrogates."""
     if not isinstance(text, str):
         raise TypeError(f"{what} must be a str, not {type(text).__name__}")
     try:
@@ -146,8 +148,8 @@ cdef class Dataset:
         raise errors.InvalidArgument(what, repr(name), ssa_dataset_reason(self.d).decode())
 
     cdef object _missing(self, str what, str name):
-        known = {"tensor": self.get_tensor_names, "bytes": self.get_bytes_names}.get(what, self.get_metadata_field_names)()
-        return errors.DatasetEntryNotFound(self.name, what, name, known)
+        names = {"tensor": self.get_tensor_names, "bytes": self.get_bytes_names, "field": self.get_metadata_field_names}
+        return errors.DatasetEntryNotFound(self.name, what, name, names[what]())
 
     cdef list _names(self, ssa_item_kind kind):
         cdef size_t i
@@ -170,7 +172,7 @@ cdef class Dataset:
         return item
 
     cdef int _hold(self, bytes text, object before, ssa_status status, str what, object name) except -1:
-        """What was lent is held already, under `text`; where the C side refused it, what was held there is held again."""
+        """What was lent is held already, under `text`; if the C side refused it, hold what was held there before."""
         if status != SSA_OK:
             if before is None:
                 del self.held[text]
@@ -188,8 +190,8 @@ cdef class Dataset:
     def add_tensor(self, name, data):
         """Add an array of any supported dtype and shape.
 
-        Row- and column-major arrays are held, not copied: do not change them before the dataset was put. Other strides are
-        copied. Raises InvalidArgument (the name is taken or cannot be one, a put is under way), UnsupportedDtype.
+        Row- and column-major arrays are held, not copied: do not change them before the dataset was put. Other strides
+        are copied. Raises InvalidArgument (the name is taken or cannot be one, a put is under way), UnsupportedDtype.
         """
         cdef bytes text = _encoded("tensor", name)
         cdef ssa_tensor_header header
@@ -201,18 +203,23 @@ cdef class Dataset:
         self._hold(text, before, status, "tensor", name)
 
     def get_tensor(self, name):
-        """The array that was added, or that came from the store: over memory of its own. Raises DatasetEntryNotFound."""
+        """The array that was added, or that came from the store, over memory of its own. Raises DatasetEntryNotFound.
+        """
         cdef const ssa_item *item = self._item(SSA_ITEM_TENSOR, "tensor", name)
         cdef bytes text = item.name.text[:item.name.bytes]
         cdef _Memory owner
         if text not in self.held:  # the array may live longer than the dataset, and than its place in it
             owner = _Memory.__new__(_Memory)
             self.held[text] = _array_over(<ssa_tensor_header *>&item.header, owner, <void *>item.data)
-            owner.memory = ssa_dataset_take_memory(self.d, ssa_dataset_item_place(self.d, SSA_ITEM_TENSOR, text, len(text)))
+            place = ssa_dataset_item_place(self.d, SSA_ITEM_TENSOR, text, len(text))
+            owner.memory = ssa_dataset_take_memory(self.d, place)
         return self.held[text]
 
     def remove_tensor(self, name):
-        """Take a tensor out of the dataset, not out of the store. Raises DatasetEntryNotFound, InvalidArgument (a put is under way)."""
+        """Take a tensor out of the dataset, not out of the store.
+
+        Raises DatasetEntryNotFound, InvalidArgument (a put is under way).
+        """
         self._remove(SSA_ITEM_TENSOR, "tensor", name)
 
     def get_tensor_names(self):
@@ -265,9 +272,9 @@ cdef class Dataset:
     def add_meta_scalar(self, name, value):
         """Add a value to a field, whose values all have one type.
 
-        A bool is stored as bool, an int as int64 (uint64 where only that holds it), a float as float64; numpy scalars of
-        bool, int32, int64, uint32, uint64, float32 and float64 as what they are. Raises InvalidArgument (another type than
-        the field's, a name that cannot be one, a put is under way).
+        A bool is stored as bool, an int as int64 (uint64 where only that holds it), a float as float64; numpy scalars
+        of bool, int32, int64, uint32, uint64, float32 and float64 as what they are. Raises InvalidArgument (another
+        type than the field's, a name that cannot be one, a put is under way).
         """
         cdef bytes text = _encoded("field", name)
         scalar = _scalar(value)
@@ -293,13 +300,17 @@ cdef class Dataset:
         return self._check(ssa_dataset_find_field(self.d, text, len(text), metadata), "field", name)
 
     def get_meta_scalars(self, name):
-        """The values of a field: a new array of one dimension. Raises DatasetEntryNotFound, InvalidArgument (it holds strings)."""
+        """The values of a field: a new array of one dimension.
+
+        Raises DatasetEntryNotFound, InvalidArgument (it holds strings).
+        """
         cdef ssa_metadata metadata
         self._field(name, &metadata)
         if metadata.type == _STRING_CODE:
             raise errors.InvalidArgument("field", repr(name), "it holds strings; use get_meta_strings")
         cdef bytes values = (<const char *>metadata.values)[:metadata.bytes]
-        return np.frombuffer(values, _dtype_from_code(metadata.type, 0).newbyteorder("<")).astype(_dtype_from_code(metadata.type, 0))
+        dtype = _dtype_from_code(metadata.type, 0)
+        return np.frombuffer(values, dtype.newbyteorder("<")).astype(dtype)
 
     def get_meta_strings(self, name):
         """The texts of a field. Raises DatasetEntryNotFound, InvalidArgument (it holds numbers)."""
@@ -332,24 +343,30 @@ cdef class Dataset:
         return ssa_dataset_find_field(self.d, text, len(text), &metadata) == SSA_OK
 
     def clear_field(self, name):
-        """Take the metadata of this name out of the dataset. Raises DatasetEntryNotFound, InvalidArgument (a put is under way)."""
+        """Take the metadata of this name out of the dataset.
+
+        Raises DatasetEntryNotFound, InvalidArgument (a put is under way).
+        """
         cdef bytes text = _encoded("field", name)
         self._check(ssa_dataset_remove_field(self.d, text, len(text)), "field", name)
 
     # ---- for people
 
     def __repr__(self):
-        tensors, texts = self._names(SSA_ITEM_TENSOR), self._names(SSA_ITEM_BYTES)
-        return f"<Dataset {self.name!r}: {len(tensors)} tensors, {len(texts)} bytes, {ssa_dataset_field_count(self.d)} fields>"
+        tensors, blobs = len(self._names(SSA_ITEM_TENSOR)), len(self._names(SSA_ITEM_BYTES))
+        return f"<Dataset {self.name!r}: {tensors} tensors, {blobs} bytes, {ssa_dataset_field_count(self.d)} fields>"
 
     def __str__(self):
-        rows = [(f"tensor {name!r}", f"{self.get_tensor_type(name)} {self.get_tensor_dims(name)}") for name in self.get_tensor_names()]
+        rows = [(f"tensor {name!r}", f"{self.get_tensor_type(name)} {self.get_tensor_dims(name)}")
+                for name in self.get_tensor_names()]
         rows += [(f"bytes {name!r}", f"{len(self.get_bytes(name))} bytes") for name in self.get_bytes_names()]
         for name in self.get_metadata_field_names():
             kind = self.get_metadata_field_type(name)
             values = self.get_meta_strings(name) if kind == "str" else self.get_meta_scalars(name).tolist()
-            shown = ", ".join([repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "..." for value in values[:5]])
-            rows.append((f"field {name!r}", f"{kind}: {shown}" + (f", ... ({len(values)} in all)" if len(values) > 5 else "")))
+            texts = map(repr, values[:5])
+            shown = ", ".join([text if len(text) <= 40 else text[:37] + "..." for text in texts])
+            more = f", ... ({len(values)} in all)" if len(values) > 5 else ""
+            rows.append((f"field {name!r}", f"{kind}: {shown}{more}"))
         width = max([len(what) for what, _ in rows], default=0)
         lines = [f"  {what:<{width}}  {text}" for what, text in rows]
         return "\n".join([f"Dataset {self.name!r}" + ("" if rows else ", empty"), *lines])
@@ -371,7 +388,7 @@ cdef Dataset _dataset_over(ssa_dataset *d):
 # ---- what a put sends and a get reads, without a store: for tests and tools
 
 def encode_dataset(Dataset dataset not None):
-    """The fields of its hash but for .version and .COMPLETE, and the values of its tensors and bytes, by name (WIRE.md)."""
+    """The fields of its hash but .version and .COMPLETE, and the values of its tensors and bytes by name (WIRE.md)."""
     cdef size_t i
     cdef ssa_field field
     cdef const ssa_item *item
@@ -383,7 +400,8 @@ def encode_dataset(Dataset dataset not None):
     for i in range(ssa_dataset_item_count(dataset.d)):
         item = ssa_dataset_item_at(dataset.d, i)
         name = _decoded(item.name)
-        values[name] = encode_tensor(dataset.get_tensor(name)) if item.kind == SSA_ITEM_TENSOR else dataset.get_bytes(name)
+        is_tensor = item.kind == SSA_ITEM_TENSOR
+        values[name] = encode_tensor(dataset.get_tensor(name)) if is_tensor else dataset.get_bytes(name)
     return fields, values
 
 

@@ -11,8 +11,8 @@
 
 /* ---- shapes */
 
-ssa_status ssa_layout_describe(ssa_tensor_header *header, int dtype, size_t itemsize, int order, const int64_t *dimensions,
-                               size_t ndim) {
+ssa_status ssa_layout_describe(ssa_tensor_header *header, int dtype, size_t itemsize, int order,
+                               const int64_t *dimensions, size_t ndim) {
     memset(header, 0, sizeof *header);
     if (ndim > SSA_TENSOR_MAX_NDIM || itemsize > UINT32_MAX)
         return SSA_ELIMIT;
@@ -74,7 +74,7 @@ static int64_t distance(int64_t stride) {
     return stride < 0 ? -stride : stride;
 }
 
-/* An axis that is walked upwards on the side that is written, in its place from the longest stride there to the shortest. */
+/* An axis that is walked upwards on the side that is written, in its place: the longest stride there comes first. */
 static void add_axis(copy *copy, axis added) {
     if (added.to < 0) {
         copy->to += (int64_t)(added.count - 1) * added.to;
@@ -120,7 +120,7 @@ static axis take_columns(copy *copy, const axis *rows) {
     return best == copy->count ? (axis){1, 0, 0} : take_axis(copy, best);
 }
 
-/* Go to the next place of the outer axes, the last of which runs fastest. Returns 0 after the last one, at the first. */
+/* Go to the next place of the outer axes, the last of which runs fastest. Returns 0 after the last, at the first. */
 static int step(copy *copy, uint64_t *at) {
     for (unsigned i = copy->count; i-- > 0;) {
         const axis *axis = &copy->axes[i];

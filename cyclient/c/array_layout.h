@@ -1,7 +1,8 @@
-/* From a caller's arrangement of an array to one packed array and back: row- and column-major, any strides, nested pointers.
+/* From a caller's arrangement of an array to one packed array and back: any strides, nested pointers, both orders.
  *
- * All functions take the shape, the bytes of an element and the order of the packed array from a complete tensor header.
- * Nothing allocates but ssa_layout_nested_new. Memory that is read and memory that is written must not overlap. */
+ * All functions take the shape, the bytes of an element and the order of the packed array from a complete tensor
+ * header. Nothing allocates but ssa_layout_nested_new. Memory that is read and memory that is written must not
+ * overlap. */
 #ifndef SSA_ARRAY_LAYOUT_H
 #define SSA_ARRAY_LAYOUT_H
 
@@ -12,10 +13,11 @@
 #include "tensor_header.h"
 
 /* Complete the header of an array from what a caller says. An array that is both row- and column-major says row-major
- * (WIRE.md). SSA_EARGUMENT: a negative dimension, or an order or a dtype that does not exist, or bytes an element that
- * are not the dtype's (0: those of the dtype); SSA_ELIMIT: more than 32 dimensions, or more bytes than can be counted. */
-ssa_status ssa_layout_describe(ssa_tensor_header *header, int dtype, size_t itemsize, int order, const int64_t *dimensions,
-                               size_t ndim);
+ * (WIRE.md). SSA_EARGUMENT: a negative dimension, or an order or a dtype that does not exist, or bytes an element
+ * that are not the dtype's (0: those of the dtype); SSA_ELIMIT: more than 32 dimensions, or more bytes than can be
+ * counted. */
+ssa_status ssa_layout_describe(ssa_tensor_header *header, int dtype, size_t itemsize, int order,
+                               const int64_t *dimensions, size_t ndim);
 
 /* Whether a packed array of this shape lies the same way in both orders. */
 int ssa_layout_is_both(const ssa_tensor_header *header);
@@ -35,14 +37,14 @@ void ssa_layout_unpack(const ssa_tensor_header *header, const void *packed, void
 /* A packed array of the header's order into one of the order `to_order`. */
 void ssa_layout_reorder(const ssa_tensor_header *header, void *to, ssa_order to_order, const void *packed);
 
-/* Nested pointers: for n dimensions n - 1 levels of arrays of pointers (T*** for three), of which the last points to rows of
- * shape[n - 1] elements; with one dimension the elements themselves, without any the one element.
- * SSA_EARGUMENT: a pointer on the way is NULL (where there are elements behind it); part of `to` may be written then. */
+/* Nested pointers: for n dimensions n - 1 levels of arrays of pointers (T*** for three), of which the last points to
+ * rows of shape[n - 1] elements; with one dimension the elements themselves, without any the one element.
+ * SSA_EARGUMENT: a pointer on the way is NULL (where there are elements behind it); part may be written then. */
 ssa_status ssa_layout_pack_nested(const ssa_tensor_header *header, void *packed, const void *nested);
 ssa_status ssa_layout_unpack_nested(const ssa_tensor_header *header, const void *packed, void *nested);
 
-/* Allocates the pointers over a packed row-major array, in one piece that ssa_release frees; *nested is what a T*** variable
- * takes. With fewer than two dimensions *nested is packed itself and *allocation is NULL. SSA_ENOMEM. */
+/* Allocates the pointers over a packed row-major array, in one piece that ssa_release frees; *nested is what a T***
+ * variable takes. With fewer than two dimensions *nested is packed itself and *allocation is NULL. SSA_ENOMEM. */
 ssa_status ssa_layout_nested_new(const ssa_tensor_header *header, void *packed, void **nested, void **allocation);
 
 #endif

@@ -227,7 +227,8 @@ static ssa_status check_item_name(ssa_dataset *dataset, ssa_name name) {
         return ssa_dataset_fail(dataset, SSA_EARGUMENT, refusal);
     if (ssa_dataset_has_item(dataset, name.text, name.bytes))
         return ssa_dataset_fail(dataset, SSA_EARGUMENT,
-                                "the dataset has a tensor or bytes of this name; remove them first, or choose another name");
+                                "the dataset has a tensor or bytes of this name; remove them first, "
+                                "or choose another name");
     return SSA_OK;
 }
 
@@ -287,8 +288,8 @@ static ssa_item item_of_bytes(const char *name, size_t name_bytes, size_t bytes)
     return item;
 }
 
-ssa_status ssa_dataset_add_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, const ssa_tensor_header *header,
-                                  const void *data) {
+ssa_status ssa_dataset_add_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes,
+                                  const ssa_tensor_header *header, const void *data) {
     ssa_item item = item_of_tensor(name, name_bytes, header);
     return add_copy(dataset, &item, data);
 }
@@ -306,7 +307,8 @@ ssa_status ssa_dataset_own_tensor(ssa_dataset *dataset, const char *name, size_t
     return ssa_dataset_add_item(dataset, &item, memory);
 }
 
-ssa_status ssa_dataset_add_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data, size_t bytes) {
+ssa_status ssa_dataset_add_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data,
+                                 size_t bytes) {
     ssa_item item = item_of_bytes(name, name_bytes, bytes);
     return add_copy(dataset, &item, data);
 }
@@ -354,7 +356,8 @@ size_t ssa_dataset_item_place(const ssa_dataset *dataset, ssa_item_kind kind, co
     return place != SSA_NAME_NOWHERE && dataset->items[place].shown.kind == kind ? place : SSA_NAME_NOWHERE;
 }
 
-const ssa_item *ssa_dataset_find_item(const ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes) {
+const ssa_item *ssa_dataset_find_item(const ssa_dataset *dataset, ssa_item_kind kind, const char *name,
+                                      size_t name_bytes) {
     size_t place = ssa_dataset_item_place(dataset, kind, name, name_bytes);
     return place == SSA_NAME_NOWHERE ? NULL : &dataset->items[place].shown;
 }
@@ -470,7 +473,8 @@ ssa_field ssa_dataset_field_at(const ssa_dataset *dataset, size_t place) {
     return (ssa_field){field->name, field->entry.data + SSA_FIELD_PADDING, field->entry.bytes - SSA_FIELD_PADDING};
 }
 
-ssa_status ssa_dataset_find_field(const ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_metadata *metadata) {
+ssa_status ssa_dataset_find_field(const ssa_dataset *dataset, const char *name, size_t name_bytes,
+                                  ssa_metadata *metadata) {
     size_t place = place_of_field(dataset, (ssa_name){name, name_bytes});
     if (place == SSA_NAME_NOWHERE)
         return SSA_ENOTFOUND;

@@ -1,12 +1,12 @@
-/* A dataset in memory: tensors and bytes in the order in which they were added, and metadata. No key, no socket.
- * What it becomes in the store: WIRE.md, "Dataset".
+/* A dataset in memory: tensors and bytes in the order in which they were added, and metadata. No key, no socket. What
+ * it becomes in the store: WIRE.md, "Dataset".
  *
- * Names (of the dataset, of items, of fields) are 1 to 1,024 bytes without braces and NUL; those of items and fields do
- * not begin with ".". Tensors and bytes share their names, because they share their keys; no item is called "meta", because
- * that is the key of the hash. Fields have names of their own.
+ * Names (of the dataset, of items, of fields) are 1 to 1,024 bytes without braces and NUL; those of items and fields
+ * do not begin with ".". Tensors and bytes share their names, because they share their keys; no item is called
+ * "meta", because that is the key of the hash. Fields have names of their own.
  *
- * Every function that can fail leaves the dataset as it was, and ssa_dataset_reason says why in fixed words. One thread
- * at a time. */
+ * Every function that can fail leaves the dataset as it was, and ssa_dataset_reason says why in fixed words. One
+ * thread at a time. */
 #ifndef SSA_DATASET_H
 #define SSA_DATASET_H
 
@@ -48,7 +48,8 @@ typedef struct ssa_field {
     size_t bytes;
 } ssa_field;
 
-/* Why this cannot be the name of a dataset, or of an item or a field: the remedy of an ssa_mistake_value; NULL: it can. */
+/* Why this cannot be the name of a dataset, or of an item or a field: the remedy of an ssa_mistake_value; NULL:
+ * it can. */
 const char *ssa_dataset_name_refusal(const char *name, size_t bytes);
 const char *ssa_item_name_refusal(const char *name, size_t bytes);
 const char *ssa_field_name_refusal(const char *name, size_t bytes);
@@ -61,8 +62,8 @@ void ssa_dataset_free(ssa_dataset *dataset); /* NULL is allowed; what was lent i
 
 ssa_name ssa_dataset_name(const ssa_dataset *dataset);
 ssa_status ssa_dataset_rename(ssa_dataset *dataset, const char *name, size_t bytes);
-/* Why the last call that failed on this dataset did: the remedy of an ssa_mistake_value, or after ssa_dataset_decode what is
- * wrong with what is stored; fixed words, never NULL. */
+/* Why the last call that failed on this dataset did: the remedy of an ssa_mistake_value, or after ssa_dataset_decode
+ * what is wrong with what is stored; fixed words, never NULL. */
 const char *ssa_dataset_reason(const ssa_dataset *dataset);
 
 /* While a put borrows from the dataset it is pinned, as often as puts are under way: every change is SSA_EARGUMENT. */
@@ -71,17 +72,19 @@ void ssa_dataset_unpin(ssa_dataset *dataset);
 
 /* Add a tensor; header is complete (ssa_tensor_header_complete), data has header->data_bytes bytes.
  * add copies; lend borrows: data must not change or go before the item is removed or the dataset freed; own takes the
- * memory over when it returns SSA_OK. SSA_EARGUMENT: the name is taken or refused, or the dataset is pinned; SSA_ELIMIT:
- * too many items; SSA_ENOMEM. */
-ssa_status ssa_dataset_add_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, const ssa_tensor_header *header,
-                                  const void *data);
+ * memory over when it returns SSA_OK. SSA_EARGUMENT: the name is taken or refused, or the dataset is pinned;
+ * SSA_ELIMIT: too many items; SSA_ENOMEM. */
+ssa_status ssa_dataset_add_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes,
+                                  const ssa_tensor_header *header, const void *data);
 ssa_status ssa_dataset_lend_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes,
                                    const ssa_tensor_header *header, const void *data);
 ssa_status ssa_dataset_own_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes,
                                   const ssa_tensor_header *header, ssa_memory *memory);
 /* The same for bytes. */
-ssa_status ssa_dataset_add_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data, size_t bytes);
-ssa_status ssa_dataset_lend_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data, size_t bytes);
+ssa_status ssa_dataset_add_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data,
+                                 size_t bytes);
+ssa_status ssa_dataset_lend_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data,
+                                  size_t bytes);
 ssa_status ssa_dataset_own_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_memory *memory,
                                  size_t bytes);
 
@@ -90,7 +93,8 @@ ssa_status ssa_dataset_own_bytes(ssa_dataset *dataset, const char *name, size_t 
  * SSA_ELIMIT: too many fields; SSA_ENOMEM. */
 ssa_status ssa_dataset_add_scalars(ssa_dataset *dataset, const char *name, size_t name_bytes, uint8_t type,
                                    const void *values, size_t count);
-ssa_status ssa_dataset_add_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *text, size_t bytes);
+ssa_status ssa_dataset_add_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *text,
+                                  size_t bytes);
 
 /* SSA_ENOTFOUND: there is none. */
 ssa_status ssa_dataset_remove_item(ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes);
@@ -100,39 +104,43 @@ ssa_status ssa_dataset_remove_field(ssa_dataset *dataset, const char *name, size
 size_t ssa_dataset_item_count(const ssa_dataset *dataset);
 const ssa_item *ssa_dataset_item_at(const ssa_dataset *dataset, size_t place);
 /* NULL: no item of this kind has that name. */
-const ssa_item *ssa_dataset_find_item(const ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes);
+const ssa_item *ssa_dataset_find_item(const ssa_dataset *dataset, ssa_item_kind kind, const char *name,
+                                      size_t name_bytes);
 /* Where it stands; SSA_NAME_NOWHERE: there is none. */
 size_t ssa_dataset_item_place(const ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes);
 /* Whether any item has that name: what a put does not unlink of the dataset that was there before. */
 int ssa_dataset_has_item(const ssa_dataset *dataset, const char *name, size_t name_bytes);
-/* The memory of an item that the dataset owns goes over to the caller, who lends it from now on; data NULL: not owned. */
+/* The memory of an item that the dataset owns goes over to the caller, who lends it from now on. data NULL: it was
+ * not owned. */
 ssa_memory ssa_dataset_take_memory(ssa_dataset *dataset, size_t place);
 
 /* The fields that the user added, in the order in which they came. The values of scalars are aligned for their type. */
 size_t ssa_dataset_field_count(const ssa_dataset *dataset);
 ssa_field ssa_dataset_field_at(const ssa_dataset *dataset, size_t place);
 /* Look into one. SSA_ENOTFOUND: there is none. */
-ssa_status ssa_dataset_find_field(const ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_metadata *metadata);
+ssa_status ssa_dataset_find_field(const ssa_dataset *dataset, const char *name, size_t name_bytes,
+                                  ssa_metadata *metadata);
 
 /* ---- to the store: HSET of all fields below, SET of all items, then HSET of SSA_FIELD_COMPLETE */
 
 /* Make the hidden fields ready that list the names. SSA_EARGUMENT: the dataset is empty, or an item has not come.
  * Allocates. */
 ssa_status ssa_dataset_encode(ssa_dataset *dataset);
-/* After ssa_dataset_encode: the lists of names, then the user's fields. SSA_FIELD_VERSION and SSA_FIELD_COMPLETE are the
- * caller's. */
+/* After ssa_dataset_encode: the lists of names, then the user's fields. SSA_FIELD_VERSION and SSA_FIELD_COMPLETE are
+ * the caller's. */
 size_t ssa_dataset_encoded_count(const ssa_dataset *dataset);
 ssa_field ssa_dataset_encoded_at(const ssa_dataset *dataset, size_t place);
 
 /* ---- from the store: HGETALL, then GET of each item */
 
-/* Fill an empty dataset with the answer to HGETALL. Items have no data yet. SSA_ENOTFOUND: nothing was stored, or not all
- * of it; SSA_EPROTOCOL: no map of strings, a field that contradicts itself, a name that is refused or comes twice;
- * SSA_ENOMEM. After a failure the dataset is of no further use. Copies what it needs. */
+/* Fill an empty dataset with the answer to HGETALL. Items have no data yet. SSA_ENOTFOUND: nothing was stored, or not
+ * all of it; SSA_EPROTOCOL: no map of strings, a field that contradicts itself, a name that is refused or comes
+ * twice; SSA_ENOMEM. After a failure the dataset is of no further use. Copies what it needs. */
 ssa_status ssa_dataset_decode(ssa_dataset *dataset, const ssa_reply *reply);
 /* What SSA_FIELD_VERSION said; no bytes: nothing. */
 ssa_name ssa_dataset_version(const ssa_dataset *dataset);
-/* What came for the item at `place`; takes the memory over. SSA_EARGUMENT: it came already, or it is of the other kind. */
+/* What came for the item at `place`; takes the memory over. SSA_EARGUMENT: it came already, or it is of the other
+ * kind. */
 ssa_status ssa_dataset_supply_tensor(ssa_dataset *dataset, size_t place, const ssa_tensor_header *header,
                                      ssa_memory *memory);
 ssa_status ssa_dataset_supply_bytes(ssa_dataset *dataset, size_t place, ssa_memory *memory, size_t bytes);

@@ -5,7 +5,7 @@
 #define LENGTH_BYTES 8 /* before each string */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-               "scalars lie in memory as on the wire; a big-endian host must swap them in add_scalars and after decode");
+               "scalars lie in memory as on the wire; a big-endian host must swap them");
 
 int ssa_metadata_type_exists(uint8_t type) {
     return type == SSA_STRING || ssa_metadata_scalar_size(type);

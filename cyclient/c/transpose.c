@@ -1,9 +1,10 @@
-/* How the time goes, for arrays beyond the caches: a line that is written in pieces at different times is fetched each time
- * before it is written, and with strides of powers of two the lines of a tile share few places in the caches and drive
- * each other out. So a tile of whole lines is turned in registers into a buffer on the stack, and leaves as whole lines,
- * past the caches where the processor can. Where the rows of `to` do not begin at lines, each row of a tile is cut at its
- * own lines: the tile reaches one line further than its strip, and what is before the first cut went with the strip before.
- * 4096 x 4096 float64: 1.2 times memcpy, against 2.7 in tiles alone; where rows must be cut, 2.5. */
+/* How the time goes, for arrays beyond the caches: a line that is written in pieces at different times is fetched
+ * each time before it is written, and with strides of powers of two the lines of a tile share few places in the
+ * caches and drive each other out. So a tile of whole lines is turned in registers into a buffer on the stack, and
+ * leaves as whole lines, past the caches where the processor can. Where the rows of `to` do not begin at lines, each
+ * row of a tile is cut at its own lines: the tile reaches one line further than its strip, and what is before the
+ * first cut went with the strip before. 4096 x 4096 float64: 1.2 times memcpy, against 2.7 in tiles alone; where rows
+ * must be cut, 2.5. */
 #include "transpose.h"
 
 #include <string.h>
@@ -90,7 +91,8 @@ ALWAYS_INLINE void turn(char *to, const char *from, int64_t from_step, size_t si
 
 /* ---- a tile: `high` rows and `wide` columns of `from` become `wide` rows of the buffer */
 
-ALWAYS_INLINE void fill_tile(char *tile, const char *from, int64_t from_step, uint64_t high, uint64_t wide, size_t size) {
+ALWAYS_INLINE void fill_tile(char *tile, const char *from, int64_t from_step, uint64_t high, uint64_t wide,
+                             size_t size) {
     const uint64_t n = VECTOR / size, high_squares = high - high % n, wide_squares = wide - wide % n;
     for (uint64_t i = 0; i < high_squares; i += n)
         for (uint64_t k = 0; k < wide_squares; k += n)

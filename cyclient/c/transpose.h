@@ -11,13 +11,13 @@ typedef struct ssa_plane {
     uint64_t rows, columns;
     size_t size;       /* bytes an element: ssa_transpose_takes */
     int past_caches;   /* what is written will not be read soon: all in all it is larger than the caches */
-    int shifted;       /* not every place (0, c) is at the start of a line of the caches, in this plane or its neighbours */
+    int shifted;       /* not every place (0, c), here and in planes beside it, begins a line of the caches */
 } ssa_plane;
 
 int ssa_transpose_takes(size_t size);
 
-/* The work is cut into strips of so many rows: planes that lie side by side are best done strip by strip, so that each row
- * of `from` is read on and on. */
+/* The work is cut into strips of so many rows: planes that lie side by side are best done strip by strip, so that
+ * each row of `from` is read on and on. */
 uint64_t ssa_transpose_strip_rows(const ssa_plane *plane);
 
 /* The strip that begins at `row`, a multiple of ssa_transpose_strip_rows. */

@@ -84,7 +84,8 @@ static place arrange(const ssa_tensor_header *header, int repeats) {
     }
     for (unsigned i = 0; i < header->ndim; i++) {
         unsigned axis = order[i];
-        int64_t extent = header->shape[axis] ? (int64_t)header->shape[axis] : 1, step = stride * (int64_t)(below(4) ? 1 : 2);
+        int64_t extent = header->shape[axis] ? (int64_t)header->shape[axis] : 1;
+        int64_t step = stride * (below(4) ? 1 : 2);
         if (repeats && !below(8))
             step = 0;
         made.strides[axis] = below(4) ? step : -step;
@@ -124,7 +125,8 @@ static void copy_one_by_one(const ssa_tensor_header *header, unsigned char *to, 
     uint64_t at[SSA_TENSOR_MAX_NDIM] = {0};
     if (header->data_bytes)
         do
-            memcpy(to + offset_of(header, at, to_strides), from + offset_of(header, at, from_strides), header->itemsize);
+            memcpy(to + offset_of(header, at, to_strides), from + offset_of(header, at, from_strides),
+                   header->itemsize);
         while (next_element(header, at));
 }
 

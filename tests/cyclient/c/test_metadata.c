@@ -2,7 +2,8 @@
 #include "check.h"
 #include "metadata.h"
 
-static const uint8_t scalar_types[] = {SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, SSA_FLOAT32, SSA_FLOAT64};
+static const uint8_t scalar_types[] = {SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, SSA_FLOAT32,
+                                       SSA_FLOAT64};
 
 static void test_only_these_types_exist(void) {
     unsigned known = 0;
@@ -88,8 +89,8 @@ static void test_an_entry_cut_anywhere_is_refused_or_holds_whole_values(void) {
 }
 
 static void test_lengths_that_lie_are_refused(void) {
-    static const uint64_t lengths[] = {2, 9, 1ull << 31, 1ull << 32, 1ull << 62, INT64_MAX, UINT64_MAX - 8, UINT64_MAX - 7,
-                                       UINT64_MAX};
+    static const uint64_t lengths[] = {2, 9, 1ull << 31, 1ull << 32, 1ull << 62, INT64_MAX, UINT64_MAX - 8,
+                                       UINT64_MAX - 7, UINT64_MAX};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         unsigned char entry[10] = {SSA_STRING};
         memcpy(entry + 1, &lengths[i], 8);
