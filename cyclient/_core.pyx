@@ -130,7 +130,7 @@ cdef cnp.ndarray _take_tensor(ssa_tensor *tensor):
     """An array that owns the tensor's memory from now on."""
     cdef _Memory owner = _Memory.__new__(_Memory)
     owner.memory = tensor.memory
-    tensor.memory.data = tensor.memory.allocation = NULL
+    memset(&tensor.memory, 0, sizeof(tensor.memory))
     return _array_over(&tensor.header, owner, owner.memory.data)
 
 

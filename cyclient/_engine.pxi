@@ -1,12 +1,6 @@
 # The engine in Python: requests, what drives them, batches. Included by _core.pyx.
 
 
-cdef bytes _encoded(str kind, object name):
-    if not isinstance(name, str):
-        raise TypeError(f"{kind} must be a str, not {type(name).__name__}")
-    return (<str>name).encode()
-
-
 cdef ssa_text _text(bytes data):
     cdef ssa_text text
     text.data = data
@@ -662,9 +656,11 @@ cdef class BatchCore:
         cdef Engine engine = self.engine
         cdef Request whole = Request.__new__(Request)
         cdef int64_t limit = _nanoseconds(timeout)
+        if self.whole is not None:
+            raise errors.InvalidArgument("batch", "executed twice", "make a new one: client.batch()")
         cdef ssa_request *c = ssa_batch_execute(self.c, limit)
         if c == NULL:
-            raise errors.InvalidArgument("batch", "executed twice", "make a new one: client.batch()")
+            raise MemoryError
         whole.engine = engine
         whole.c = c
         whole.in_batch = True  # the batch frees it

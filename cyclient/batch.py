@@ -110,6 +110,7 @@ class BatchBase:
 
     def _raise_failures(self) -> None:
         """The error of the operation that failed, or an ExceptionGroup of several."""
+        self._core.take_results()
         failures: Sequence[BaseException] = self._core.failures()
         if len(failures) == 1:
             raise failures[0]

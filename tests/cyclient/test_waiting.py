@@ -9,7 +9,7 @@ import pytest
 
 from ssasync.cyclient import Client, ConnectionFailed, Disconnected, WaitTimeout
 from ssasync.cyclient.blocking import Client as BlockingClient
-from ssasync.cyclient.retry import RECHECK_SECONDS
+RECHECK_SECONDS = 5.0  # of c/op_wait.c
 from tests.cyclient.engine_process import EngineProcess
 
 #: What a push takes; a recheck would take RECHECK_SECONDS.

@@ -24,7 +24,7 @@ from ssasync.cyclient import (
     UnsupportedDtype,
 )
 from ssasync.cyclient.blocking import Client as BlockingClient
-from ssasync.cyclient.retry import WORKER_SILENCE_SECONDS, RetryDelay
+WORKER_SILENCE_SECONDS = 1.0  # WIRE.md, "Run"
 from tests.cyclient.scripted_worker import WORKER_LIST_KEY, ScriptedWorker, doubles, list_workers
 
 X = np.arange(6.0).reshape(2, 3)
