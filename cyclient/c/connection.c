@@ -496,8 +496,10 @@ static ssa_status take_result(ssa_connection *connection, const ssa_token *token
             finish_current(connection, SSA_ESERVER);
             return SSA_OK;
         }
-        if (token->kind != SSA_TOKEN_BULK || token->number > 256 || ssa_reply_add(&command->reply, token) < 0)
+        if (token->kind != SSA_TOKEN_BULK || token->number > 256)
             return broken(connection, SSA_EPROTOCOL, "a worker's reply names no version of the model");
+        if (ssa_reply_add(&command->reply, token) < 0)
+            return SSA_ENOMEM;
         command->tensors = ssa_allocate((size_t)connection->results_left * sizeof *command->tensors);
         if (!command->tensors || !ssa_reply_body_space(&command->reply, (size_t)token->number))
             return SSA_ENOMEM;
