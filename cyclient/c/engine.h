@@ -78,6 +78,7 @@ typedef struct ssa_engine {
     ssa_request *first_complete, *last_complete;
     ssa_wait_table waits;
     ssa_worker_pool workers;
+    struct ssa_control *controls; /* of the entities whose requests are polled (op_control.h) */
     uint32_t bulk_seen[256];  /* hashes of keys whose values were long when last seen */
     ssa_engine_statistics statistics;
     char *description;        /* the addresses that were given, for texts */

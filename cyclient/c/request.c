@@ -55,7 +55,7 @@ static void drop_calls(ssa_request *request) {
 
 ssa_status ssa_request_calls(ssa_request *request, size_t count) {
     drop_calls(request);
-    ssa_call *calls = count == 1 ? &request->single : ssa_allocate(count * sizeof *calls);
+    ssa_call *calls = count <= 1 ? &request->single : ssa_allocate(count * sizeof *calls);
     if (!calls)
         return SSA_ENOMEM;
     memset(calls, 0, count * sizeof *calls);

@@ -67,7 +67,7 @@ ssa_request *ssa_request_new(struct ssa_engine *engine, const char *operation, s
 /* All its keys have the hash tag of this one. */
 void ssa_request_order_by(ssa_request *request, const ssa_buffer *key);
 
-/* Room for the calls of the next stage; those of the last one go, with their commands. SSA_ENOMEM. */
+/* Room for the calls of the next stage; those of the last one go, with their commands. SSA_ENOMEM, never for 0 or 1. */
 ssa_status ssa_request_calls(ssa_request *request, size_t count);
 /* Send a command as call i: to the shard of the key. The request owns it from here on. */
 void ssa_request_send(ssa_request *request, size_t i, ssa_command *command, const void *key, size_t bytes, unsigned flags);
