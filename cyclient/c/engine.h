@@ -74,6 +74,7 @@ typedef struct ssa_engine {
     int unsettled;            /* commands of an earlier epoch may be in flight */
     ssa_link *dirty;          /* links with something unsent */
     size_t in_flight;         /* calls submitted and not done */
+    uint64_t sockets;         /* made so far: whether a poll that is under way watches all of them */
     ssa_request *requests;    /* all that are not complete */
     ssa_request *first_complete, *last_complete;
     ssa_wait_table waits;

@@ -123,6 +123,7 @@ static void connected(ssa_link *link) {
 
 static void connect_to(ssa_link *link, const struct sockaddr *address, socklen_t bytes) {
     link->descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    link->engine->sockets++;
     if (link->descriptor < 0) {
         failed_with_errno(link, errno);
         return;
