@@ -120,7 +120,7 @@ void ssa_client_free(ssa_client *client) {
     client->closed = 1;
     if (client->engine) {
         ssa_engine_close(client->engine);
-        ssa_client_started(client);
+        ssa_client_moved(client);
     }
     ssa_client_leave(client);
 }

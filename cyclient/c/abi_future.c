@@ -44,7 +44,7 @@ static ssa_status start(ssa_entry *entry, ssa_future *future, ssa_request *reque
         request->owner = &future->ticket;
         entry->client->users++;
         ssa_request_start(request, entry->timeout);
-        ssa_client_started(entry->client);
+        ssa_client_started(entry->client, request);
         *result = future;
     } else if (future) {
         ssa_caller_array_free(&future->array);
@@ -241,7 +241,7 @@ ssa_status ssa_future_cancel(ssa_future *future) {
         return ssa_entry_end(&entry);
     if (!future->request->complete) {
         ssa_request_cancel(future->request);
-        ssa_client_started(future->client);
+        ssa_client_moved(future->client);
     }
     leave(&entry, future);
     return SSA_OK;
@@ -253,7 +253,7 @@ void ssa_future_free(ssa_future *future) {
     ssa_client *client = future->client;
     ssa_client_lock(client);
     ssa_request_free(future->request);
-    ssa_client_started(client);
+    ssa_client_moved(client);
     ssa_client_leave(client);
     ssa_caller_array_free(&future->array);
     ssa_tensor_free(future->tensor);

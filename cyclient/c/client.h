@@ -116,8 +116,10 @@ void ssa_client_leave(ssa_client *client);
 ssa_status ssa_client_wait(ssa_client *client, ssa_client_waiter *waiter, int64_t until);
 /* Move on what can be moved on without waiting. */
 ssa_status ssa_client_progress(ssa_client *client);
-/* Something was started or ended by a thread that does not wait: send it, tell who waits. */
-void ssa_client_started(ssa_client *client);
+/* Something was ended by a thread that does not wait: send what is to be sent, tell who waits. */
+void ssa_client_moved(ssa_client *client);
+/* The same for what was started. Where many operations are under way the short ones leave together. */
+void ssa_client_started(ssa_client *client, const ssa_request *request);
 
 /* ---- errors (client_error.c) */
 

@@ -7,6 +7,8 @@
 #include "allocator.h"
 #include "client.h"
 
+#define SENT_AT_ONCE 16  /* so many operations, each as it is started */
+#define SENT_TOGETHER 64 /* of those after them: 64 of 1 KiB in one write are 10 times as quick as in 64 */
 #define TURNS 64 /* calls of one thread in a row after which it is alone */
 
 /* ---- the lock */
@@ -76,10 +78,19 @@ static void tell_waiters(ssa_client *client) {
     }
 }
 
-void ssa_client_started(ssa_client *client) {
+void ssa_client_moved(ssa_client *client) {
     ssa_engine_flush(client->engine);
     tell_waiters(client);
     wake_if_needed(client);
+}
+
+/* What is not sent here leaves with the next call that waits or tests. */
+void ssa_client_started(ssa_client *client, const ssa_request *request) {
+    size_t under_way = client->engine->in_flight;
+    const ssa_command *command = request->call_count ? request->calls[0].command : NULL;
+    int is_long = command && command->total > SSA_COPY_LIMIT;
+    if (under_way <= SENT_AT_ONCE || under_way % SENT_TOGETHER == 0 || is_long || client->watch)
+        ssa_client_moved(client);
 }
 
 /* ---- driving */
@@ -227,7 +238,7 @@ ssa_status ssa_client_wait(ssa_client *client, ssa_client_waiter *waiter, int64_
 
 ssa_status ssa_client_progress(ssa_client *client) {
     if (client->driving) {
-        ssa_client_started(client);
+        ssa_client_moved(client);
         return SSA_OK;
     }
     ssa_status status = drive(client, NULL, 0);
