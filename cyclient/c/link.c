@@ -317,6 +317,8 @@ static void lost(ssa_link *link, const char *reason, int dead) {
         link->state = SSA_LINK_DRAINING;
     }
     link->connection = NULL; /* handlers queue on the next one */
+    link->watched_by = NULL;
+    link->has_watch = 0;
     ssa_command *command;
     while ((command = ssa_connection_next_complete(connection))) {
         ssa_call *call = command->owner;

@@ -56,8 +56,8 @@ ssa_request *ssa_op_copy(ssa_engine *engine, const char *operation, ssa_kind kin
 ssa_request *ssa_op_rename(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target,
                            ssa_problem *problem);
 
-/* ---- how long something stays (op_ttl.c). kind: SSA_KIND_TENSOR (also bytes), SSA_KIND_LIST or SSA_KIND_KEY. Names have the
- * prefix to read from. SSA_ENOTFOUND. */
+/* ---- how long something stays (op_ttl.c). kind: SSA_KIND_TENSOR (also bytes), SSA_KIND_DATASET (all of
+ * it at one moment), SSA_KIND_LIST or SSA_KIND_KEY. Names have the prefix to read from. SSA_ENOTFOUND. */
 
 /* milliseconds: from now on, at least 1. A put starts anew, without an end. */
 ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, int64_t milliseconds, ssa_problem *problem);
@@ -65,6 +65,23 @@ ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, in
 ssa_request *ssa_op_get_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem);
 /* It stays, until it is deleted. */
 ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem);
+
+/* ---- datasets (op_dataset.c, op_dataset_*.c). Whoever reads sees the old or the new one, never a mixture. delete and exists: see above,
+ * with SSA_KIND_DATASET for exists */
+
+/* All of it at one moment; nothing stays of what it replaces. Borrows the dataset, which is pinned until the request is complete.
+ * SSA_EARGUMENT: it is empty, or not all of it has come. SSA_EFULL. */
+ssa_request *ssa_op_put_dataset(ssa_engine *engine, ssa_dataset *dataset, ssa_problem *problem);
+/* Result: datasets[0], which is the caller's when it is taken out (set to NULL). SSA_ENOTFOUND; SSA_EPROTOCOL: what is stored is no
+ * dataset, or lacks a part. */
+ssa_request *ssa_op_get_dataset(ssa_engine *engine, ssa_text name, ssa_problem *problem);
+/* All of it at one moment. No error if there is none. The prefix to read from. */
+ssa_request *ssa_op_delete_dataset(ssa_engine *engine, ssa_text name, ssa_problem *problem);
+/* Read, then put, through this client, as it was at one moment: from the prefix to read from to the one to write with. A rename then
+ * deletes what it has read; if somebody put the source again meanwhile, it begins anew. The copy stays until it is deleted,
+ * whatever time the source has left. Both the same: nothing happens. SSA_ENOTFOUND, SSA_EFULL. */
+ssa_request *ssa_op_copy_dataset(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem);
+ssa_request *ssa_op_rename_dataset(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem);
 
 /* ---- waiting (op_wait.c): the shard tells, nothing polls. operation: its name, static ("wait_for_tensor") */
 

@@ -123,6 +123,8 @@ static void complete(ssa_request *request) {
     for (size_t i = 0; i < request->call_count && request->outstanding; i++)
         ssa_engine_abandon(engine, &request->calls[i]);
     request->outstanding = 0;
+    if (request->completed)
+        request->completed(request);
     if (!request->started)
         return;
     list_remove(request);

@@ -29,6 +29,7 @@ struct ssa_request {
     ssa_buffer subject;           /* the name it is about, ends in NUL (not counted) */
     void (*step)(ssa_request *request);     /* at the start, and when all calls sent by the last step are done */
     void (*overdue)(ssa_request *request);  /* at the deadline; NULL: it ends with SSA_ETIMEOUT */
+    void (*completed)(ssa_request *request); /* at its end, whichever, before it is freed; NULL: nothing to do */
     void (*end)(ssa_request *request);      /* frees `state`; NULL: nothing to do */
     void *state;                  /* the operation's own */
     int stage;                    /* the operation's own; 0 at the start */
