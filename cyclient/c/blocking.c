@@ -9,9 +9,6 @@
 #include <sys/time.h>
 #include <time.h>
 
-/* How long one system call waits; a wait that has less left uses poll, which takes its time as an argument. */
-#define CALL_NS INT64_C(100000000)
-
 int64_t ssa_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -28,7 +25,7 @@ static ssa_status give_up(ssa_connection *connection, ssa_status status) {
 
 void ssa_connection_prepare_waits(ssa_connection *connection) {
     int descriptor = ssa_connection_descriptor(connection), flags = fcntl(descriptor, F_GETFL);
-    struct timeval time = {.tv_usec = CALL_NS / 1000};
+    struct timeval time = {.tv_usec = SSA_CALL_NS / 1000};
     if (flags >= 0 && !setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) &&
         !setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) &&
         !fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK))
@@ -54,7 +51,7 @@ ssa_status ssa_connection_wait(ssa_connection *connection, const ssa_command *co
         ssa_status status = ssa_connection_send(connection);
         int64_t left = deadline - ssa_now();
         /* Not with another answer on its way: the other side may wait for us to read it before it reads on. */
-        while (status == SSA_MORE && blocks && left >= CALL_NS && !interrupted && ssa_connection_unanswered(connection) == 1) {
+        while (status == SSA_MORE && blocks && left >= SSA_CALL_NS && !interrupted && ssa_connection_unanswered(connection) == 1) {
             status = ssa_connection_send_waiting(connection, &interrupted);
             left = deadline - ssa_now();
         }
@@ -66,7 +63,7 @@ ssa_status ssa_connection_wait(ssa_connection *connection, const ssa_command *co
             return SSA_OK;
         if (interrupted || left <= 0)
             return SSA_MORE;
-        if (status == SSA_OK && blocks && left >= CALL_NS)
+        if (status == SSA_OK && blocks && left >= SSA_CALL_NS)
             status = ssa_connection_receive_waiting(connection, &interrupted);
         else
             status = wait_and_receive(connection, status == SSA_MORE ? POLLIN | POLLOUT : POLLIN, left, &interrupted);

@@ -6,6 +6,9 @@
 
 #include "connection.h"
 
+/* How long one system call waits on the descriptor itself; a wait that has less left, or lasts longer, uses poll. */
+#define SSA_CALL_NS INT64_C(5000000)
+
 /* Nanoseconds of the monotonic clock, in which deadlines are given. */
 int64_t ssa_now(void);
 

@@ -53,17 +53,101 @@ static ssa_link *choose_link(const ssa_engine *engine, ssa_server *server, const
     return is_long && !after_commands && !(call->flags & SSA_CALL_FENCE) ? bulk : commands;
 }
 
-static ssa_status announce_asking(ssa_link *link) {
+/* A word before a call, whose answer nobody wants. On a link that is not open: nothing. */
+static ssa_status announce(ssa_link *link, const char *word) {
     if (link->state != SSA_LINK_OPEN)
-        return SSA_OK; /* the answer will be a MOVED, or a further ASK */
-    ssa_command *asking = ssa_command_new(1, SSA_EXPECT_REPLY);
-    if (!asking || ssa_command_argument(asking, "ASKING", 6)) {
-        ssa_command_free(asking);
+        return SSA_OK; /* to ASKING, the answer will be a MOVED, or a further ASK */
+    ssa_command *command = ssa_command_new(1, SSA_EXPECT_REPLY);
+    if (!command || ssa_command_argument(command, word, strlen(word))) {
+        ssa_command_free(command);
         return SSA_ENOMEM;
     }
-    ssa_connection_queue(link->connection, asking);
-    ssa_connection_ignore_reply(link->connection, asking);
+    ssa_connection_queue(link->connection, command);
+    ssa_connection_ignore_reply(link->connection, command);
     return SSA_OK;
+}
+
+/* ---- turns
+ *
+ * A WATCH belongs to a connection, and a connection carries everybody's commands; any EXEC on it ends the WATCH, and finds out
+ * in its place that the watched key changed. So from the WATCH of one owner until it says that its turn is over,
+ * - no other transaction leaves for that server, and nothing else on that key: they are parked, in their order;
+ * - its own transaction takes the connection of the WATCH, or fails; it is never repeated by itself, for elsewhere, or on a
+ *   connection opened since, nothing is watched.
+ * A WATCH whose owner went without a transaction is ended by UNWATCH before the next transaction of anybody.
+ * Rejected: a script on the server (EVAL), which would need no turn, but a store that lets its users run Lua; a connection of
+ * its own for transactions, which lost the order on a key between connections. */
+
+static ssa_server *server_of(const ssa_engine *engine, const ssa_call *call) {
+    if (call->server)
+        return call->server;
+    if (engine->mode == SSA_MODE_CLUSTER && !engine->topology.known)
+        return NULL;
+    return ssa_engine_owner((ssa_engine *)engine, call->slot);
+}
+
+static int is_held_at(const ssa_server *server, const ssa_call *call) {
+    if (!server || !server->turn || server->turn == call->owner)
+        return 0;
+    return (call->flags & (SSA_CALL_WATCH | SSA_CALL_FENCE)) || call->key_hash == server->turn_hash ||
+           ssa_command_is_transaction(call->command);
+}
+
+static int is_held(const ssa_engine *engine, const ssa_call *call) {
+    return is_held_at(server_of(engine, call), call);
+}
+
+/* What waits for the end of this very call's turn does not hold it back. */
+static int has_turn(const ssa_engine *engine, const ssa_call *call) {
+    const ssa_server *server = (call->flags & (SSA_CALL_WATCH | SSA_CALL_WATCHED)) ? server_of(engine, call) : NULL;
+    return server && server->turn == call->owner;
+}
+
+static ssa_link *watching_link(ssa_server *server, const void *owner) {
+    for (int i = 0; server && i < 2; i++)
+        if (server->links[i].watched_by == owner)
+            return &server->links[i];
+    return NULL;
+}
+
+static void forget_watch(ssa_engine *engine, const void *owner) {
+    for (ssa_server *server = engine->servers; server; server = server->next)
+        for (int i = 0; i < 2; i++)
+            if (server->links[i].watched_by == owner)
+                server->links[i].watched_by = NULL;
+}
+
+/* Before a call leaves on this link. 0: it cannot. */
+static int keep_turns(ssa_engine *engine, ssa_server *server, ssa_link *link, const ssa_call *call) {
+    if (call->flags & SSA_CALL_WATCH) {
+        forget_watch(engine, call->owner); /* of an earlier try, that went elsewhere */
+        server->turn = call->owner;
+        server->turn_hash = call->key_hash;
+        link->watched_by = call->owner;
+        link->has_watch = 1;
+    } else if (link->has_watch && ssa_command_is_transaction(call->command)) {
+        if (!(call->flags & SSA_CALL_WATCHED) && announce(link, "UNWATCH"))
+            return 0;
+        link->watched_by = NULL;
+        link->has_watch = 0;
+    }
+    return 1;
+}
+
+void ssa_engine_end_turn(ssa_engine *engine, const void *owner) {
+    int had_one = 0;
+    forget_watch(engine, owner);
+    for (ssa_server *server = engine->servers; server; server = server->next)
+        if (server->turn == owner) {
+            server->turn = NULL;
+            had_one = 1;
+        }
+    if (!had_one || !engine->parked.length || engine->closed)
+        return;
+    for (ssa_call *call = engine->parked.first; call; call = call->next)
+        if (!call->tries)
+            call->ready_at = engine->now;
+    ssa_engine_arm(engine, &engine->parked_timer, engine->now);
 }
 
 /* 0: nobody can take it now. */
@@ -76,15 +160,17 @@ static int route(ssa_engine *engine, ssa_call *call) {
         if (!server)
             return 0;
     }
-    ssa_link *link = choose_link(engine, server, call);
-    if (!link)
+    ssa_link *link = call->flags & SSA_CALL_WATCHED ? watching_link(server, call->owner) : choose_link(engine, server, call);
+    if (!link || is_held_at(server, call))
         return 0;
     if (call->flags & SSA_CALL_ASKING) {
         call->flags &= (uint8_t)~SSA_CALL_ASKING;
         call->server = NULL; /* for further tries */
-        if (announce_asking(link))
+        if (announce(link, "ASKING"))
             return 0;
     }
+    if (!keep_turns(engine, server, link, call))
+        return 0;
     call->last_link = link;
     call->command->key_hash = call->key_hash;
     call->command->is_fence = call->flags & SSA_CALL_FENCE;
@@ -96,12 +182,17 @@ static int route(ssa_engine *engine, ssa_call *call) {
 
 /* ---- waiting for better times */
 
-static void park(ssa_engine *engine, ssa_call *call, int64_t delay) {
+/* before: NULL: behind all others. */
+static void park_before(ssa_engine *engine, ssa_call *call, ssa_call *before, int64_t delay) {
     call->link = NULL;
     call->ready_at = engine->now + delay;
-    ssa_call_list_append(&engine->parked, call);
+    ssa_call_list_insert(&engine->parked, call, before);
     if (!engine->parked_timer.place || engine->parked_timer.at > call->ready_at)
         ssa_engine_arm(engine, &engine->parked_timer, call->ready_at);
+}
+
+static void park(ssa_engine *engine, ssa_call *call, int64_t delay) {
+    park_before(engine, call, NULL, delay);
 }
 
 /* What was sent before slots moved, or before a command was refused, may come back and be sent again: until it has been
@@ -141,8 +232,8 @@ static int64_t delay_after(unsigned tries) {
 
 void ssa_engine_submit(ssa_engine *engine, ssa_call *call) {
     engine->in_flight++;
-    int must_wait = (engine->parked.length && follows_parked(engine, call)) ||
-                    (engine->unsettled && !call->server && follows_unsettled(engine, call));
+    int must_wait = (engine->parked.length && !has_turn(engine, call) && follows_parked(engine, call)) ||
+                    (engine->unsettled && !call->server && follows_unsettled(engine, call)) || is_held(engine, call);
     if (must_wait || !route(engine, call))
         park(engine, call, engine->parked.length ? FIRST_DELAY : 0);
 }
@@ -152,8 +243,12 @@ void ssa_routing_retry(ssa_engine *engine) {
     int64_t next = SSA_NEVER;
     for (ssa_call *call = engine->parked.first, *following; call; call = following) {
         following = call->next;
-        int may_go = call->ready_at <= engine->now && !follows_parked(engine, call) &&
-                     !(engine->unsettled && !call->server && follows_unsettled(engine, call));
+        if ((call->flags & SSA_CALL_WATCHED) && !watching_link(server_of(engine, call), call->owner)) {
+            ssa_routing_fail(engine, call, SSA_ECLOSED, "the connection that watched its key was lost");
+            continue;
+        }
+        int may_go = call->ready_at <= engine->now && (has_turn(engine, call) || !follows_parked(engine, call)) &&
+                     !(engine->unsettled && !call->server && follows_unsettled(engine, call)) && !is_held(engine, call);
         if (may_go) {
             ssa_call_list_remove(call);
             if (route(engine, call))
@@ -178,12 +273,14 @@ void ssa_routing_retry(ssa_engine *engine) {
 }
 
 void ssa_routing_park_waiting(ssa_engine *engine, ssa_link *link) {
+    /* A call on the same key that is parked came later than they: else they would have been parked behind it. */
+    ssa_call *later = engine->parked.first;
     for (ssa_call *call = link->waiting.first, *following; call; call = following) {
         following = call->next;
         if (call->server || link->worker)
             continue;
         ssa_call_list_remove(call);
-        park(engine, call, 0);
+        park_before(engine, call, later, 0);
     }
 }
 
@@ -216,6 +313,7 @@ static void again(ssa_engine *engine, ssa_call *call, ssa_server *server, int64_
         ssa_routing_unsettle(engine);
     }
     ssa_command_rewind(call->command);
+    ssa_command_stamp_again(call->command);
     engine->statistics.retries++;
     call->tries++;
     call->link = NULL;
@@ -286,7 +384,7 @@ static void note_trouble(ssa_engine *engine, const ssa_call *call) {
 
 void ssa_engine_call_complete(ssa_engine *engine, ssa_call *call) {
     ssa_command *command = call->command;
-    if (call->link->worker) {
+    if (call->link->worker || (call->flags & SSA_CALL_WATCHED)) {
         finish(engine, call);
         return;
     }

@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #include "allocator.h"
 
@@ -65,6 +66,37 @@ ssa_status ssa_command_number(ssa_command *command, uint64_t number) {
         *--at = (char)('0' + number % 10);
     while (number /= 10);
     return ssa_command_argument(command, at, (size_t)(end - at));
+}
+
+static int write_stamp(char *digits) {
+    unsigned char random[SSA_STAMP_BYTES / 2];
+    if (getentropy(random, sizeof random))
+        return 0;
+    for (size_t i = 0; i < sizeof random; i++) {
+        digits[2 * i] = "0123456789abcdef"[random[i] >> 4];
+        digits[2 * i + 1] = "0123456789abcdef"[random[i] & 15];
+    }
+    return 1;
+}
+
+ssa_status ssa_command_stamp(ssa_command *command) {
+    char digits[SSA_STAMP_BYTES];
+    if (!write_stamp(digits))
+        return SSA_ESYSTEM;
+    ssa_status status = ssa_command_argument(command, digits, sizeof digits);
+    if (!status)
+        command->stamp_at = command->encoded.bytes - sizeof digits - 2; /* CR and LF follow it */
+    return status;
+}
+
+void ssa_command_stamp_again(ssa_command *command) {
+    if (command->stamp_at)
+        write_stamp((char *)command->encoded.data + command->stamp_at);
+}
+
+int ssa_command_is_transaction(const ssa_command *command) {
+    static const char begins[] = "*1\r\n$5\r\nMULTI\r\n";
+    return command->encoded.bytes >= sizeof begins - 1 && !memcmp(command->encoded.data, begins, sizeof begins - 1);
 }
 
 static ssa_status lend(ssa_command *command, const void *data, size_t bytes) {

@@ -19,6 +19,8 @@ typedef enum ssa_expectation {
 /* Elements up to this many bytes are copied into the encoded command; longer ones are sent from where they lie. */
 #define SSA_COPY_LIMIT 8192
 
+#define SSA_STAMP_BYTES 32
+
 typedef struct ssa_loan {
     size_t before;      /* goes out before this byte of the encoded part */
     const void *data;   /* borrowed from the caller, or copy */
@@ -39,6 +41,7 @@ typedef struct ssa_command {
     ssa_loan *loans;
     size_t loan_count, loan_capacity;
     size_t total, sent;                  /* bytes to send in all, bytes sent */
+    size_t stamp_at;                     /* where a stamp stands in `encoded`; 0: there is none */
 
     ssa_expectation expectation;
     uint64_t id;                         /* for a worker */
@@ -68,6 +71,11 @@ ssa_status ssa_command_next(ssa_command *command, uint64_t arguments);
 
 ssa_status ssa_command_argument(ssa_command *command, const void *data, size_t bytes); /* copied */
 ssa_status ssa_command_number(ssa_command *command, uint64_t number);                  /* as decimal text */
+/* Add as an argument SSA_STAMP_BYTES hexadecimal digits, random, that no other sending of any command has; once in a command.
+ * SSA_ESYSTEM: there is nothing random. */
+ssa_status ssa_command_stamp(ssa_command *command);
+/* A new one, before it is sent again; nothing without a stamp. */
+void ssa_command_stamp_again(ssa_command *command);
 /* Borrowed when longer than SSA_COPY_LIMIT: must not change or go before the command is complete or abandoned. */
 ssa_status ssa_command_bytes(ssa_command *command, const void *data, size_t bytes);
 ssa_status ssa_command_tensor(ssa_command *command, const ssa_tensor_header *header, const void *data);
@@ -79,6 +87,9 @@ void ssa_command_into(ssa_command *command, const ssa_tensor_header *header, voi
 /* For another try, on any connection: nothing is sent, no result is there. Loans are as they were. Not for one that gave
  * its loans back. `replies`: as many as it has commands. */
 void ssa_command_rewind(ssa_command *command);
+
+/* Whether it is one transaction, from MULTI to EXEC. */
+int ssa_command_is_transaction(const ssa_command *command);
 
 /* Up to `most` pieces that are still to be sent; returns how many. */
 size_t ssa_command_unsent(const ssa_command *command, struct iovec *pieces, size_t most);

@@ -439,6 +439,12 @@ static ssa_status begin_bytes(ssa_connection *connection, uint64_t bytes) {
     return SSA_OK;
 }
 
+/* Of a transaction the answers to the first commands come while the last ones leave; only this one ends it early. */
+static int is_protocol_error(const ssa_token *token) {
+    static const char text[] = "ERR Protocol error";
+    return token->kind == SSA_TOKEN_ERROR && token->text_bytes >= sizeof text - 1 && !memcmp(token->text, text, sizeof text - 1);
+}
+
 static ssa_status begin_reply(ssa_connection *connection, const ssa_token *token) {
     if (token->kind == SSA_TOKEN_PUSH)
         return begin_tree(connection, token, 1);
@@ -457,7 +463,7 @@ static ssa_status begin_reply(ssa_connection *connection, const ssa_token *token
     connection->current = connection->waiting.first;
     if (!connection->current)
         return broken(connection, SSA_EPROTOCOL, "a reply to no command");
-    if (connection->current->sent < connection->current->total && connection->current->replies == 1)
+    if (connection->current->sent < connection->current->total && (connection->current->replies == 1 || is_protocol_error(token)))
         return answered_early(connection, token);
     ssa_expectation expectation = connection->current->expectation;
     if (expectation == SSA_EXPECT_BYTES && token->kind == SSA_TOKEN_BULK)
@@ -496,8 +502,10 @@ static ssa_status take_result(ssa_connection *connection, const ssa_token *token
             finish_current(connection, SSA_ESERVER);
             return SSA_OK;
         }
-        if (token->kind != SSA_TOKEN_BULK || token->number > 256 || ssa_reply_add(&command->reply, token) < 0)
+        if (token->kind != SSA_TOKEN_BULK || token->number > 256)
             return broken(connection, SSA_EPROTOCOL, "a worker's reply names no version of the model");
+        if (ssa_reply_add(&command->reply, token) < 0)
+            return SSA_ENOMEM;
         command->tensors = ssa_allocate((size_t)connection->results_left * sizeof *command->tensors);
         if (!command->tensors || !ssa_reply_body_space(&command->reply, (size_t)token->number))
             return SSA_ENOMEM;

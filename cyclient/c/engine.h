@@ -45,6 +45,8 @@ typedef struct ssa_server {
     char id[48];             /* of a cluster; "" : not known */
     int owns;                /* slots, by the current topology; standalone: it does */
     int silent;              /* owes an answer and sends nothing */
+    const void *turn;        /* owner of calls that nobody else's transaction may come between; NULL: nobody */
+    uint64_t turn_hash;      /* its key, which nobody else's commands may touch meanwhile */
     ssa_link links[2];       /* commands; bulk */
 } ssa_server;
 
@@ -74,10 +76,12 @@ typedef struct ssa_engine {
     int unsettled;            /* commands of an earlier epoch may be in flight */
     ssa_link *dirty;          /* links with something unsent */
     size_t in_flight;         /* calls submitted and not done */
+    uint64_t sockets;         /* made so far: whether a poll that is under way watches all of them */
     ssa_request *requests;    /* all that are not complete */
     ssa_request *first_complete, *last_complete;
     ssa_wait_table waits;
     ssa_worker_pool workers;
+    struct ssa_control *controls; /* of the entities whose requests are polled (op_control.h) */
     uint32_t bulk_seen[256];  /* hashes of keys whose values were long when last seen */
     ssa_engine_statistics statistics;
     char *description;        /* the addresses that were given, for texts */
@@ -111,6 +115,8 @@ void ssa_engine_wake(ssa_engine *engine);
 void ssa_engine_submit(ssa_engine *engine, ssa_call *call);
 /* Nobody waits for it any more; done() is not called. */
 void ssa_engine_abandon(ssa_engine *engine, ssa_call *call);
+/* The turn of this owner's watched transaction is over, if it had one. */
+void ssa_engine_end_turn(ssa_engine *engine, const void *owner);
 /* Room for one more timer than before; SSA_ENOMEM. Give it back with ssa_engine_return_timer. */
 ssa_status ssa_engine_take_timer(ssa_engine *engine);
 void ssa_engine_return_timer(ssa_engine *engine);

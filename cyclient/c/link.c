@@ -123,6 +123,7 @@ static void connected(ssa_link *link) {
 
 static void connect_to(ssa_link *link, const struct sockaddr *address, socklen_t bytes) {
     link->descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    link->engine->sockets++;
     if (link->descriptor < 0) {
         failed_with_errno(link, errno);
         return;
@@ -320,6 +321,8 @@ static void lost(ssa_link *link, const char *reason, int dead) {
         link->state = SSA_LINK_DRAINING;
     }
     link->connection = NULL; /* handlers queue on the next one */
+    link->watched_by = NULL;
+    link->has_watch = 0;
     ssa_command *command;
     while ((command = ssa_connection_next_complete(connection))) {
         ssa_call *call = command->owner;

@@ -40,6 +40,8 @@ typedef struct ssa_link {
     size_t address_index;        /* of the server's addresses: the one to try next */
     ssa_address address;
     ssa_connection *connection;  /* NULL: none */
+    const void *watched_by;      /* owner of the WATCH that this connection has and no transaction has ended; NULL: none */
+    int has_watch;               /* the same, or its owner has gone: to be ended before the next transaction */
     ssa_call_list waiting;       /* calls for when it is open */
     ssa_call step;               /* of the handshake */
     int step_number;

@@ -118,13 +118,10 @@ static void shard_next(ssa_link *link, ssa_command *answer) {
                     "SR_DB_TYPE, or another shard, says otherwise.", 1);
             return;
         }
-        if (commands_lane) {
-            send_tracking(link);
-            return;
-        }
-        break;
+        send_tracking(link); /* on both lanes: a question about a key that is in flight on the other follows it there */
+        return;
     case TRACKING:
-        if (link->engine->mode == SSA_MODE_CLUSTER) {
+        if (commands_lane && link->engine->mode == SSA_MODE_CLUSTER) {
             send_myid(link);
             return;
         }

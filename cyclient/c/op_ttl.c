@@ -1,7 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "op_build.h"
+#include "op_dataset.h"
 
 static ssa_request *refuse(ssa_problem *problem, int64_t milliseconds) {
     char said[32];
@@ -21,6 +21,8 @@ static void fail_if_zero(ssa_request *request, ssa_command *answer) {
 ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, int64_t milliseconds, ssa_problem *problem) {
     if (milliseconds <= 0)
         return refuse(problem, milliseconds);
+    if (kind == SSA_KIND_DATASET)
+        return ssa_dataset_expire(engine, "set_ttl", name, milliseconds, problem);
     ssa_request *request = ssa_single_new(engine, "set_ttl", kind, name, SSA_READING, problem);
     if (!request)
         return NULL;
@@ -44,6 +46,8 @@ static ssa_command *persist_command(const ssa_buffer *key) {
 }
 
 ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+    if (kind == SSA_KIND_DATASET)
+        return ssa_dataset_expire(engine, "persist", name, 0, problem);
     ssa_request *request = ssa_single_new(engine, "persist", kind, name, SSA_READING, problem);
     if (!request)
         return NULL;

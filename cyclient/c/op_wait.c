@@ -5,22 +5,32 @@
 #include "failure_text.h"
 #include "op_build.h"
 
-#define RECHECK INT64_C(5000000000)   /* asks again after this time even if nothing was told: for a lost invalidation */
 #define LAST_LOOK INT64_C(1000000000) /* the last look comes when the deadline is over: it has a time of its own */
+#define LIST_PAUSE INT64_C(10000000)  /* between two looks at a list that others append to all the time */
+
+/* Stages: the question is under way; it waits to be told of a change; it was told, and does not look again at once. */
+enum { ASKED = 1, WAITING, PAUSING };
 
 typedef struct wait_state {
     ssa_buffer key;
     ssa_kind kind;
     ssa_waiter waiter;
-    int64_t until;       /* the caller's deadline; SSA_NEVER */
+    int64_t span;        /* of a poll: how long it goes on; negative: it is a wait */
+    int64_t length;      /* of the list, to compare with; */
+    ssa_comparison comparison;
+    int64_t seen;        /* the length that was seen last */
+    int64_t looked;      /* when the last question was sent */
+    int64_t until;       /* the caller's deadline, or the end of a poll; SSA_NEVER */
     int is_last_look;
 } wait_state;
 
-static ssa_command *question(const wait_state *state) {
-    ssa_command *command = state->kind == SSA_KIND_DATASET ? ssa_tracking_command(3, "HEXISTS") : ssa_tracking_command(2, "EXISTS");
+static ssa_command *question(const ssa_engine *engine, const wait_state *state) {
+    int is_dataset = state->kind == SSA_KIND_DATASET; /* is there when all of it is: the last field says so */
+    const char *name = is_dataset ? "HEXISTS" : state->kind == SSA_KIND_LIST ? "LLEN" : "EXISTS";
+    ssa_command *command = ssa_tracking_command(engine, is_dataset ? 3 : 2, name);
     if (command && (ssa_command_argument(command, state->key.data, state->key.bytes) ||
-                    (state->kind == SSA_KIND_DATASET &&
-                     ssa_command_argument(command, SSA_FIELD_COMPLETE, sizeof SSA_FIELD_COMPLETE - 1)))) {
+                    (is_dataset && ssa_command_argument(command, SSA_FIELD_COMPLETE, sizeof SSA_FIELD_COMPLETE - 1)) ||
+                    ssa_tracking_close(command))) {
         ssa_command_free(command);
         return NULL;
     }
@@ -29,63 +39,113 @@ static ssa_command *question(const wait_state *state) {
 
 static void look(ssa_request *request) {
     wait_state *state = request->state;
-    request->stage = 1;
-    ssa_request_calls(request, 1);
-    ssa_request_send(request, 0, question(state), state->key.data, state->key.bytes, SSA_CALL_IDEMPOTENT);
+    request->stage = ASKED;
+    state->looked = request->engine->now;
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_request_send(request, 0, question(request->engine, state), state->key.data, state->key.bytes, SSA_CALL_IDEMPOTENT);
 }
 
-static void arm(ssa_request *request) {
+/* At this moment, or when the time is over. */
+static void arm(ssa_request *request, int64_t at) {
     wait_state *state = request->state;
-    int64_t now = request->engine->now, recheck = now + RECHECK;
-    ssa_engine_arm(request->engine, &request->deadline, state->until < recheck ? state->until : recheck);
+    ssa_engine_arm(request->engine, &request->deadline, state->until < at ? state->until : at);
+}
+
+static void begin(ssa_request *request) {
+    wait_state *state = request->state;
+    int64_t now = request->engine->now;
+    state->until = request->deadline.place ? request->deadline.at : SSA_NEVER;
+    if (state->span >= 0) {
+        state->until = state->span < SSA_NEVER - now ? now + state->span : SSA_NEVER;
+        ssa_engine_arm(request->engine, &request->deadline, state->until);
+    }
+    look(request);
+}
+
+static int holds(wait_state *state, int64_t number) {
+    state->seen = number;
+    switch (state->comparison) {
+    case SSA_COMPARE_EQUAL:
+        return number == state->length;
+    case SSA_COMPARE_AT_LEAST:
+        return number >= state->length;
+    case SSA_COMPARE_AT_MOST:
+        return number <= state->length;
+    }
+    return 0;
+}
+
+static void give_up(ssa_request *request) {
+    static const char *const words[] = {"", "at least ", "at most "};
+    const wait_state *state = request->state;
+    const char *name = (const char *)request->subject.data, *where = request->engine->description;
+    double seconds = (double)(request->timeout / 10000000) / 100;
+    static const char remedy[] = "Is its producer running, and is its prefix right?";
+    if (state->span >= 0)
+        ssa_request_succeed(request);
+    else if (state->kind == SSA_KIND_LIST)
+        ssa_request_fail(request, SSA_EWAIT, "list '%s' in %s had %lld datasets after %.4g s, not %s%lld. %s", name, where,
+                         (long long)state->seen, seconds, words[state->comparison], (long long)state->length, remedy);
+    else
+        ssa_request_fail(request, SSA_EWAIT, "%s '%s' did not appear in %s within %.4g s. %s", ssa_kind_word(state->kind), name,
+                         where, seconds, remedy);
 }
 
 static void step(ssa_request *request) {
     wait_state *state = request->state;
+    ssa_engine *engine = request->engine;
     if (request->stage == 0) {
-        state->until = request->deadline.place ? request->deadline.at : SSA_NEVER;
-        look(request);
+        begin(request);
         return;
     }
+    const ssa_node *answer = ssa_tracking_answer(ssa_request_answer(request, 0));
     if (ssa_request_failed(request))
         return;
-    request->stage = 2;
-    if (ssa_request_answer(request, 0)->reply.nodes[0].number) {
+    request->stage = WAITING;
+    if (holds(state, answer->number)) {
+        request->number = state->span < 0 && state->kind == SSA_KIND_LIST ? state->seen : 1;
         ssa_request_succeed(request);
     } else if (state->is_last_look) {
-        ssa_request_fail(request, SSA_EWAIT, "%s '%s' did not appear in %s within %.4g s. Is its producer running, and is its prefix "
-                         "right?", ssa_kind_word(state->kind), (char *)request->subject.data, request->engine->description,
-                         (double)(request->timeout / 10000000) / 100);
+        give_up(request);
     } else {
-        ssa_wait_add(&request->engine->waits, &state->waiter, state->key.data, state->key.bytes);
-        arm(request);
+        ssa_request_calls(request, 0); /* those who wait in thousands keep no answers */
+        ssa_wait_add(&engine->waits, &state->waiter, state->key.data, state->key.bytes);
+        arm(request, engine->now + ssa_wait_recheck(engine));
     }
 }
 
 static void changed(ssa_waiter *waiter) {
     ssa_request *request = waiter->owner;
-    if (!request->complete)
-        look(request);
+    const wait_state *state = request->state;
+    if (request->complete)
+        return;
+    if (state->kind == SSA_KIND_LIST && request->engine->now - state->looked < LIST_PAUSE) {
+        request->stage = PAUSING;
+        arm(request, state->looked + LIST_PAUSE);
+        return;
+    }
+    look(request);
+    arm(request, SSA_NEVER);
 }
 
 static void overdue(ssa_request *request) {
     wait_state *state = request->state;
-    if (state->is_last_look || (request->stage == 1 && request->engine->now >= state->until)) {
+    int64_t now = request->engine->now;
+    int is_poll = state->span >= 0, is_over = now >= state->until;
+    if (state->is_last_look || (request->stage == ASKED && is_over && !is_poll)) {
         ssa_request_time_out(request);
         return;
     }
-    if (request->stage == 1) { /* the answer is on its way; only the recheck is due */
-        arm(request);
-        return;
-    }
     ssa_wait_remove(&state->waiter);
-    if (request->engine->now >= state->until) {
-        state->is_last_look = 1;
-        ssa_engine_arm(request->engine, &request->deadline, request->engine->now + LAST_LOOK);
+    if (!is_over) {
+        arm(request, SSA_NEVER);
     } else {
-        ssa_engine_arm(request->engine, &request->deadline, state->until);
+        int64_t time = is_poll ? request->timeout : LAST_LOOK;
+        state->is_last_look = 1;
+        ssa_engine_arm(request->engine, &request->deadline, time < SSA_NEVER - now ? now + time : SSA_NEVER);
     }
-    look(request);
+    if (request->stage != ASKED) /* of a poll that is over the answer on its way is the last look */
+        look(request);
 }
 
 static void end(ssa_request *request) {
@@ -95,7 +155,8 @@ static void end(ssa_request *request) {
     ssa_release(state);
 }
 
-ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+/* Until EXISTS, or alike, is at least 1. */
+static ssa_request *new_wait(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
     ssa_buffer key = {NULL, 0, 0};
     ssa_status status = ssa_key_make(&engine->names, SSA_READING, kind, name.data, name.bytes, &key);
     if (status)
@@ -109,11 +170,81 @@ ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind
     }
     memset(state, 0, sizeof *state);
     state->key = key;
-    state->kind = kind;
+    state->kind = kind == SSA_KIND_LIST ? SSA_KIND_KEY : kind;
     state->waiter.changed = changed;
     state->waiter.owner = request;
+    state->span = -1;
+    state->length = 1;
+    state->comparison = SSA_COMPARE_AT_LEAST;
     request->state = state;
     request->end = end;
     request->overdue = overdue;
     return request;
+}
+
+ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+    return new_wait(engine, operation, kind, name, problem);
+}
+
+static ssa_request *new_list_wait(ssa_engine *engine, const char *operation, ssa_text name, int64_t length,
+                                  ssa_comparison comparison, ssa_problem *problem) {
+    if (length < 0) {
+        char word[24];
+        snprintf(word, sizeof word, "%lld", (long long)length);
+        ssa_mistake_word(problem->text, sizeof problem->text, "length", word, "a list has no fewer than 0 datasets");
+        problem->status = SSA_EARGUMENT;
+        return NULL;
+    }
+    ssa_request *request = new_wait(engine, operation, SSA_KIND_LIST, name, problem);
+    if (request) {
+        wait_state *state = request->state;
+        state->kind = SSA_KIND_LIST;
+        state->length = length;
+        state->comparison = comparison;
+    }
+    return request;
+}
+
+ssa_request *ssa_op_wait_for_list_length(ssa_engine *engine, ssa_text name, int64_t length, ssa_comparison comparison,
+                                         ssa_problem *problem) {
+    return new_list_wait(engine, "wait_for_list_length", name, length, comparison, problem);
+}
+
+/* ---- polls */
+
+static ssa_status check_times(int64_t frequency_ms, int64_t tries, ssa_problem *problem) {
+    char word[24];
+    snprintf(word, sizeof word, "%lld", (long long)(frequency_ms < 0 ? frequency_ms : tries));
+    if (frequency_ms < 0)
+        ssa_mistake_word(problem->text, sizeof problem->text, "poll_frequency_ms", word, "give milliseconds, 0 or more");
+    else if (tries < 1)
+        ssa_mistake_word(problem->text, sizeof problem->text, "num_tries", word, "give 1 or more");
+    else
+        return SSA_OK;
+    return problem->status = SSA_EARGUMENT;
+}
+
+static ssa_request *for_a_while(ssa_request *request, int64_t frequency_ms, int64_t tries) {
+    int64_t nanoseconds;
+    if (request) {
+        wait_state *state = request->state;
+        if (__builtin_mul_overflow(frequency_ms, INT64_C(1000000), &nanoseconds) ||
+            __builtin_mul_overflow(nanoseconds, tries, &state->span))
+            state->span = SSA_NEVER;
+    }
+    return request;
+}
+
+ssa_request *ssa_op_poll(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, int64_t frequency_ms,
+                         int64_t tries, ssa_problem *problem) {
+    if (check_times(frequency_ms, tries, problem))
+        return NULL;
+    return for_a_while(new_wait(engine, operation, kind, name, problem), frequency_ms, tries);
+}
+
+ssa_request *ssa_op_poll_list_length(ssa_engine *engine, const char *operation, ssa_text name, int64_t length,
+                                     ssa_comparison comparison, int64_t frequency_ms, int64_t tries, ssa_problem *problem) {
+    if (check_times(frequency_ms, tries, problem))
+        return NULL;
+    return for_a_while(new_list_wait(engine, operation, name, length, comparison, problem), frequency_ms, tries);
 }

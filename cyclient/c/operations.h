@@ -56,8 +56,8 @@ ssa_request *ssa_op_copy(ssa_engine *engine, const char *operation, ssa_kind kin
 ssa_request *ssa_op_rename(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target,
                            ssa_problem *problem);
 
-/* ---- how long something stays (op_ttl.c). kind: SSA_KIND_TENSOR (also bytes), SSA_KIND_LIST or SSA_KIND_KEY. Names have the
- * prefix to read from. SSA_ENOTFOUND. */
+/* ---- how long something stays (op_ttl.c). kind: SSA_KIND_TENSOR (also bytes), SSA_KIND_DATASET (all of
+ * it at one moment), SSA_KIND_LIST or SSA_KIND_KEY. Names have the prefix to read from. SSA_ENOTFOUND. */
 
 /* milliseconds: from now on, at least 1. A put starts anew, without an end. */
 ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, int64_t milliseconds, ssa_problem *problem);
@@ -66,10 +66,76 @@ ssa_request *ssa_op_get_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, ss
 /* It stays, until it is deleted. */
 ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem);
 
-/* ---- waiting (op_wait.c) */
+/* ---- datasets (op_dataset.c, op_dataset_*.c). Whoever reads sees the old or the new one, never a mixture. delete and exists: see above,
+ * with SSA_KIND_DATASET for exists */
 
-/* Until there is one: the shard tells, nothing polls. SSA_EWAIT. */
+/* All of it at one moment; nothing stays of what it replaces. Borrows the dataset, which is pinned until the request is complete.
+ * SSA_EARGUMENT: it is empty, or not all of it has come. SSA_EFULL. */
+ssa_request *ssa_op_put_dataset(ssa_engine *engine, ssa_dataset *dataset, ssa_problem *problem);
+/* Result: datasets[0], which is the caller's when it is taken out (set to NULL). SSA_ENOTFOUND; SSA_EPROTOCOL: what is stored is no
+ * dataset, or lacks a part. */
+ssa_request *ssa_op_get_dataset(ssa_engine *engine, ssa_text name, ssa_problem *problem);
+/* All of it at one moment. No error if there is none. The prefix to read from. */
+ssa_request *ssa_op_delete_dataset(ssa_engine *engine, ssa_text name, ssa_problem *problem);
+/* Read, then put, through this client, as it was at one moment: from the prefix to read from to the one to write with. A rename then
+ * deletes what it has read; if somebody put the source again meanwhile, it begins anew. The copy stays until it is deleted,
+ * whatever time the source has left. Both the same: nothing happens. SSA_ENOTFOUND, SSA_EFULL. */
+ssa_request *ssa_op_copy_dataset(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem);
+ssa_request *ssa_op_rename_dataset(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem);
+
+/* ---- waiting (op_wait.c): the shard tells, nothing polls. operation: its name, static ("wait_for_tensor") */
+
+typedef enum ssa_comparison { SSA_COMPARE_EQUAL, SSA_COMPARE_AT_LEAST, SSA_COMPARE_AT_MOST } ssa_comparison;
+
+/* Until there is one. Kinds: any. SSA_EWAIT: not before the deadline. */
 ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
+/* Until a list is so long; one that does not exist has length 0. Looks at most every 10 ms at one that changes all the time.
+ * Result: number, the length that was seen. SSA_EWAIT, SSA_ETYPE. */
+ssa_request *ssa_op_wait_for_list_length(ssa_engine *engine, ssa_text name, int64_t length, ssa_comparison comparison,
+                                         ssa_problem *problem);
+/* The same for frequency_ms * tries milliseconds, however they are parted. Result: number, 1, or 0 when it did not come true.
+ * The timeout at the start is for the last answer alone. */
+ssa_request *ssa_op_poll(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, int64_t frequency_ms,
+                         int64_t tries, ssa_problem *problem);
+ssa_request *ssa_op_poll_list_length(ssa_engine *engine, const char *operation, ssa_text name, int64_t length,
+                                     ssa_comparison comparison, int64_t frequency_ms, int64_t tries, ssa_problem *problem);
+
+/* Until the whole key may have changed since the watch was armed (op_watch.c): it was written, or the connection that would
+ * tell was lost, or nobody told for some seconds. It is armed before any later command of this engine on the key is carried
+ * out: start, look, wait for the end, start again: no change is missed. SSA_EWAIT: not before the deadline. */
+ssa_request *ssa_op_watch(ssa_engine *engine, ssa_text key, ssa_problem *problem);
+
+/* ---- what a simulation is asked for (op_control.c; WIRE.md, "Control"). entity: "" for the prefix of this client */
+
+/* The safe point. Without a round trip unless something came: the list of requests is tracked. Every engine sees every request
+ * once, from the first one in the list on. Result: number, how many; reply, kind, name and value of each in one array (no nodes for
+ * none). Not in batches. SSA_EPROTOCOL: a request that cannot be read, once; those behind it come with the next poll. */
+ssa_request *ssa_op_control_poll(ssa_engine *engine, ssa_text entity, ssa_problem *problem);
+/* kind: "set" (with a name and a value of at most 64 KiB), "checkpoint" or "stop" (without). Result: number, how many requests
+ * there are. Not repeated when the connection is lost. */
+ssa_request *ssa_op_control_send(ssa_engine *engine, ssa_text entity, ssa_text kind, ssa_text name, ssa_text value,
+                                 ssa_problem *problem);
+/* Forget all requests: before the entity starts anew, and at its end. Result: number, 0 or 1. */
+ssa_request *ssa_op_control_clear(ssa_engine *engine, ssa_text entity, ssa_problem *problem);
+
+/* ---- servers (op_admin.c, op_save.c, op_flush.c). address: "" for all that own slots, else one of the store's; SSA_EARGUMENT (when
+ * it has started) lists them. Not in batches. SSA_EPERMISSION names the user that may. */
+
+/* Result: number, how many servers; reply, an array: address and text of each. */
+ssa_request *ssa_op_node_info(ssa_engine *engine, ssa_text address, ssa_problem *problem);
+/* The same of CLUSTER INFO. SSA_EUNSUPPORTED: it is no cluster. */
+ssa_request *ssa_op_cluster_info(ssa_engine *engine, ssa_text address, ssa_problem *problem);
+/* Result: number, how many servers answered. */
+ssa_request *ssa_op_ping(ssa_engine *engine, ssa_text address, ssa_problem *problem);
+/* parameter: a pattern. address: "" only where there is one server. Result: number, how many settings; reply, the map of them.
+ * SSA_ENOTFOUND. */
+ssa_request *ssa_op_config_get(ssa_engine *engine, ssa_text parameter, ssa_text address, ssa_problem *problem);
+ssa_request *ssa_op_config_set(ssa_engine *engine, ssa_text parameter, ssa_text value, ssa_text address, ssa_problem *problem);
+/* A snapshot that was begun after the call, on disk; the servers go on answering. Result: number, how many servers. SSA_ESERVER. */
+ssa_request *ssa_op_save(ssa_engine *engine, ssa_text address, ssa_problem *problem);
+/* Delete all keys but `{ssa:...}`; with a prefix only those that begin with it and a dot. What others write meanwhile may stay.
+ * Result: number, how many were deleted. SSA_EPERMISSION (from here): the store is not owned (settings) and the user not "admin". */
+ssa_request *ssa_op_flush(ssa_engine *engine, ssa_text prefix, ssa_problem *problem);
 
 /* ---- models and scripts (op_model.c). kind: SSA_KIND_MODEL or SSA_KIND_SCRIPT */
 

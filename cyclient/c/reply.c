@@ -59,6 +59,29 @@ void ssa_reply_body_came(ssa_reply *reply, size_t bytes) {
     reply->nodes[reply->count - 1].text_bytes += bytes;
 }
 
+static ssa_node *add_node(ssa_reply *reply, ssa_token_kind kind) {
+    ssa_token token = {.kind = kind};
+    reply->depth = 0;
+    return ssa_reply_add(reply, &token) < 0 ? NULL : &reply->nodes[reply->count - 1];
+}
+
+ssa_status ssa_reply_begin_list(ssa_reply *reply) {
+    return add_node(reply, SSA_TOKEN_ARRAY) ? SSA_OK : SSA_ENOMEM;
+}
+
+ssa_status ssa_reply_add_text(ssa_reply *reply, const void *text, size_t bytes) {
+    if (!add_node(reply, SSA_TOKEN_BULK))
+        return SSA_ENOMEM;
+    if (ssa_buffer_append(&reply->text, text, bytes)) {
+        reply->count--;
+        return SSA_ENOMEM;
+    }
+    reply->nodes[reply->count - 1].number = (int64_t)bytes;
+    reply->nodes[reply->count - 1].text_bytes = bytes;
+    reply->nodes[0].number++;
+    return SSA_OK;
+}
+
 void ssa_reply_free(ssa_reply *reply) {
     ssa_release(reply->nodes);
     ssa_buffer_free(&reply->text);

@@ -34,6 +34,10 @@ ssa_status ssa_reply_add(ssa_reply *reply, const ssa_token *token);
 void *ssa_reply_body_space(ssa_reply *reply, size_t bytes);
 void ssa_reply_body_came(ssa_reply *reply, size_t bytes);
 
+/* A reply of our own making, for results: an array of strings. The reply is empty before. SSA_ENOMEM. */
+ssa_status ssa_reply_begin_list(ssa_reply *reply);
+ssa_status ssa_reply_add_text(ssa_reply *reply, const void *text, size_t bytes);
+
 void ssa_reply_free(ssa_reply *reply); /* leaves it empty and usable */
 
 #endif

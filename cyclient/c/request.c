@@ -55,7 +55,7 @@ static void drop_calls(ssa_request *request) {
 
 ssa_status ssa_request_calls(ssa_request *request, size_t count) {
     drop_calls(request);
-    ssa_call *calls = count == 1 ? &request->single : ssa_allocate(count * sizeof *calls);
+    ssa_call *calls = count <= 1 ? &request->single : ssa_allocate(count * sizeof *calls);
     if (!calls)
         return SSA_ENOMEM;
     memset(calls, 0, count * sizeof *calls);
@@ -123,6 +123,8 @@ static void complete(ssa_request *request) {
     for (size_t i = 0; i < request->call_count && request->outstanding; i++)
         ssa_engine_abandon(engine, &request->calls[i]);
     request->outstanding = 0;
+    if (request->completed)
+        request->completed(request);
     if (!request->started)
         return;
     list_remove(request);

@@ -29,6 +29,7 @@ struct ssa_request {
     ssa_buffer subject;           /* the name it is about, ends in NUL (not counted) */
     void (*step)(ssa_request *request);     /* at the start, and when all calls sent by the last step are done */
     void (*overdue)(ssa_request *request);  /* at the deadline; NULL: it ends with SSA_ETIMEOUT */
+    void (*completed)(ssa_request *request); /* at its end, whichever, before it is freed; NULL: nothing to do */
     void (*end)(ssa_request *request);      /* frees `state`; NULL: nothing to do */
     void *state;                  /* the operation's own */
     int stage;                    /* the operation's own; 0 at the start */
@@ -67,7 +68,7 @@ ssa_request *ssa_request_new(struct ssa_engine *engine, const char *operation, s
 /* All its keys have the hash tag of this one. */
 void ssa_request_order_by(ssa_request *request, const ssa_buffer *key);
 
-/* Room for the calls of the next stage; those of the last one go, with their commands. SSA_ENOMEM. */
+/* Room for the calls of the next stage; those of the last one go, with their commands. SSA_ENOMEM, never for 0 or 1. */
 ssa_status ssa_request_calls(ssa_request *request, size_t count);
 /* Send a command as call i: to the shard of the key. The request owns it from here on. */
 void ssa_request_send(ssa_request *request, size_t i, ssa_command *command, const void *key, size_t bytes, unsigned flags);

@@ -44,7 +44,7 @@ typedef enum ssa_setting_source {
     SSA_FROM_FILE
 } ssa_setting_source;
 
-#define SSA_SETTINGS_COUNT 21
+#define SSA_SETTINGS_COUNT 22
 
 /* All resolved. Owns its memory; read it, do not change it. Strings are never NULL unless that is said. */
 typedef struct ssa_settings {
@@ -62,6 +62,7 @@ typedef struct ssa_settings {
     int64_t value_limit;     /* bytes; 0: never chunks */
     int64_t keep_bytes;      /* memory kept for the next tensor */
     int trust_topology, bulk_connection;
+    int owned;               /* the experiment of this program started the store: it may be emptied */
     ssa_log_level log_level;
     char *log_file;          /* "" */
     int tls;

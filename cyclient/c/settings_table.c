@@ -28,6 +28,8 @@ const ssa_setting ssa_settings_table[SSA_SETTINGS_COUNT] = {
      "its password"},
     {"SSDB_SOCKETS", NULL, SSA_SET_TEXT, FILED, "", 0, AT(sockets),
      "directory of the <port>.sock of shards on this host"},
+    {"SSDB_OWNED", NULL, SSA_SET_SWITCH, NAMED, "0", 0, AT(owned),
+     "the experiment of this program started the store, flush_db may empty it"},
     {"SSKEYIN", NULL, SSA_SET_PREFIXES, SHARED, "", 0, AT(read_prefixes),
      "prefixes of the producers to read from"},
     {"SSKEYOUT", NULL, SSA_SET_PREFIX, SHARED, "", 0, AT(write_prefix),

@@ -131,7 +131,7 @@ ALWAYS_INLINE void strip(const ssa_plane *plane, char *to, const char *from, uin
     const int cuts = cuts_lines(plane);
     const uint64_t side = LINE / size, height = ssa_transpose_strip_rows(plane), reach = cuts ? height + side : height;
     const uint64_t left = plane->rows - row, high = left < reach ? left : reach;
-    const int is_last = left <= height, lines_only = plane->past_caches && !cuts && left >= height;
+    const int lines_only = plane->past_caches && !cuts && left >= height;
     char tile[LINE * PITCH] __attribute__((aligned(LINE)));
     to += row * size;
     from += (int64_t)row * plane->from_step;
@@ -153,7 +153,7 @@ ALWAYS_INLINE void strip(const ssa_plane *plane, char *to, const char *from, uin
         for (uint64_t k = 0; k < wide; k++, written += plane->to_step) {
             size_t cut = cuts ? -(uintptr_t)written % LINE : 0;
             size_t start = row ? cut : 0, end = height * size + cut;
-            if (is_last || end > high * size)
+            if (end > high * size)
                 end = high * size;
             if (start < end)
                 write_row(written + start, tile + k * PITCH + start, end - start, plane->past_caches);

@@ -14,6 +14,7 @@ struct ssa_link;
 /* Lives inside what waits. Zeroed: in no table. */
 typedef struct ssa_waiter {
     struct ssa_waiter *next, **place;
+    struct ssa_wait_table *table; /* it is in; NULL: in none, or it is being woken */
     const void *key;             /* borrowed from what waits */
     size_t bytes;
     uint64_t hash;
@@ -21,19 +22,30 @@ typedef struct ssa_waiter {
     void *owner;
 } ssa_waiter;
 
-#define SSA_WAIT_BUCKETS 64
+#define SSA_WAIT_BUCKETS 64 /* to begin with; a power of two, as every later number */
 
+/* Zeroed: empty. Grows with the number of waiters, so that waking one of many stays as cheap as waking one of few; where there
+ * is no memory to grow it only gets slower. */
 typedef struct ssa_wait_table {
-    ssa_waiter *buckets[SSA_WAIT_BUCKETS];
+    ssa_waiter *first[SSA_WAIT_BUCKETS];
+    ssa_waiter **grown;          /* more buckets, in place of the first; NULL: none */
+    size_t buckets, count;       /* buckets: of grown */
 } ssa_wait_table;
 
+/* It must not move while it has waiters. */
 void ssa_wait_add(ssa_wait_table *table, ssa_waiter *waiter, const void *key, size_t bytes);
 void ssa_wait_remove(ssa_waiter *waiter); /* in no table: nothing */
 void ssa_wait_table_free(ssa_wait_table *table); /* nobody is woken */
 
-/* EXISTS (or another reading command) on this key, after which its next change is told, once. Add the key's own arguments
- * with ssa_command_argument. NULL: no memory. */
-ssa_command *ssa_tracking_command(uint64_t arguments, const char *name);
+/* A reading command on a key (EXISTS, LLEN ...), after which the key's next change is told, once. The arguments, the name
+ * among them, are as many as is said; add the others with ssa_command_argument, then close it. NULL: no memory. */
+ssa_command *ssa_tracking_command(const struct ssa_engine *engine, uint64_t arguments, const char *name);
+ssa_status ssa_tracking_close(ssa_command *command);
+/* What the command answered, once it is complete; NULL: it failed. An error inside a transaction becomes the command's. */
+const ssa_node *ssa_tracking_answer(ssa_command *command);
+
+/* How long waiters trust that they are told: then they ask again. Longer the more of them one client has. */
+int64_t ssa_wait_recheck(const struct ssa_engine *engine);
 
 /* A push of a shard: wakes those it is about. */
 void ssa_wait_table_pushed(struct ssa_engine *engine, const ssa_reply *push);

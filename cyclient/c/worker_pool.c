@@ -121,9 +121,9 @@ static ssa_status use_list(ssa_worker_pool *pool, const ssa_worker_list *list) {
 
 static void ask_for_list(ssa_worker_pool *pool) {
     ssa_engine *engine = pool->engine;
-    ssa_command *command = ssa_tracking_command(2, "GET");
+    ssa_command *command = ssa_tracking_command(engine, 2, "GET");
     size_t bytes = strlen(ssa_worker_list_key);
-    if (!command || ssa_command_argument(command, ssa_worker_list_key, bytes)) {
+    if (!command || ssa_command_argument(command, ssa_worker_list_key, bytes) || ssa_tracking_close(command)) {
         ssa_command_free(command);
         return; /* those who wait look again when their pause is over */
     }
@@ -145,8 +145,8 @@ static void list_answered(ssa_call *call) {
     call->command = NULL;
     pool->asking = 0;
     pool->error[0] = 0;
-    const ssa_node *root = command->reply.nodes;
-    if (command->status != SSA_OK) {
+    const ssa_node *root = ssa_tracking_answer(command);
+    if (!root) {
         pool->current = 0;
         if (command->status == SSA_ESERVER || command->status == SSA_ECONNECT)
             snprintf(pool->error, sizeof pool->error, "the list of workers could not be read: %.*s", (int)command->error.bytes,

@@ -4,9 +4,20 @@
  *
  *     cc program.c $(ssasync config --cflags --libs)
  *
- * Every function returns an ssa_status; the text of the last error lies in the handle. The library never prints,
- * exits or aborts, and keeps no global state. Strings cross this interface as pointer and length.
- * C99 or later, C++11 or later. */
+ * Every function that can fail returns an ssa_status; the text of the error lies in the handle (ssa_client_error). The
+ * library never prints, exits or aborts, and keeps no global state. C99 or later, C++11 or later.
+ *
+ * Names and other texts are a pointer and a length in bytes; SSA_TEXT_ENDS as the length: up to the NUL.
+ *
+ * timeout, in seconds, is the last argument that goes into a function: negative (SSA_CLIENT_TIMEOUT) is the client's own
+ * (option `timeout`, 60 s if nothing is said), INFINITY none. When it is over the function returns SSA_ETIMEOUT (or
+ * SSA_ECONNECT: there was no connection); a write may then be carried out later, but in its order with later ones of the
+ * same client on the same name. Besides what is named at a function every one of them can end with SSA_EARGUMENT,
+ * SSA_ETIMEOUT, SSA_ECONNECT, SSA_ECLOSED, SSA_ESERVER, SSA_EPERMISSION, SSA_ETOPOLOGY, SSA_ENOMEM and SSA_EFORK.
+ *
+ * Threads may share a client: they take turns for an instant, and wait side by side. Datasets, tensors and futures
+ * are used by one thread at a time. A client belongs to the process that opened it: after a fork the child's calls return
+ * SSA_EFORK, and it may only free it. */
 #ifndef SSASYNC_H
 #define SSASYNC_H
 
@@ -28,6 +39,170 @@ SSA_API const char *ssa_version(void);
 
 /* What was chosen when the library was built, as words with blanks between: "tls" or "". */
 SSA_API const char *ssa_features(void);
+
+/* ---- Client ---------------------------------------------------------------------------------------------------- */
+
+#define SSA_TEXT_ENDS ((size_t)-1)   /* as a length: the text ends in NUL */
+#define SSA_CLIENT_TIMEOUT (-1.0)    /* as a timeout: the client's own */
+
+/* A client of one store: its connections, prefixes, and what failed last. */
+typedef struct ssa_client ssa_client;
+
+/* What a client is to know. What is not given here is read from the environment (SSDB, SSDB_USER, SSDB_PASSWORD, SSDB_FILE,
+ * SSKEYIN, SSKEYOUT, SSA_TIMEOUT ..., with _<identifier> behind the name for a further store), as an Experiment sets it for
+ * what it starts; else there are defaults. ssa_client_describe tells them all. Set by ssa_options_init to "not given"; texts
+ * end in NUL and are borrowed by ssa_client_new only. */
+typedef struct ssa_options {
+    size_t size;            /* of this struct, as the caller was compiled */
+    const char *address;    /* "host:port" or "unix:///path", several with commas between. NULL: not given, also below */
+    const char *user;
+    const char *password;
+    const char *identifier; /* of a further store */
+    double timeout;         /* seconds; INFINITY: none; negative: not given */
+    int bulk_connection;    /* 1: long values go over a second connection, past which short ones are quicker, which is of
+                               use to threads; 0: they do not; negative: not given, also below */
+    int trust_topology;     /* 1: follow a cluster to addresses that were not announced */
+    int64_t value_limit;    /* bytes above which values are stored in pieces; 0: never */
+    int log_level;          /* ssa_log_level */
+    const char *log_file;   /* lines are appended to it */
+    ssa_log_sink log_sink;  /* lines are given to it; NULL: none */
+    void *log_user;         /* its first argument */
+    int tls;                /* 1: encrypted */
+    const char *tls_ca, *tls_cert, *tls_key; /* files: who is trusted; the client's own certificate and key */
+    const char *tls_name;   /* the name in the server's certificate, if not its host */
+} ssa_options;
+
+/* size: sizeof(ssa_options). Fields behind it are not touched. */
+SSA_API void ssa_options_init(ssa_options *options, size_t size);
+
+/* Open a client. options NULL: everything from the environment. It connects at the first operation.
+ * After a failure *client is a handle too, whose ssa_client_error tells all that is wrong, and which is to be freed; NULL
+ * when there was no memory for that. */
+SSA_API ssa_status ssa_client_new(const ssa_options *options, ssa_client **client);
+
+/* Close it. NULL is allowed. Futures that are left end with SSA_ECLOSED and are still to be freed, in any order; so do
+ * calls that other threads are in. */
+SSA_API void ssa_client_free(ssa_client *client);
+
+/* Why the last call that failed in this thread on this client did: the thing, the value, the remedy; "" if none has. Never
+ * NULL, also without a client. Borrowed until the next such call of this thread, or ssa_client_free. */
+SSA_API const char *ssa_client_error(ssa_client *client);
+
+/* All settings, a line for each: name, value, where it comes from, meaning; no passwords. Into the buffer, which ends in NUL
+ * if it has room; *bytes: how long the text is without that, whatever the room. */
+SSA_API ssa_status ssa_client_describe(ssa_client *client, char *buffer, size_t room, size_t *bytes);
+
+/* The timeout of calls that give none. Seconds; INFINITY: none. */
+SSA_API ssa_status ssa_client_set_timeout(ssa_client *client, double timeout);
+
+/* ---- Prefixes: which names get the one of the ensemble member ---------------------------------------------------- */
+
+/* Read from this producer from now on: one of those in SSKEYIN, or the client's own prefix. */
+SSA_API ssa_status ssa_set_data_source(ssa_client *client, const char *source, size_t source_bytes);
+/* 1: the names of this kind get the prefix; 0: they do not. At first tensors, datasets and lists do, models (and scripts)
+ * do not. */
+SSA_API ssa_status ssa_use_tensor_ensemble_prefix(ssa_client *client, int use);
+SSA_API ssa_status ssa_use_dataset_ensemble_prefix(ssa_client *client, int use);
+SSA_API ssa_status ssa_use_list_ensemble_prefix(ssa_client *client, int use);
+SSA_API ssa_status ssa_use_model_ensemble_prefix(ssa_client *client, int use);
+
+/* ---- Arrays of the caller, and tensors --------------------------------------------------------------------------- */
+
+/* An array of the caller: where and how it lies. */
+typedef struct ssa_array {
+    size_t size;            /* of this struct, as the caller was compiled */
+    void *data;             /* element [0, ..., 0], or the pointers; NULL only where there are no elements */
+    const int64_t *shape;   /* of ndim dimensions; NULL where ndim is 0 */
+    const int64_t *strides; /* SSA_STRIDED: bytes between neighbours along each dimension; otherwise not looked at */
+    int ndim;               /* 0 to 32 */
+    int dtype;              /* ssa_dtype */
+    int layout;             /* ssa_layout */
+    size_t itemsize;        /* bytes of an element of SSA_STRING and SSA_UNICODE; for others 0 or the right one */
+} ssa_array;
+
+/* Describe a row-major array; change the fields for others. size: sizeof(ssa_array). What `data` points to is written only by
+ * functions that unpack. */
+SSA_API void ssa_array_init(ssa_array *array, size_t size, const void *data, ssa_dtype dtype, const int64_t *shape, int ndim);
+
+/* A tensor that came from the store, in memory of the library's. It needs no client, and may outlive it. */
+typedef struct ssa_tensor ssa_tensor;
+
+SSA_API void ssa_tensor_free(ssa_tensor *tensor); /* NULL is allowed */
+SSA_API ssa_dtype ssa_tensor_dtype(const ssa_tensor *tensor);
+SSA_API size_t ssa_tensor_itemsize(const ssa_tensor *tensor);
+SSA_API int ssa_tensor_ndim(const ssa_tensor *tensor);
+SSA_API const int64_t *ssa_tensor_shape(const ssa_tensor *tensor); /* ndim numbers, the tensor's */
+SSA_API ssa_layout ssa_tensor_layout(const ssa_tensor *tensor);    /* SSA_ROW_MAJOR or SSA_COLUMN_MAJOR */
+SSA_API size_t ssa_tensor_bytes(const ssa_tensor *tensor);
+/* The elements, in one piece, at a multiple of 64 bytes; they may be changed. Never NULL. */
+SSA_API void *ssa_tensor_data(const ssa_tensor *tensor);
+/* What a T** or T*** variable takes, if it was asked for as SSA_NESTED_POINTERS; else NULL. With fewer than two dimensions
+ * the elements. */
+SSA_API void *ssa_tensor_nested(const ssa_tensor *tensor);
+
+/* Store an array under a name. Arrays in one piece are sent from where they lie, others are packed once; either way the array
+ * is the caller's again when this returns. SSA_EFULL. */
+SSA_API ssa_status ssa_put_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *array,
+                                  double timeout);
+/* *tensor: freed by ssa_tensor_free; NULL after a failure. layout: as it is wanted, SSA_AS_STORED or any but SSA_STRIDED.
+ * SSA_ENOTFOUND, SSA_EHEADER (other bytes), SSA_EVERSION, SSA_ETYPE (another kind of value). */
+SSA_API ssa_status ssa_get_tensor(ssa_client *client, const char *name, size_t name_bytes, ssa_layout layout,
+                                  ssa_tensor **tensor, double timeout);
+/* Into the caller's array, of any layout; undefined unless it succeeds. As ssa_get_tensor, and SSA_EDTYPE, SSA_ESHAPE: the
+ * stored one is not of the array's dtype and shape. */
+SSA_API ssa_status ssa_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into,
+                                     double timeout);
+/* No error if there is none. */
+SSA_API ssa_status ssa_delete_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+/* *exists: 1 or 0. */
+SSA_API ssa_status ssa_tensor_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
+/* Until there is one; the store tells, nothing polls. SSA_EWAIT: there was none in that time. */
+SSA_API ssa_status ssa_wait_for_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+
+/* ---- Keys, and what every kind of thing has ---------------------------------------------------------------------- */
+
+/* key: a whole one, without prefix. */
+SSA_API ssa_status ssa_key_exists(ssa_client *client, const char *key, size_t key_bytes, int *exists, double timeout);
+SSA_API ssa_status ssa_dataset_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
+SSA_API ssa_status ssa_model_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
+SSA_API ssa_status ssa_script_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
+SSA_API ssa_status ssa_wait_for_key(ssa_client *client, const char *key, size_t key_bytes, double timeout);
+SSA_API ssa_status ssa_wait_for_dataset(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+SSA_API ssa_status ssa_wait_for_model(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+
+/* ---- Futures: operations that go on while the program computes ---------------------------------------------------- */
+
+/* An operation that was started. The caller's arrays are borrowed until it is done: a put must not change its own, an
+ * unpack's is undefined. It moves on inside calls on its client, of any thread: who computes for long between them may look
+ * with ssa_future_test. Freed by ssa_future_free. */
+typedef struct ssa_future ssa_future;
+
+/* As the functions without start_. timeout: of the operation, from now. *future: NULL after a failure. */
+SSA_API ssa_status ssa_start_put_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *array,
+                                        double timeout, ssa_future **future);
+SSA_API ssa_status ssa_start_get_tensor(ssa_client *client, const char *name, size_t name_bytes, ssa_layout layout,
+                                        double timeout, ssa_future **future);
+SSA_API ssa_status ssa_start_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into,
+                                           double timeout, ssa_future **future);
+
+/* Whether it is done, without waiting. SSA_MORE: it is not; else how it ended. */
+SSA_API ssa_status ssa_future_test(ssa_future *future);
+/* Wait until it is done, timeout seconds at most; negative: as long as the operation may take. As ssa_future_test. */
+SSA_API ssa_status ssa_future_wait(ssa_future *future, double timeout);
+/* Wait until one of them is done, all of one client; NULLs among them are passed over. *index: the first that is.
+ * SSA_OK, however that one ended; SSA_MORE: none is after timeout seconds (negative: wait as long as they may take);
+ * SSA_EARGUMENT: there is none, or they are of several clients. */
+SSA_API ssa_status ssa_wait_any(ssa_future *const *futures, size_t count, double timeout, size_t *index);
+/* Nobody waits for it any more: it is done, with SSA_ECANCELLED, and the caller's arrays are the caller's again, at once. What
+ * has left may be carried out. Done already: nothing. */
+SSA_API ssa_status ssa_future_cancel(ssa_future *future);
+/* NULL is allowed. Cancels it if it is not done. */
+SSA_API void ssa_future_free(ssa_future *future);
+/* Why it failed; "" if it did not, or is not done. Borrowed from the future. */
+SSA_API const char *ssa_future_error(const ssa_future *future);
+/* What ssa_start_get_tensor got, once: freed by ssa_tensor_free. SSA_MORE: not done; SSA_EARGUMENT: it gets none, or it was
+ * taken; else how it ended. */
+SSA_API ssa_status ssa_future_tensor(ssa_future *future, ssa_tensor **tensor);
 
 #ifdef __cplusplus
 }

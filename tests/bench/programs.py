@@ -26,7 +26,7 @@ def compile_program(name: str, directory: Path, *flags: str) -> Path:
     command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(_SOURCES / f"{name}.c"), *flags]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        complaints = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
+        complaints = [line for line in done.stderr.splitlines() if "error:" in line or "undefined reference" in line]
         raise ProgramError(f"{name}.c is not compiled: {(complaints or [done.stderr.strip()])[0]}")
     return program
 

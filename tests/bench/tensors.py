@@ -60,7 +60,7 @@ def measure(store: StoreUnderTest, directory: Path, *, rounds: int, report: Call
                 for size, repetitions in SIZES.items():
                     writer.set(GET_NAME, encode_tensor(tensor_of(size)))
                     for placement in PINNED if size <= PINNED_UP_TO else (ANYWHERE,):
-                        of_size = rounds if size < LARGE else -(-rounds * 3 // 5)
+                        of_size = rounds if size < LARGE else max(1, rounds * 3 // 5)
                         bench.measure(OPERATIONS, size, 1, placement, of_size, repetitions)
                 for placement in PINNED:
                     bench.measure(BATCH_OPERATIONS, BATCH_SIZE, BATCH, placement, rounds, BATCH_REPETITIONS)

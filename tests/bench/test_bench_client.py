@@ -36,12 +36,13 @@ def no_process_is_left() -> Iterator[None]:
 def test_tensors_and_batches_are_measured_on_both_transports(store, tmp_path, monkeypatch):
     monkeypatch.setattr(tensors, "SIZES", {1 << 10: 2, 128 << 10: 1})
     monkeypatch.setattr(tensors, "BATCH", 10)
-    monkeypatch.setattr(tensors, "MEASURED", AT_HAND)
+    subjects = (tensors.C_SUBJECT, *AT_HAND)
+    monkeypatch.setattr(tensors, "MEASURED", subjects)
     rows: list[TensorRow] = []
     tensors.measure(store, tmp_path, rounds=1, report=rows.append)
     measured = {(row.operation, row.transport, row.subject) for row in rows if row.ratio is not None}
     ours = {
-        (o, t, s) for o in ("put", "get", "unpack", "put_batch", "get_batch") for t in ("unix", "tcp") for s in AT_HAND
+        (o, t, s) for o in ("put", "get", "unpack", "put_batch", "get_batch") for t in ("unix", "tcp") for s in subjects
     }
     assert {row for row in ours if row[0] != "unpack" or row[2].startswith("ssasync")} <= measured
     refusals = {row.error for row in rows if row.ratio is None}

@@ -14,10 +14,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.cyclient.c_builder import CBuilder
 
 FOLDER = Path(__file__).parent / "c"
+#: Seconds for one run of a program; valgrind makes it some thirty times as long.
+DEADLINE = 600
 VALGRIND = (
     "valgrind",
     "--quiet",
@@ -46,9 +49,8 @@ class Checker:
         """What is wrong; empty: nothing."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("SS", "SR_"))}
         command = [*self.prefix, str(program), *words]
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, cwd=folder, env=environment
-        )
+        output: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace"}
+        done = subprocess.run(command, check=False, cwd=folder, env=environment, timeout=DEADLINE, **output)
         if done.returncode or done.stderr:
             return f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
         return "" if done.stdout else f"{' '.join(command)} checked nothing"

@@ -20,7 +20,7 @@ def test_each_allocator_stops_what_malloc_lets_pass():
 def check_malloc(*words: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     command = [sys.executable, "-m", "tests.cyclient.check_malloc", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment, timeout=100)
 
 
 def test_the_client_is_clean_under_allocators_that_check():

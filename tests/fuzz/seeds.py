@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.cyclient.write_test_vectors import read
 
@@ -113,7 +114,14 @@ def slot_map() -> Iterator[bytes]:
     one = [0, 5460, [b"127.0.0.1", 30001, node, []], [b"127.0.0.1", 30004, node[::-1], []]]
     two = [5461, 10922, [b"", 30002, node[1:] + b"1", {b"hostname": b"b"}]]
     three = [10923, 16383, [None, 30003, node[2:] + b"22", [b"ip", b"::1"]]]
-    maps = ([], [one], [one, two, three], [two, [*one[:1], 5462, *one[2:]]], [[16383, 0, one[2]]], [[0, 16384, one[2]]])
+    maps: tuple[list[Any], ...] = (
+        [],
+        [one],
+        [one, two, three],
+        [two, [*one[:1], 5462, *one[2:]]],
+        [[16383, 0, one[2]]],
+        [[0, 16384, one[2]]],
+    )
     for number, ranges in enumerate(maps):
         for way in (0, 2, 4):
             yield bytes([way, number, 200, 3]) + text_reply(ranges)

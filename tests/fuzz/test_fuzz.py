@@ -31,7 +31,10 @@ def sources(target: str) -> tuple[Path, Path]:
 def run(program: Path, target: str, folder: Path, seconds: int) -> subprocess.CompletedProcess[str]:
     seeds = write_seeds(target, folder / "seeds")
     command = [str(program), str(seconds), "1", *map(str, seeds)]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
+    limit = seconds + 50  # an input that never ends
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False, cwd=folder, timeout=limit
+    )
 
 
 def test_every_target_has_seeds_and_every_seed_a_target():

@@ -1,0 +1,93 @@
+#include "client_tensor.h"
+
+#include <string.h>
+
+#include "allocator.h"
+#include "array_layout.h"
+
+/* What a caller's ssa_tensor is the first part of. */
+typedef struct given_tensor {
+    ssa_tensor tensor;
+    void *nested, *pointers; /* pointers: allocated for `nested` */
+} given_tensor;
+
+ssa_status ssa_entry_wanted_layout(ssa_entry *entry, int layout) {
+    if (!entry->status && (layout < SSA_ROW_MAJOR || layout > SSA_AS_STORED || layout == SSA_STRIDED))
+        ssa_entry_refuse(entry, SSA_EARGUMENT, "layout cannot be %d: use SSA_ROW_MAJOR, SSA_COLUMN_MAJOR, SSA_NESTED_POINTERS "
+                         "or SSA_AS_STORED.", layout);
+    return entry->status;
+}
+
+static ssa_status reorder(ssa_tensor *tensor, ssa_order order) {
+    ssa_memory turned = ssa_memory_take(tensor->memory.cache, tensor->header.data_bytes);
+    if (!turned.data)
+        return SSA_ENOMEM;
+    ssa_layout_reorder(&tensor->header, turned.data, order, tensor->memory.data);
+    ssa_memory_free(&tensor->memory);
+    tensor->memory = turned;
+    tensor->header.order = (uint8_t)order;
+    return SSA_OK;
+}
+
+ssa_status ssa_tensor_make(ssa_tensor *came, ssa_layout wanted, ssa_tensor **tensor) {
+    ssa_order order = wanted == SSA_COLUMN_MAJOR ? SSA_COLUMN_MAJOR : SSA_ROW_MAJOR;
+    given_tensor *given = ssa_allocate(sizeof *given);
+    *tensor = NULL;
+    if (!given) {
+        ssa_memory_free(&came->memory);
+        return SSA_ENOMEM;
+    }
+    *given = (given_tensor){.tensor = *came};
+    memset(&came->memory, 0, sizeof came->memory);
+    ssa_status status = SSA_OK;
+    if (wanted != SSA_AS_STORED && given->tensor.header.order != order && !ssa_layout_is_both(&given->tensor.header))
+        status = reorder(&given->tensor, order);
+    if (!status && wanted == SSA_NESTED_POINTERS)
+        status = ssa_layout_nested_new(&given->tensor.header, given->tensor.memory.data, &given->nested, &given->pointers);
+    if (status)
+        ssa_tensor_free(&given->tensor);
+    else
+        *tensor = &given->tensor;
+    return status;
+}
+
+void ssa_tensor_free(ssa_tensor *tensor) {
+    if (!tensor)
+        return;
+    given_tensor *given = (given_tensor *)tensor;
+    ssa_release(given->pointers);
+    ssa_memory_free(&given->tensor.memory);
+    ssa_release(given);
+}
+
+ssa_dtype ssa_tensor_dtype(const ssa_tensor *tensor) {
+    return (ssa_dtype)tensor->header.dtype;
+}
+
+size_t ssa_tensor_itemsize(const ssa_tensor *tensor) {
+    return tensor->header.itemsize;
+}
+
+int ssa_tensor_ndim(const ssa_tensor *tensor) {
+    return tensor->header.ndim;
+}
+
+const int64_t *ssa_tensor_shape(const ssa_tensor *tensor) {
+    return (const int64_t *)tensor->header.shape; /* below 2^63, as every header is checked */
+}
+
+ssa_layout ssa_tensor_layout(const ssa_tensor *tensor) {
+    return (ssa_layout)tensor->header.order;
+}
+
+size_t ssa_tensor_bytes(const ssa_tensor *tensor) {
+    return tensor->header.data_bytes;
+}
+
+void *ssa_tensor_data(const ssa_tensor *tensor) {
+    return tensor->memory.data;
+}
+
+void *ssa_tensor_nested(const ssa_tensor *tensor) {
+    return ((const given_tensor *)tensor)->nested;
+}

@@ -1,0 +1,433 @@
+#include "op_control.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "allocator.h"
+#include "failure_text.h"
+#include "op_build.h"
+
+#define ID_BYTES 16              /* hexadecimal digits: which request this is */
+#define PAGE 1000                /* requests that one question asks for */
+#define VALUE_MAX ((size_t)64 << 10)
+
+typedef struct poll_state poll_state;
+
+struct ssa_control {
+    ssa_control *next;
+    ssa_engine *engine;
+    ssa_buffer key;
+    ssa_waiter waiter;
+    ssa_call question;
+    int asking;
+    int current;                 /* nothing can be there that has not come: nobody told of a change */
+    int stale;                   /* somebody did, while the question was under way */
+    int64_t asked;               /* when the last question was sent */
+    uint64_t place;              /* requests that were taken */
+    char last[ID_BYTES];         /* of the last one taken: it tells whether the list is still the same */
+    uint64_t from;               /* where the question under way begins */
+    ssa_reply pending;           /* taken and not handed out: kind, name, value of each */
+    char error[SSA_MISTAKE_BYTES]; /* of one that could not be read, to be told first */
+    poll_state *polls;           /* that wait for an answer */
+};
+
+struct poll_state {
+    ssa_request *request;
+    ssa_control *control;
+    poll_state *next, **place;   /* place NULL: it waits for nothing */
+};
+
+static void ask(ssa_control *control);
+
+/* ---- reading requests */
+
+/* "<id> <kind>" or "<id> set <bytes of the name> <name><value>" */
+typedef struct entry {
+    ssa_text kind, name, value;
+} entry;
+
+static int is_kind(ssa_text text, const char *kind) {
+    return text.bytes == strlen(kind) && !memcmp(text.data, kind, text.bytes);
+}
+
+static int read_set(const char *text, size_t bytes, entry *entry) {
+    size_t length = 0, digits = 0;
+    while (digits < bytes && digits < 5 && text[digits] >= '0' && text[digits] <= '9')
+        length = 10 * length + (size_t)(text[digits++] - '0');
+    if (!digits || digits == bytes || text[digits] != ' ' || !length || length > bytes - digits - 1)
+        return 0;
+    entry->name = (ssa_text){text + digits + 1, length};
+    entry->value = (ssa_text){text + digits + 1 + length, bytes - digits - 1 - length};
+    return 1;
+}
+
+static int read_entry(const char *text, size_t bytes, entry *entry) {
+    memset(entry, 0, sizeof *entry);
+    if (bytes < ID_BYTES + 2 || text[ID_BYTES] != ' ')
+        return 0;
+    text += ID_BYTES + 1;
+    bytes -= ID_BYTES + 1;
+    const char *blank = memchr(text, ' ', bytes);
+    entry->kind = (ssa_text){text, blank ? (size_t)(blank - text) : bytes};
+    if (is_kind(entry->kind, "set"))
+        return blank && read_set(blank + 1, bytes - entry->kind.bytes - 1, entry);
+    return !blank && (is_kind(entry->kind, "checkpoint") || is_kind(entry->kind, "stop"));
+}
+
+static ssa_status keep_entry(ssa_control *control, const char *text, size_t bytes) {
+    entry entry;
+    ssa_reply *pending = &control->pending;
+    if (!read_entry(text, bytes, &entry)) {
+        char quoted[200];
+        ssa_text_quote(quoted, sizeof quoted, text, bytes);
+        snprintf(control->error, sizeof control->error, "'%.150s' has a request that this client does not understand: %s. Use the same "
+                 "ssasync on both sides.", (char *)control->key.data, quoted);
+        return SSA_OK;
+    }
+    if (!pending->count && ssa_reply_begin_list(pending))
+        return SSA_ENOMEM;
+    size_t count = pending->count;
+    if (ssa_reply_add_text(pending, entry.kind.data, entry.kind.bytes) || ssa_reply_add_text(pending, entry.name.data, entry.name.bytes) ||
+        ssa_reply_add_text(pending, entry.value.data, entry.value.bytes)) {
+        pending->nodes[0].number -= (int64_t)(pending->count - count);
+        pending->count = count;
+        return SSA_ENOMEM;
+    }
+    return SSA_OK;
+}
+
+/* ---- the question */
+
+/* The first that is asked for was taken already, if any was: it must be the same, else the list is a new one. */
+static int is_same_list(const ssa_control *control, const ssa_reply *reply, const ssa_node *first, size_t count) {
+    if (!control->place)
+        return 1;
+    return count && first->text_bytes >= ID_BYTES && !memcmp(reply->text.data + first->text_at, control->last, ID_BYTES);
+}
+
+static ssa_status take_page(ssa_control *control, const ssa_reply *reply, const ssa_node *list) {
+    size_t count = list->kind == SSA_TOKEN_ARRAY ? (size_t)list->number : 0, skip = control->place ? 1 : 0;
+    if (!is_same_list(control, reply, list + 1, count)) {
+        control->place = 0;
+        control->stale = 1;
+        return SSA_OK;
+    }
+    for (size_t i = skip; i < count; i++) {
+        const ssa_node *node = &list[1 + i];
+        const char *text = (const char *)reply->text.data + node->text_at;
+        if (keep_entry(control, text, node->text_bytes)) {
+            control->stale = 1;
+            return SSA_ENOMEM;
+        }
+        control->place++;
+        memset(control->last, 0, ID_BYTES);
+        memcpy(control->last, text, node->text_bytes < ID_BYTES ? node->text_bytes : ID_BYTES);
+        if (*control->error) { /* those behind it come with the next poll */
+            control->stale = 1;
+            break;
+        }
+    }
+    if (count > PAGE)
+        control->stale = 1;
+    return SSA_OK;
+}
+
+static void deliver(ssa_request *request, ssa_control *control) {
+    if (*control->error && !control->pending.count) {
+        ssa_request_fail(request, SSA_EPROTOCOL, "%s", control->error);
+        control->error[0] = 0;
+        return;
+    }
+    request->reply = control->pending;
+    memset(&control->pending, 0, sizeof control->pending);
+    request->number = request->reply.count ? request->reply.nodes[0].number / 3 : 0;
+    ssa_request_succeed(request);
+}
+
+static void leave(poll_state *state) {
+    if (!state->place)
+        return;
+    *state->place = state->next;
+    if (state->next)
+        state->next->place = state->place;
+    state->place = NULL;
+}
+
+/* All that wait have their answer: the first gets what came, the others got nothing new. A status: it failed. */
+static void serve(ssa_control *control, const ssa_call *failed) {
+    while (control->polls) {
+        poll_state *state = control->polls;
+        leave(state);
+        if (state->request->complete)
+            continue;
+        if (failed)
+            ssa_request_fail_call(state->request, failed);
+        else
+            deliver(state->request, control);
+    }
+}
+
+static void answered(ssa_call *call) {
+    ssa_control *control = call->owner;
+    ssa_command *command = call->command;
+    const ssa_node *list = ssa_tracking_answer(command);
+    uint64_t place = control->place;
+    control->asking = 0;
+    if (list && take_page(control, &command->reply, list))
+        command->status = SSA_ENOMEM;
+    control->current = command->status == SSA_OK && !control->stale;
+    if (command->status != SSA_OK) {
+        serve(control, call);
+    } else if (place && !control->place) { /* another list, from its beginning */
+        if (control->polls)
+            ask(control);
+    } else {
+        serve(control, NULL);
+    }
+    if (!control->asking)
+        call->command = NULL;
+    ssa_command_free(command);
+}
+
+static void changed(ssa_waiter *waiter) {
+    ssa_control *control = waiter->owner;
+    control->current = 0;
+    control->stale = 1;
+}
+
+static ssa_command *question(const ssa_control *control) {
+    ssa_command *command = ssa_tracking_command(control->engine, 4, "LRANGE");
+    if (command && (ssa_command_argument(command, control->key.data, control->key.bytes) || ssa_command_number(command, control->from) ||
+                    ssa_command_number(command, control->from + PAGE) || ssa_tracking_close(command))) {
+        ssa_command_free(command);
+        return NULL;
+    }
+    return command;
+}
+
+static void ask(ssa_control *control) {
+    ssa_engine *engine = control->engine;
+    control->from = control->place ? control->place - 1 : 0;
+    ssa_command *command = question(control);
+    if (!command) {
+        control->current = 0;
+        while (control->polls) {
+            poll_state *state = control->polls;
+            leave(state);
+            ssa_request_fail_memory(state->request);
+        }
+        return;
+    }
+    control->asking = 1;
+    control->stale = 0;
+    control->asked = engine->now;
+    memset(&control->question, 0, sizeof control->question);
+    control->question.command = command;
+    control->question.done = answered;
+    control->question.owner = control;
+    control->question.flags = SSA_CALL_IDEMPOTENT;
+    ssa_call_key(&control->question, control->key.data, control->key.bytes);
+    ssa_wait_add(&engine->waits, &control->waiter, control->key.data, control->key.bytes);
+    ssa_engine_submit(engine, &control->question);
+}
+
+/* ---- the safe point */
+
+/* What was told and not read yet. No call waits here: the sockets are only looked at. */
+static void look_into_sockets(ssa_control *control) {
+    ssa_call place;
+    memset(&place, 0, sizeof place);
+    ssa_call_key(&place, control->key.data, control->key.bytes);
+    ssa_server *server = ssa_engine_owner(control->engine, place.slot);
+    for (int i = 0; server && i < 2; i++)
+        if (server->links[i].state == SSA_LINK_OPEN)
+            ssa_link_ready(&server->links[i], SSA_EVENT_READ);
+}
+
+static void step(ssa_request *request) {
+    poll_state *state = request->state;
+    ssa_control *control = state->control;
+    if (control->current)
+        look_into_sockets(control);
+    if (control->current || control->pending.count || *control->error) {
+        int is_old = request->engine->now - control->asked > ssa_wait_recheck(request->engine);
+        if (is_old && control->current && !control->asking) /* should nobody have told: the next poll has the answer */
+            ask(control);
+        deliver(request, control);
+        return;
+    }
+    state->next = control->polls;
+    state->place = &control->polls;
+    if (state->next)
+        state->next->place = &state->next;
+    control->polls = state;
+    if (!control->asking)
+        ask(control);
+}
+
+static void end(ssa_request *request) {
+    leave(request->state);
+    ssa_release(request->state);
+}
+
+/* ---- the controls of an engine */
+
+static ssa_control *find(ssa_engine *engine, const ssa_buffer *key) {
+    for (ssa_control *control = engine->controls; control; control = control->next)
+        if (control->key.bytes == key->bytes && !memcmp(control->key.data, key->data, key->bytes))
+            return control;
+    return NULL;
+}
+
+/* The key is taken over. */
+static ssa_control *add(ssa_engine *engine, const ssa_buffer *key) {
+    ssa_control *control = ssa_allocate(sizeof *control);
+    if (!control)
+        return NULL;
+    memset(control, 0, sizeof *control);
+    control->engine = engine;
+    control->key = *key;
+    control->waiter.changed = changed;
+    control->waiter.owner = control;
+    control->next = engine->controls;
+    engine->controls = control;
+    return control;
+}
+
+void ssa_control_stop(ssa_engine *engine) {
+    for (ssa_control *control = engine->controls; control; control = control->next) {
+        ssa_wait_remove(&control->waiter);
+        if (control->asking)
+            ssa_engine_abandon(engine, &control->question);
+        control->asking = 0;
+    }
+}
+
+void ssa_control_free(ssa_engine *engine) {
+    while (engine->controls) {
+        ssa_control *control = engine->controls;
+        engine->controls = control->next;
+        ssa_reply_free(&control->pending);
+        ssa_buffer_free(&control->key);
+        ssa_release(control);
+    }
+}
+
+static ssa_status make_key(ssa_engine *engine, ssa_text *entity, ssa_buffer *key, ssa_problem *problem) {
+    if (!entity->bytes && engine->names.write_prefix && *engine->names.write_prefix)
+        *entity = (ssa_text){engine->names.write_prefix, strlen(engine->names.write_prefix)};
+    if (!entity->bytes) {
+        ssa_mistake_word(problem->text, sizeof problem->text, "entity", "empty", "name the one that is asked, or set SSKEYOUT");
+        return problem->status = SSA_EARGUMENT;
+    }
+    ssa_status status = ssa_key_make_control(&engine->names, entity->data, entity->bytes, key);
+    if (status || (status = ssa_buffer_append(key, "", 1))) { /* ends in NUL, not counted */
+        ssa_buffer_free(key);
+        ssa_problem_names(engine, problem, status);
+        return status;
+    }
+    key->bytes--;
+    return SSA_OK;
+}
+
+ssa_request *ssa_op_control_poll(ssa_engine *engine, ssa_text entity, ssa_problem *problem) {
+    ssa_buffer key = {NULL, 0, 0};
+    if (make_key(engine, &entity, &key, problem))
+        return NULL;
+    ssa_control *control = find(engine, &key);
+    if (!control && (control = add(engine, &key)))
+        key.data = NULL;
+    ssa_release(key.data);
+    ssa_request *request = control ? ssa_request_new(engine, "control_poll", SSA_KIND_LIST, entity.data, entity.bytes, step) : NULL;
+    poll_state *state = request ? ssa_allocate(sizeof *state) : NULL;
+    if (!state) {
+        ssa_request_free(request);
+        return ssa_problem_memory(problem);
+    }
+    memset(state, 0, sizeof *state);
+    state->request = request;
+    state->control = control;
+    request->state = state;
+    request->end = end;
+    return request;
+}
+
+/* ---- asking */
+
+static ssa_status check_request(ssa_text kind, ssa_text name, ssa_text value, ssa_problem *problem) {
+    problem->status = SSA_EARGUMENT;
+    if (!is_kind(kind, "set") && !is_kind(kind, "checkpoint") && !is_kind(kind, "stop"))
+        ssa_mistake_value(problem->text, sizeof problem->text, "kind of a request", kind.data, kind.bytes, "it is set, checkpoint or stop");
+    else if (!is_kind(kind, "set") && (name.bytes || value.bytes))
+        ssa_mistake_value(problem->text, sizeof problem->text, "name of a request that sets nothing", name.data, name.bytes,
+                          "only set has a name and a value");
+    else if (value.bytes > VALUE_MAX)
+        ssa_mistake_word(problem->text, sizeof problem->text, "value of a request", "longer than 65536 bytes", "put it as a tensor, "
+                         "and name that");
+    else if (!is_kind(kind, "set") || !ssa_name_check("parameter", name.data, name.bytes, problem->text, sizeof problem->text))
+        return problem->status = SSA_OK;
+    return SSA_EARGUMENT;
+}
+
+static ssa_status write_entry(ssa_buffer *text, ssa_text kind, ssa_text name, ssa_text value) {
+    unsigned char random[ID_BYTES / 2];
+    char head[ID_BYTES + 2], length[24];
+    if (getentropy(random, sizeof random))
+        return SSA_ESYSTEM;
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(head + 2 * i, 3, "%02x", random[i]);
+    head[ID_BYTES] = ' ';
+    if (ssa_buffer_append(text, head, ID_BYTES + 1) || ssa_buffer_append(text, kind.data, kind.bytes))
+        return SSA_ENOMEM;
+    if (!is_kind(kind, "set"))
+        return SSA_OK;
+    int digits = snprintf(length, sizeof length, " %zu ", name.bytes);
+    return ssa_buffer_append(text, length, (size_t)digits) || ssa_buffer_append(text, name.data, name.bytes) ||
+                   ssa_buffer_append(text, value.data, value.bytes) ? SSA_ENOMEM : SSA_OK;
+}
+
+static void keep_length(ssa_request *request, ssa_command *answer) {
+    request->number = answer->reply.nodes[0].number;
+}
+
+/* A request about the key of an entity; *key_text is good until the next change of its state. */
+static ssa_request *about(ssa_engine *engine, const char *operation, ssa_text entity, ssa_text *key_text, ssa_problem *problem) {
+    ssa_buffer key = {NULL, 0, 0};
+    if (make_key(engine, &entity, &key, problem))
+        return NULL;
+    ssa_request *request = ssa_single_new(engine, operation, SSA_KIND_KEY, SSA_KEY_TEXT(key), SSA_WRITING, problem);
+    ssa_buffer_free(&key);
+    if (!request)
+        return NULL;
+    ssa_single *single = request->state;
+    single->finished = keep_length;
+    *key_text = SSA_KEY_TEXT(single->key);
+    return request;
+}
+
+ssa_request *ssa_op_control_send(ssa_engine *engine, ssa_text entity, ssa_text kind, ssa_text name, ssa_text value,
+                                 ssa_problem *problem) {
+    ssa_buffer text = {NULL, 0, 0};
+    ssa_text key;
+    if (check_request(kind, name, value, problem))
+        return NULL;
+    ssa_request *request = about(engine, "control_send", entity, &key, problem);
+    if (!request)
+        return NULL;
+    ssa_command *command = NULL;
+    ssa_status status = write_entry(&text, kind, name, value);
+    if (!status)
+        command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("RPUSH"), key, SSA_KEY_TEXT(text)));
+    ssa_buffer_free(&text);
+    return ssa_single_ready(request, command, 0, problem);
+}
+
+ssa_request *ssa_op_control_clear(ssa_engine *engine, ssa_text entity, ssa_problem *problem) {
+    ssa_text key;
+    ssa_request *request = about(engine, "control_clear", entity, &key, problem);
+    if (!request)
+        return NULL;
+    ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("UNLINK"), key));
+    return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
+}

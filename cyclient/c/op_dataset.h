@@ -1,0 +1,104 @@
+/* What the operations on datasets are made of; each part sends calls of its own and then calls what comes after it.
+ *
+ * put: one transaction, sent at once, which also says what names were there before. Only if some of them are stale is there a
+ * second step, under a watch: they go unless somebody has put them again meanwhile. Most programs put the same names in each
+ * step and never need it. Rejected: to read the names first, which costs every put a round trip, and needs the watch all the same
+ * for what another writer puts in between; to put everything again with the names known, which lets a first put of this client
+ * come back over its second. A client that dies between the two steps leaves keys that no dataset names.
+ *
+ * get: the hash, then in one flight every item and, last, `.version`. Every execution of a put has a version of its own
+ * (ssa_command_stamp), so an equal one says that no put, delete or rename came between. After two that changed, hash and items
+ * are read in one transaction, which may only find that the names are others by now. */
+#ifndef SSA_OP_DATASET_H
+#define SSA_OP_DATASET_H
+
+#include "op_build.h"
+
+typedef void (*ssa_step)(ssa_request *request);
+
+/* ---- reading (op_dataset_fetch.c) */
+
+#define SSA_FETCH_WINDOW 512     /* datasets that are read at the same time */
+#define SSA_FETCH_CALLS 16384    /* commands in one flight, more only for a single dataset */
+
+typedef enum ssa_fetch_stage { SSA_FETCH_HASH, SSA_FETCH_ITEMS, SSA_FETCH_ALL, SSA_FETCH_DONE } ssa_fetch_stage;
+
+/* One dataset to read. */
+typedef struct ssa_fetch_source {
+    ssa_buffer base;            /* what its keys begin with: `<P>.{<dataset>}` */
+    ssa_dataset *dataset;
+    ssa_fetch_stage stage;
+    unsigned changes;           /* how often it changed while it was read */
+    size_t first_call, calls;   /* of this flight; 0 calls: it has no part in it */
+} ssa_fetch_source;
+
+typedef struct ssa_fetch {
+    ssa_fetch_source *sources;
+    size_t count, capacity;
+    size_t first;               /* of the window */
+    ssa_step done;              /* all are there: their datasets are this structure's still */
+    int of_list;                /* for texts */
+} ssa_fetch;
+
+/* Add one, by what its keys begin with (copied). SSA_ENOMEM; SSA_EARGUMENT: that is not how keys of a dataset begin. */
+ssa_status ssa_fetch_add(ssa_fetch *fetch, const void *base, size_t bytes);
+void ssa_fetch_start(ssa_request *request, ssa_step done);
+void ssa_fetch_free(ssa_fetch *fetch); /* leaves it empty and usable */
+
+/* ---- under a watch (op_dataset_guard.c) */
+
+/* The hidden fields as they are while nobody changes them; the names are borrowed from the answer. */
+typedef struct ssa_stored {
+    ssa_name *names;            /* of items; allocated */
+    size_t count;
+    ssa_name version;           /* no text: there is none */
+    int complete;               /* there is a dataset */
+} ssa_stored;
+
+typedef struct ssa_guard {
+    const ssa_buffer *base;
+    /* What to change, as one transaction; NULL: nothing, and the request may be over. */
+    ssa_command *(*decide)(ssa_request *request, const ssa_stored *stored);
+    ssa_step done;              /* it was carried out, or there was nothing to do */
+    ssa_timer pause;            /* after an answer that says "not now" */
+    int64_t delay;
+} ssa_guard;
+
+void ssa_guard_start(ssa_request *request, const ssa_buffer *base,
+                     ssa_command *(*decide)(ssa_request *, const ssa_stored *), ssa_step done);
+
+/* Names of items from two entries of a reply, at these nodes; what cannot be a name is passed over. SSA_ENOMEM. */
+ssa_status ssa_stored_names(const ssa_reply *reply, size_t at, ssa_name **names, size_t *count);
+
+/* ---- all of it: the state of a request */
+
+typedef struct ssa_dataset_state {
+    ssa_buffer base, target;    /* keys of the dataset; of a copy, of where it goes */
+    ssa_dataset *dataset;       /* that is put */
+    int pinned, owned;          /* the caller's, and pinned; ours */
+    ssa_buffer stale;           /* names that were replaced: an entry of strings */
+    int64_t milliseconds;       /* of set_ttl; 0: persist */
+    int moves, again;           /* a rename; whose source was put again meanwhile */
+    char version[SSA_STAMP_BYTES]; /* of what was copied */
+    ssa_fetch fetch;
+    ssa_guard guard;
+    ssa_step put_done;
+    int64_t from, to;           /* of a list */
+    ssa_buffer list;            /* its key */
+} ssa_dataset_state;
+
+/* With an empty state. NULL: no memory, *problem says so. */
+ssa_request *ssa_dataset_request(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_step step,
+                                 ssa_problem *problem);
+/* Put state->dataset, encoded, under this base. */
+void ssa_dataset_put_start(ssa_request *request, const ssa_buffer *base, ssa_step done);
+void ssa_dataset_succeed(ssa_request *request);
+
+/* Add as an argument the key of this item; "meta": of the hash. SSA_ENOMEM. */
+ssa_status ssa_command_item_key(ssa_command *command, const ssa_buffer *base, const char *name, size_t bytes);
+
+/* milliseconds 0: persist. */
+ssa_request *ssa_dataset_expire(ssa_engine *engine, const char *operation, ssa_text name, int64_t milliseconds,
+                                ssa_problem *problem);
+
+#endif

@@ -1,0 +1,80 @@
+#include <string.h>
+
+#include "allocator.h"
+#include "op_build.h"
+
+typedef struct watch_state {
+    ssa_buffer key;
+    ssa_waiter waiter;
+    int64_t until; /* the caller's deadline; SSA_NEVER */
+} watch_state;
+
+enum { ASKED = 1, WATCHING };
+
+static void step(ssa_request *request) {
+    watch_state *state = request->state;
+    ssa_engine *engine = request->engine;
+    if (request->stage == 0) {
+        request->stage = ASKED;
+        state->until = request->deadline.place ? request->deadline.at : SSA_NEVER;
+        ssa_command *command = ssa_tracking_command(engine, 2, "EXISTS");
+        if (command && (ssa_command_argument(command, state->key.data, state->key.bytes) || ssa_tracking_close(command))) {
+            ssa_command_free(command);
+            command = NULL;
+        }
+        ssa_request_calls(request, 1); /* of one call: cannot fail */
+        ssa_request_send(request, 0, command, state->key.data, state->key.bytes, SSA_CALL_IDEMPOTENT);
+        return;
+    }
+    ssa_tracking_answer(ssa_request_answer(request, 0));
+    if (ssa_request_failed(request))
+        return;
+    request->stage = WATCHING;
+    ssa_wait_add(&engine->waits, &state->waiter, state->key.data, state->key.bytes);
+    int64_t recheck = engine->now + ssa_wait_recheck(engine);
+    ssa_engine_arm(engine, &request->deadline, state->until < recheck ? state->until : recheck);
+}
+
+static void changed(ssa_waiter *waiter) {
+    ssa_request_succeed(waiter->owner);
+}
+
+static void overdue(ssa_request *request) {
+    const watch_state *state = request->state;
+    if (request->engine->now < state->until) /* nobody told, for long: whoever watches looks for himself */
+        ssa_request_succeed(request);
+    else if (request->stage == ASKED)
+        ssa_request_time_out(request);
+    else
+        ssa_request_fail(request, SSA_EWAIT, "key '%s' in %s did not change within %.4g s.", (char *)request->subject.data,
+                         request->engine->description, (double)(request->timeout / 10000000) / 100);
+}
+
+static void end(ssa_request *request) {
+    watch_state *state = request->state;
+    ssa_wait_remove(&state->waiter);
+    ssa_buffer_free(&state->key);
+    ssa_release(state);
+}
+
+ssa_request *ssa_op_watch(ssa_engine *engine, ssa_text key, ssa_problem *problem) {
+    ssa_buffer copy = {NULL, 0, 0};
+    ssa_status status = ssa_key_make(&engine->names, SSA_READING, SSA_KIND_KEY, key.data, key.bytes, &copy);
+    if (status)
+        return ssa_problem_names(engine, problem, status);
+    ssa_request *request = ssa_request_new(engine, "watch_key", SSA_KIND_KEY, key.data, key.bytes, step);
+    watch_state *state = request ? ssa_allocate(sizeof *state) : NULL;
+    if (!state) {
+        ssa_request_free(request);
+        ssa_buffer_free(&copy);
+        return ssa_problem_memory(problem);
+    }
+    memset(state, 0, sizeof *state);
+    state->key = copy;
+    state->waiter.changed = changed;
+    state->waiter.owner = request;
+    request->state = state;
+    request->end = end;
+    request->overdue = overdue;
+    return request;
+}
