@@ -130,14 +130,11 @@ def _draw_tasks(axes: Axes, rows: Sequence[TasksRow]) -> None:
     names = [name for name in _STYLES if any(row.subject == name for row in rows)]
     at = np.arange(len(names))
     for shift, operation, shade in ((-0.2, "put", 1.0), (0.2, "get", 0.5)):
-        worst = [
-            min((r for r in rows if (r.subject, r.operation) == (name, operation)), key=lambda r: r.rate)
-            for name in names
-        ]
-        bars = axes.bar(
-            at + shift, [r.rate / 1e3 for r in worst], 0.38, color=[_STYLES[name][0] for name in names], alpha=shade
-        )
-        axes.bar_label(bars, [f"× {r.ratio.middle:.1f}" if r.ratio else "1" for r in worst], fontsize=8)
+        of_names = [[r for r in rows if (r.subject, r.operation) == (name, operation)] for name in names]
+        rates = [min(r.rate for r in of_name) / 1e3 for of_name in of_names]
+        ratios = [min((r.ratio.middle for r in of_name if r.ratio), default=1.0) for of_name in of_names]
+        bars = axes.bar(at + shift, rates, 0.38, color=[_STYLES[name][0] for name in names], alpha=shade)
+        axes.bar_label(bars, [f"× {ratio:.1f}" for ratio in ratios], fontsize=8)
     _name_bars(axes, at, names)
     axes.set_ylabel("thousand operations/s (left put, right get)\n×: to redis-py on the same loop, aim 5", fontsize=9)
 
