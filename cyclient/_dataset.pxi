@@ -430,7 +430,7 @@ cdef int _supply(Dataset dataset, size_t place, bytes value) except -1:
         status = ssa_tensor_header_decode(&header, value, len(value), len(value), &offset)
         if status != SSA_OK:
             name = f"{_decoded(item.name)} of {dataset.name}"
-            raise errors.error_from_status(SSA_EHEADER if status == SSA_MORE else status, "", name, "memory", None)
+            raise errors.NotATensor(name, "memory", "its header is missing, contradicts itself or is of another version")
     cdef ssa_memory memory = ssa_memory_new(len(value) - offset)
     if memory.data == NULL:
         raise MemoryError

@@ -188,7 +188,8 @@ cdef class Engine:
 
     def __dealloc__(self):
         if self.c != NULL:
-            self.loop = None  # nothing is told to a loop from here
+            self.c.driver.watch = NULL  # nothing is told to a loop from here
+            self.c.driver.resolve = NULL
             ssa_engine_free(self.c)
 
     def attach(self, loop not None):
@@ -664,6 +665,7 @@ cdef class BatchCore:
         whole.engine = engine
         whole.c = c
         whole.in_batch = True  # the batch frees it
+        whole.lent = self      # which stays while it is under way
         whole.started = True
         c.owner = <void *>whole
         Py_INCREF(whole)
@@ -676,11 +678,20 @@ cdef class BatchCore:
         return waiter
 
     def take_results(self):
-        """Give each operation that was carried out its value or error."""
+        """Give each operation that was carried out its value or error; those that were late the error of the batch."""
         cdef Request request
+        late = self.whole.error
         for request in self.requests:
-            if not request.done and request.c.complete:
+            if request.c.complete and request.c.status != SSA_OK and request.c.status != SSA_ECANCELLED:
+                late = None  # it is this one's, and what came after it was not begun
+        for request in self.requests:
+            if request.done:
+                continue
+            if request.c.complete and request.c.status != SSA_ECANCELLED:
                 request._finish()
+            elif late is not None:
+                request.error = late
+                request.done = True
 
     def cancel(self):
         """Nobody waits any more: the callers' memory is given back, at once."""
@@ -696,4 +707,5 @@ cdef class BatchCore:
 
     def failures(self):
         """The errors of the operations, in their order."""
-        return [request.error for request in self.requests if request.error is not None]
+        errors = [request.error for request in self.requests if request.error is not None]
+        return list({id(error): error for error in errors}.values())  # one that several share, once

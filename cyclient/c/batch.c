@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "failure_text.h"
 #include "op_build.h"
 #include "op_run.h"
 
@@ -15,7 +16,7 @@ typedef struct entry {
     ssa_request *request;
     entry_state state;
     size_t holds;          /* operations before it that it waits for */
-    size_t first_follower; /* edge of those that wait for it */
+    size_t first_follower, last_follower; /* edges to those that wait for it, in their order */
     int wants_to_store;    /* a run whose outputs wait until all before it has been done */
     ssa_request *run;      /* a get that is answered by this run */
     size_t index;
@@ -135,8 +136,10 @@ static ssa_status follow(ssa_batch *batch, size_t follower, size_t leader) {
         return SSA_OK;
     if (grow((void **)&batch->edges, &batch->edge_capacity, batch->edge_count, sizeof *batch->edges))
         return SSA_ENOMEM;
-    batch->edges[batch->edge_count] = (edge){follower, batch->entries[leader].first_follower};
-    batch->entries[leader].first_follower = batch->edge_count++;
+    entry *ahead = &batch->entries[leader];
+    batch->edges[batch->edge_count] = (edge){follower, NOWHERE};
+    *(ahead->first_follower == NOWHERE ? &ahead->first_follower : &batch->edges[ahead->last_follower].next) = batch->edge_count;
+    ahead->last_follower = batch->edge_count++;
     batch->entries[follower].holds++;
     return SSA_OK;
 }
@@ -399,9 +402,7 @@ static void start(ssa_batch *batch, size_t place) {
         ssa_batch_child_done(batch, own->request);
         return;
     }
-    const ssa_timer *deadline = &batch->whole->deadline;
-    int64_t left = deadline->place ? deadline->at - batch->engine->now : SSA_NO_TIMEOUT;
-    ssa_request_start(own->request, left > 0 ? left : 0);
+    ssa_request_start_until(own->request, batch->whole->until, batch->whole->timeout);
 }
 
 static void begin(ssa_request *whole) {
@@ -420,21 +421,38 @@ static void begin(ssa_request *whole) {
             start(batch, i);
 }
 
+/* Nobody waits for what is still under way. */
+static void drop(ssa_batch *batch) {
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->entries[i].state == STARTED && !batch->entries[i].request->complete)
+            ssa_request_cancel(batch->entries[i].request);
+}
+
+/* The batch is late as a whole, in the words of the first operation that still waits; a run tells what it met itself. */
 static void overdue(ssa_request *whole) {
     ssa_batch *batch = whole->state;
+    char text[1024];
+    ssa_status status = ssa_failure_of_timeout(whole, text, sizeof text);
+    int told = 0;
     batch->failed = 1;
     for (size_t i = 0; i < batch->count && !whole->complete; i++) {
         ssa_request *request = batch->entries[i].request;
         if (batch->entries[i].state != STARTED || request->complete)
             continue;
-        request->timeout = whole->timeout;
-        if (request->overdue)
+        if (request->overdue) {
             request->overdue(request);
-        if (!request->complete)
-            ssa_request_time_out(request);
+        } else if (!told) {
+            told = 1;
+            whole->calls = request->calls;
+            whole->call_count = request->call_count;
+            status = ssa_failure_of_timeout(whole, text, sizeof text);
+            whole->calls = NULL;
+            whole->call_count = 0;
+        }
     }
     if (!whole->complete)
-        ssa_request_time_out(whole);
+        ssa_request_fail(whole, status, "%s", text);
+    drop(batch);
 }
 
 ssa_request *ssa_batch_execute(ssa_batch *batch, int64_t timeout) {
@@ -454,7 +472,5 @@ void ssa_batch_cancel(ssa_batch *batch) {
         return;
     batch->failed = 1;
     ssa_request_cancel(batch->whole);
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->entries[i].state == STARTED && !batch->entries[i].request->complete)
-            ssa_request_cancel(batch->entries[i].request);
+    drop(batch);
 }

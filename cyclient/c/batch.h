@@ -7,7 +7,8 @@
  * A run whose input is put by the batch carries those bytes itself, so that it never sees what somebody else writes in
  * between; one whose input an earlier run of the batch gives takes it from there; a get of an output is answered from the reply.
  *
- * After a failure nothing more is begun, and no run stores its outputs. */
+ * After a failure nothing more is begun, and no run behind it stores its outputs: a run stores them when all before it in the
+ * batch has succeeded. */
 #ifndef SSA_BATCH_H
 #define SSA_BATCH_H
 

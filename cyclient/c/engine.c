@@ -165,7 +165,7 @@ void ssa_engine_close(ssa_engine *engine) {
         return;
     engine->closed = 1;
     while (engine->requests)
-        ssa_request_fail(engine->requests, SSA_ECLOSED, "lost %s: the client was closed. '%s' may or may not have been carried out.",
+        ssa_request_fail(engine->requests, SSA_ECLOSED, "lost %s: the client is closed. '%s' may or may not have been carried out.",
                          engine->description, (char *)engine->requests->subject.data);
     ssa_topology_end(engine);
     ssa_worker_pool_end(&engine->workers);

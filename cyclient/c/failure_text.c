@@ -22,16 +22,17 @@ static const char *address_of(const ssa_request *request, const ssa_call *call) 
 }
 
 ssa_status ssa_failure_not_found(const ssa_request *request, const char *where, char *text, size_t room) {
-    static const char *const remedies[] = {
-        "Check the name and its prefix, or wait_for_tensor first",
-        "Check the name and its prefix, or wait_for_dataset first",
-        "Check the name and its prefix",
-        "Store it first: set_model",
-        "Store it first: set_script",
-        "Check the name",
+    /* What goes before and after the name, once more. */
+    static const char *const remedies[][2] = {
+        {"Check the name and its prefix, or wait_for_tensor('", "')"},
+        {"Check the name and its prefix, or wait_for_dataset('", "')"},
+        {"Check the name and its prefix: list '", "'"},
+        {"Store it first: set_model('", "', ...)"},
+        {"Store it first: set_script('", "', ...)"},
+        {"Check the name: '", "'"},
     };
-    snprintf(text, room, "no %s '%s' in %s. %s.", ssa_kind_word(request->kind), subject_of(request), where,
-             remedies[request->kind]);
+    const char *subject = subject_of(request), *const *remedy = remedies[request->kind];
+    snprintf(text, room, "no %s '%s' in %s. %s%s%s.", ssa_kind_word(request->kind), subject, where, remedy[0], subject, remedy[1]);
     return SSA_ENOTFOUND;
 }
 
@@ -69,7 +70,7 @@ ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer,
     if (begins(answer, bytes, "OOM") || contains(answer, bytes, "invalid bulk length")) {
         int too_long = !begins(answer, bytes, "OOM"); /* than proto-max-bulk-len, which our own shards raise to maxmemory */
         snprintf(text, room, "%s is full and refused '%s' (%s%.*s). Give Orchestrator(maxmemory=...) more, delete what is no "
-                 "longer needed%s.", where, subject, too_long ? "longer than its longest value; " : "", shown, answer,
+                 "longer needed (delete_tensor)%s.", where, subject, too_long ? "longer than its longest value; " : "", shown, answer,
                  too_long ? ", or set value_limit so that long values are stored in chunks" : "");
         return SSA_EFULL;
     }
@@ -151,11 +152,13 @@ ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t
     double seconds = (double)(request->timeout / 10000000) / 100; /* 0.1997 s is 0.2 s */
     if (request->timeout % 10000000 >= 5000000)
         seconds += 0.01;
-    if (link && link->state != SSA_LINK_OPEN && link->state != SSA_LINK_DRAINING && !call->tries) {
+    if (link && !ssa_link_may_answer(link)) {
         const char *reason = *link->failure ? link->failure
                              : link->state == SSA_LINK_HANDSHAKE ? "it accepts, but does not answer" : "no answer";
-        snprintf(text, room, "cannot connect to %s within %.4g s: %s. Is it running, and is the address right?",
-                 link->address_text, seconds, reason);
+        int punctuated = *reason && reason[strlen(reason) - 1] == '.';
+        snprintf(text, room, "cannot connect to %s: %s%s Tried for %.4g s. Is it running, and is the address right?%s%s%s",
+                 link->address_text, reason, punctuated ? "" : ".", seconds, call->tries ? " '" : "",
+                 call->tries ? subject_of(request) : "", call->tries ? "' may or may not have been carried out." : "");
         return SSA_ECONNECT;
     }
     snprintf(text, room, "%s '%s': no answer from %s within %.4g s.%s%s", request->operation, subject_of(request),

@@ -66,6 +66,14 @@ void ssa_link_end(ssa_link *link) {
     link->state = SSA_LINK_IDLE;
 }
 
+int ssa_link_may_answer(const ssa_link *link) {
+    if (link->state == SSA_LINK_OPEN || link->state == SSA_LINK_DRAINING)
+        return 1;
+    if (*link->failure || !link->server)
+        return 0;
+    return link->server->links[0].ever_open || link->server->links[1].ever_open;
+}
+
 size_t ssa_link_unanswered(const ssa_link *link) {
     return link->connection ? ssa_connection_unanswered(link->connection) : 0;
 }
@@ -303,13 +311,14 @@ static void drain(ssa_link *link) {
 static void lost(ssa_link *link, const char *reason, int dead) {
     ssa_engine *engine = link->engine;
     ssa_connection *connection = link->connection;
-    char text[256];
+    char text[512];
     snprintf(text, sizeof text, "%s", reason); /* it may lie in the connection */
     if (link->state == SSA_LINK_HANDSHAKE) {
         failed(link, text, 0);
         return;
     }
     ssa_log_write(&engine->log, SSA_LOG_INFO, "lost %s: %s", link->address_text, text);
+    snprintf(engine->trouble, sizeof engine->trouble, "Last, lost %.80s: %.150s.", link->address_text, text);
     ssa_timer_cancel(&engine->timers, &link->retry);
     ssa_connection_fail(connection, SSA_ECLOSED, text);
     if (dead || link->worker) {
@@ -351,7 +360,7 @@ static const char *reason_of(ssa_link *link, ssa_status status) {
 
 void ssa_link_received(ssa_link *link, ssa_status status) {
     ssa_connection *connection = link->connection;
-    char reason[256];
+    char reason[512];
     if (status < 0) /* before any handler touches errno */
         snprintf(reason, sizeof reason, "%s", reason_of(link, status));
     collect(link);

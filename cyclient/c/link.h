@@ -52,7 +52,7 @@ typedef struct ssa_link {
     uint64_t seen_received, seen_sent;
     int seen_sending;
     char address_text[320];
-    char failure[256];           /* why the last opening failed; "" : it never did */
+    char failure[512];           /* why the last opening failed; "" : it never did */
 } ssa_link;
 
 /* Prepares a link; opens nothing. */
@@ -81,6 +81,8 @@ void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why
 void ssa_link_lose(ssa_link *link, const char *reason);
 
 size_t ssa_link_unanswered(const ssa_link *link);
+/* It is open, or it is being opened to a server that has answered before and not refused since. */
+int ssa_link_may_answer(const ssa_link *link);
 
 /* ---- for the handshake (link_handshake.h) */
 

@@ -17,7 +17,7 @@ enum { CHALLENGE = 1, PROOF };
 #define ARGUMENT(command, text) ssa_command_argument(command, text, sizeof text - 1)
 
 static void refused(ssa_link *link, const char *text, const char *remedy, int final) {
-    char reason[256];
+    char reason[512];
     snprintf(reason, sizeof reason, "%s%s%s", text, *remedy ? ". " : "", remedy);
     ssa_link_refused(link, reason, final);
 }
@@ -71,12 +71,12 @@ static void shard_refused(ssa_link *link, const ssa_command *command) {
     const char *text = command->error.bytes ? (const char *)command->error.data : "";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (command->error.bytes >= strlen(known[i].code) && !memcmp(text, known[i].code, strlen(known[i].code))) {
-            char copy[200];
+            char copy[300];
             snprintf(copy, sizeof copy, "%.*s", (int)command->error.bytes, text);
             refused(link, copy, known[i].remedy, known[i].final);
             return;
         }
-    char copy[200];
+    char copy[300];
     snprintf(copy, sizeof copy, "%.*s", (int)command->error.bytes, text);
     refused(link, copy, "", 0);
 }

@@ -21,10 +21,14 @@ ssa_run_state *ssa_run_state_of(ssa_request *request) {
     return request->step == step ? request->state : NULL;
 }
 
+/* However it ended: nothing of it is left with a worker, which may be gone before the request is freed. */
+static void completed(ssa_request *request) {
+    ssa_run_state *state = request->state;
+    ssa_run_end(&state->run);
+}
+
 static void end(ssa_request *request) {
     ssa_run_state *state = request->state;
-    if (request->started)
-        ssa_run_end(&state->run);
     for (size_t i = 0; i < state->input_count; i++)
         ssa_buffer_free(&state->inputs[i].key);
     for (size_t i = 0; i < state->output_count; i++)
@@ -242,6 +246,7 @@ ssa_request *ssa_op_run(ssa_engine *engine, const char *operation, ssa_kind kind
     request->state = state;
     request->end = end;
     request->overdue = overdue;
+    request->completed = completed;
     if (options->device.bytes >= sizeof state->run.device) {
         ssa_request_free(request);
         return refuse(problem, "device", "that", "write CPU, GPU or GPU:<n>");

@@ -218,24 +218,38 @@ void ssa_request_time_out(ssa_request *request) {
     ssa_request_fail(request, status, "%s", text);
 }
 
-void ssa_request_start(ssa_request *request, int64_t timeout) {
+/* Among those under way. 0: the engine cannot be used, and the request has ended. */
+static int enlist(ssa_request *request) {
     ssa_engine *engine = request->engine;
     request->started = 1;
-    request->timeout = timeout < 0 ? engine->settings.timeout_ns : timeout;
     request->next = engine->requests;
     if (engine->requests)
         engine->requests->previous = request;
     engine->requests = request;
     engine->statistics.requests++;
-    engine->now = ssa_now();
     const char *why = ssa_engine_unusable(engine);
-    if (why) {
+    if (why)
         ssa_request_fail(request, engine->closed ? SSA_ECLOSED : SSA_EFORK, "%s", why);
+    return !why;
+}
+
+void ssa_request_start(ssa_request *request, int64_t timeout) {
+    ssa_engine *engine = request->engine;
+    engine->now = ssa_now();
+    request->timeout = timeout < 0 ? engine->settings.timeout_ns : timeout;
+    request->until = request->timeout < SSA_NO_TIMEOUT - engine->now ? engine->now + request->timeout : SSA_NEVER;
+    if (!enlist(request))
         return;
-    }
-    if (request->timeout < SSA_NO_TIMEOUT - engine->now)
-        ssa_timer_arm(&engine->timers, &request->deadline, engine->now + request->timeout);
+    if (request->until != SSA_NEVER)
+        ssa_timer_arm(&engine->timers, &request->deadline, request->until);
     request->step(request);
+}
+
+void ssa_request_start_until(ssa_request *request, int64_t until, int64_t timeout) {
+    request->until = until;
+    request->timeout = timeout;
+    if (enlist(request))
+        request->step(request);
 }
 
 void ssa_request_cancel(ssa_request *request) {

@@ -39,6 +39,7 @@ struct ssa_request {
     size_t outstanding;           /* of them, not done */
     ssa_timer deadline;
     int64_t timeout;              /* nanoseconds, as given */
+    int64_t until;                /* the moment of the deadline, its own or that of its batch; SSA_NEVER */
     int has_timer;                /* room for the deadline is taken */
     int started, complete, queued; /* queued: complete, and not handed out yet */
     struct ssa_batch *batch;      /* it is part of; NULL: none */
@@ -95,6 +96,8 @@ ssa_status ssa_request_keep_tensors(ssa_request *request, ssa_command *answer);
 /* Begin. timeout: nanoseconds from now; SSA_NO_TIMEOUT: none; negative: the client's own. The request stays its
  * owner's, who frees it when it is complete (ssa_engine_next_complete hands it out). */
 void ssa_request_start(ssa_request *request, int64_t timeout);
+/* Begin as part of a batch, whose deadline it is. */
+void ssa_request_start_until(ssa_request *request, int64_t until, int64_t timeout);
 /* Nobody waits for it any more: the callers' memory is taken back, now. It is complete with SSA_ECANCELLED, and is not handed out. */
 void ssa_request_cancel(ssa_request *request);
 /* NULL is allowed. One that is under way is cancelled. */

@@ -221,7 +221,7 @@ static ssa_worker_peer *pick(ssa_worker_pool *pool, const ssa_run *run) {
 }
 
 static int64_t time_left(const ssa_run *run) {
-    int64_t until = run->request->deadline.place ? run->request->deadline.at : SSA_NEVER;
+    int64_t until = run->request->until;
     return until == SSA_NEVER ? SSA_NEVER : until - run->request->engine->now;
 }
 
@@ -264,13 +264,20 @@ static void serve(ssa_worker_pool *pool, ssa_run *run) {
         try_again(pool, run, 0);
 }
 
+/* In the order in which they came: the list has the last one first. */
+static ssa_run *last_of(ssa_run *list) {
+    while (list->next)
+        list = list->next;
+    return list;
+}
+
 static void serve_waiting(ssa_worker_pool *pool) {
     ssa_run *list = pool->waiting;
     pool->waiting = NULL;
     if (list)
         list->place = &list;
     while (list) {
-        ssa_run *run = list;
+        ssa_run *run = last_of(list);
         stop_waiting(run);
         if (*pool->error && strncmp(pool->error, "not a list", 10) == 0) {
             ssa_request_fail(run->request, SSA_EWORKERLIST, "%s", pool->error);

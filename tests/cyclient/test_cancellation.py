@@ -145,7 +145,7 @@ async def test_random_cancellations_lose_and_tear_nothing(engine, tmp_path, thro
             await asyncio.gather(*(task.use(until) for task in tasks))
             await asyncio.gather(*(task.check_all() for task in tasks))
             if throttled:
-                assert throttle.connections == 1
+                assert throttle.connections <= 2  # commands, bulk
     assert sum(task.cut for task in tasks) > 200
     assert sum(task.whole for task in tasks) > 50
 

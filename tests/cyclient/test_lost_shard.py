@@ -114,7 +114,7 @@ def test_a_batch_is_not_sent_again(face, own_engine):
 
 
 def test_a_stopped_shard_is_a_timeout_and_is_used_again_when_it_goes_on(face, own_engine):
-    client = face.open(own_engine.unix, password=own_engine.password)
+    client = face.open(own_engine.unix, password=own_engine.password, bulk_connection=False)
     client.put_tensor("t", ONES)
     connections = own_engine.redis.info("stats")["total_connections_received"]
     own_engine.signal(signal.SIGSTOP)

@@ -110,7 +110,7 @@ async def test_version_and_bytes_are_read_back(engine):
 async def test_a_cancelled_set_model_leaves_no_transaction_open(own_engine, size):
     """Cut after every turn of the loop: what was sent of MULTI ... EXEC is sent to its end, or nothing is."""
     model = archive_of(bytes(size))
-    async with Client(own_engine.unix, password=own_engine.password) as client:
+    async with Client(own_engine.unix, password=own_engine.password, bulk_connection=False) as client:
         before = 0
         for turns in range(12):
             storing = asyncio.create_task(client.set_model("m", model, "TORCH"))
@@ -138,19 +138,26 @@ def test_a_set_model_that_times_out_leaves_no_transaction_open(face, own_engine)
     assert client.model_exists("m", timeout=20)
 
 
-def test_a_lost_counter_is_an_error_and_is_not_sent_again(face, tmp_path):
+def test_a_number_whose_answer_is_lost_is_asked_for_again(face, tmp_path):
+    """Versions may have gaps: taking one more does no harm."""
     counted = []
 
     def script(peer):
         peer.handshake()
         counted.append(peer.request())
-        peer.close()
+        if peer.number == 0:
+            peer.close()
+            return
+        peer.say(b":7\r\n")
+        for _ in range(5):
+            peer.request()
+        assert peer.request() == [b"EXEC"]
+        peer.say(b"+OK\r\n" + 4 * b"+QUEUED\r\n" + b"*4\r\n+OK\r\n:6\r\n+OK\r\n:0\r\n")
+        peer.stall()
 
     with ScriptedPeer(tmp_path / "s", script) as peer:
-        client = face.open(peer.address)
-        with pytest.raises(Disconnected, match="'m' may or may not have been carried out"):
-            client.set_model("m", MODEL, "TORCH", timeout=20)
-    assert counted == [[b"INCR", b"{ssa:model:m}counter"]]
+        assert face.open(peer.address).set_model("m", MODEL, "TORCH", timeout=20) == "7"
+    assert counted == 2 * [[b"INCR", b"{ssa:model:m}counter"]]
 
 
 def replies_to_transaction(*replies):
@@ -204,7 +211,7 @@ def test_replies_to_a_transaction_may_come_before_it_is_sent_in_full(face, tmp_p
         peer.stall()
 
     with ScriptedPeer(tmp_path / "s", script) as peer:
-        assert face.open(peer.address, timeout=20).set_model("m", LARGE, "TORCH") == "7"
+        assert face.open(peer.address, timeout=20, bulk_connection=False).set_model("m", LARGE, "TORCH") == "7"
 
 
 def test_an_interrupted_wait_is_over_soon(face, own_engine):
