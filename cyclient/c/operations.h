@@ -103,8 +103,6 @@ ssa_request *ssa_op_get_list_range(ssa_engine *engine, ssa_text list, int64_t fr
 
 /* ---- waiting (op_wait.c): the shard tells, nothing polls. operation: its name, static ("wait_for_tensor") */
 
-typedef enum ssa_comparison { SSA_COMPARE_EQUAL, SSA_COMPARE_AT_LEAST, SSA_COMPARE_AT_MOST } ssa_comparison;
-
 /* Until there is one. Kinds: any. SSA_EWAIT: not before the deadline. */
 ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);
 /* Until a list is so long; one that does not exist has length 0. Looks at most every 10 ms at one that changes all the time.

@@ -85,6 +85,9 @@ typedef enum ssa_layout {
     SSA_AS_STORED = 4         /* only to ask for a tensor: row- or column-major, as it was put */
 } ssa_layout;
 
+/* How a length is to compare with the one that is given. */
+typedef enum ssa_comparison { SSA_COMPARE_EQUAL, SSA_COMPARE_AT_LEAST, SSA_COMPARE_AT_MOST } ssa_comparison;
+
 /* ---- Log ------------------------------------------------------------------------------------------------------- */
 
 typedef enum ssa_log_level {
