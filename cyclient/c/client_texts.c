@@ -14,18 +14,12 @@ struct ssa_texts {
     one_text texts[]; /* the bytes lie behind them, each text with a NUL */
 };
 
-static int is_text(const ssa_node *node) {
-    return node->kind == SSA_TOKEN_BULK || node->kind == SSA_TOKEN_SIMPLE || node->kind == SSA_TOKEN_VERBATIM;
-}
-
-ssa_texts *ssa_texts_of(const ssa_reply *reply, ssa_status *status) {
+ssa_texts *ssa_texts_from(int (*next)(void *self, size_t place, ssa_text *text), void *self, ssa_status *status) {
     size_t count = 0, bytes = 0;
+    ssa_text text;
     *status = SSA_OK;
-    for (size_t i = 0; i < reply->count; i++)
-        if (is_text(&reply->nodes[i])) {
-            count++;
-            bytes += reply->nodes[i].text_bytes + 1;
-        }
+    for (; next(self, count, &text); count++)
+        bytes += text.bytes + 1;
     if (!count)
         return NULL;
     ssa_texts *texts = ssa_allocate(sizeof *texts + count * sizeof *texts->texts + bytes);
@@ -34,18 +28,44 @@ ssa_texts *ssa_texts_of(const ssa_reply *reply, ssa_status *status) {
         return NULL;
     }
     char *at = (char *)(texts->texts + count);
-    texts->count = 0;
-    for (size_t i = 0; i < reply->count; i++) {
-        const ssa_node *node = &reply->nodes[i];
-        if (!is_text(node))
-            continue;
-        if (node->text_bytes)
-            memcpy(at, reply->text.data + node->text_at, node->text_bytes);
-        at[node->text_bytes] = 0;
-        texts->texts[texts->count++] = (one_text){at, node->text_bytes};
-        at += node->text_bytes + 1;
+    texts->count = count;
+    for (size_t i = 0; i < count; i++) {
+        next(self, i, &text);
+        if (text.bytes)
+            memcpy(at, text.data, text.bytes);
+        at[text.bytes] = 0;
+        texts->texts[i] = (one_text){at, text.bytes};
+        at += text.bytes + 1;
     }
     return texts;
+}
+
+/* ---- of a reply */
+
+typedef struct reply_walk {
+    const ssa_reply *reply;
+    size_t node; /* the one after the last that was given */
+} reply_walk;
+
+static int is_text(const ssa_node *node) {
+    return node->kind == SSA_TOKEN_BULK || node->kind == SSA_TOKEN_SIMPLE || node->kind == SSA_TOKEN_VERBATIM;
+}
+
+static int next_of_reply(void *self, size_t place, ssa_text *text) {
+    reply_walk *walk = self;
+    if (place == 0)
+        walk->node = 0;
+    while (walk->node < walk->reply->count && !is_text(&walk->reply->nodes[walk->node]))
+        walk->node++;
+    if (walk->node == walk->reply->count)
+        return 0;
+    const ssa_node *node = &walk->reply->nodes[walk->node++];
+    *text = (ssa_text){node->text_bytes ? (const char *)walk->reply->text.data + node->text_at : "", node->text_bytes};
+    return 1;
+}
+
+ssa_texts *ssa_texts_of(const ssa_reply *reply, ssa_status *status) {
+    return ssa_texts_from(next_of_reply, &(reply_walk){reply, 0}, status);
 }
 
 void ssa_texts_free(ssa_texts *texts) {

@@ -42,7 +42,6 @@ SSA_API const char *ssa_features(void);
 
 /* ---- Client ---------------------------------------------------------------------------------------------------- */
 
-#define SSA_TEXT_ENDS ((size_t)-1)   /* as a length: the text ends in NUL */
 #define SSA_CLIENT_TIMEOUT (-1.0)    /* as a timeout: the client's own */
 
 /* A client of one store: its connections, prefixes, and what failed last. */
@@ -225,6 +224,91 @@ SSA_API size_t ssa_texts_count(const ssa_texts *texts); /* NULL: none */
 /* The text at a place from 0 on, with a NUL behind it, borrowed from the list; *bytes (NULL: not wanted): its length. NULL: there
  * is none at that place. */
 SSA_API const char *ssa_texts_at(const ssa_texts *texts, size_t place, size_t *bytes);
+
+/* ---- Datasets: tensors, bytes and metadata under one name -------------------------------------------------------- */
+
+/* A dataset in memory. One thread at a time. Names of datasets, items and fields have 1 to 1,024 bytes without braces; those
+ * of items and fields do not begin with ".", and no item is called "meta". */
+typedef struct ssa_dataset ssa_dataset;
+
+/* An empty one; NULL after a failure. SSA_EARGUMENT: the name cannot be one. */
+SSA_API ssa_status ssa_dataset_new(const char *name, size_t name_bytes, ssa_dataset **dataset);
+SSA_API void ssa_dataset_free(ssa_dataset *dataset); /* NULL is allowed */
+/* Why the last call that failed on it did, besides those of a client. Borrowed until the next call. Never NULL. */
+SSA_API const char *ssa_dataset_error(const ssa_dataset *dataset);
+/* Borrowed from the dataset, without a NUL; *bytes: its length. */
+SSA_API const char *ssa_dataset_get_name(const ssa_dataset *dataset, size_t *bytes);
+
+/* Add copies. An item (tensors and bytes) has a name of its own; scalars and strings are added to a field, which holds values
+ * of one type: SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, SSA_FLOAT32, SSA_FLOAT64, or strings. SSA_EARGUMENT: the
+ * name is taken, or cannot be one; SSA_EDTYPE: the field has another type. */
+SSA_API ssa_status ssa_add_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, const ssa_array *array);
+SSA_API ssa_status ssa_add_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data, size_t bytes);
+SSA_API ssa_status ssa_add_meta_scalar(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *value,
+                                       ssa_dtype type);
+SSA_API ssa_status ssa_add_meta_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const char *text,
+                                       size_t text_bytes);
+
+/* What is in it. SSA_ENOTFOUND: no such item or field. */
+SSA_API ssa_status ssa_get_dataset_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_layout layout,
+                                          ssa_tensor **tensor);
+SSA_API ssa_status ssa_unpack_dataset_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, const ssa_array *into);
+/* Borrowed from the dataset until it is changed or freed, here and below. */
+SSA_API ssa_status ssa_get_dataset_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **data,
+                                         size_t *bytes);
+SSA_API ssa_status ssa_get_meta_scalars(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **values,
+                                        size_t *count, ssa_dtype *type);
+/* Freed by ssa_texts_free. */
+SSA_API ssa_status ssa_get_meta_strings(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_texts **texts);
+SSA_API ssa_status ssa_get_tensor_names(ssa_dataset *dataset, ssa_texts **names);
+SSA_API ssa_status ssa_get_bytes_names(ssa_dataset *dataset, ssa_texts **names);
+SSA_API ssa_status ssa_get_metadata_field_names(ssa_dataset *dataset, ssa_texts **names);
+SSA_API ssa_status ssa_get_tensor_type(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_dtype *type);
+SSA_API ssa_status ssa_get_tensor_dims(ssa_dataset *dataset, const char *name, size_t name_bytes, const int64_t **shape,
+                                       int *ndim);
+/* SSA_STRING: strings. */
+SSA_API ssa_status ssa_get_metadata_field_type(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_dtype *type);
+
+/* Store it, in place of what was there: who reads sees the old or the new one, never a mixture. It must not be changed before
+ * this returns. SSA_EARGUMENT: it is empty; SSA_EFULL. */
+SSA_API ssa_status ssa_put_dataset(ssa_client *client, ssa_dataset *dataset, double timeout);
+/* *dataset: freed by ssa_dataset_free; NULL after a failure. SSA_ENOTFOUND, SSA_EPROTOCOL (what is stored is no dataset). */
+SSA_API ssa_status ssa_get_dataset(ssa_client *client, const char *name, size_t name_bytes, ssa_dataset **dataset,
+                                   double timeout);
+/* No error if there is none. */
+SSA_API ssa_status ssa_delete_dataset(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+SSA_API ssa_status ssa_copy_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                    size_t target_bytes, double timeout);
+SSA_API ssa_status ssa_rename_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                      size_t target_bytes, double timeout);
+
+/* ---- Lists of datasets: they hold names, not copies -------------------------------------------------------------- */
+
+/* Not repeated when the connection was lost before the answer (SSA_ECLOSED): it might append twice. */
+SSA_API ssa_status ssa_append_to_list(ssa_client *client, const char *list, size_t list_bytes, const char *dataset,
+                                      size_t dataset_bytes, double timeout);
+SSA_API ssa_status ssa_get_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t *length,
+                                       double timeout);
+SSA_API ssa_status ssa_delete_list(ssa_client *client, const char *list, size_t list_bytes, double timeout);
+SSA_API ssa_status ssa_copy_list(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                 size_t target_bytes, double timeout);
+SSA_API ssa_status ssa_rename_list(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                   size_t target_bytes, double timeout);
+
+/* Datasets in the order of their list. */
+typedef struct ssa_datasets ssa_datasets;
+
+/* All that the list names, in few round trips; *datasets: freed by ssa_datasets_free. SSA_ENOTFOUND: the text says which is not
+ * there. */
+SSA_API ssa_status ssa_get_datasets_from_list(ssa_client *client, const char *list, size_t list_bytes,
+                                              ssa_datasets **datasets, double timeout);
+/* Those from one place to another, both included; negative ones count from the end. */
+SSA_API ssa_status ssa_get_dataset_list_range(ssa_client *client, const char *list, size_t list_bytes, int64_t from, int64_t to,
+                                              ssa_datasets **datasets, double timeout);
+SSA_API void ssa_datasets_free(ssa_datasets *datasets);         /* NULL is allowed */
+SSA_API size_t ssa_datasets_count(const ssa_datasets *datasets); /* NULL: none */
+/* The one at a place becomes the caller's, once: freed by ssa_dataset_free. NULL: it was taken, or there is none. */
+SSA_API ssa_dataset *ssa_datasets_take(ssa_datasets *datasets, size_t place);
 
 /* ---- What a simulation is asked for ------------------------------------------------------------------------------ */
 

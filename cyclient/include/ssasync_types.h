@@ -53,6 +53,10 @@ typedef enum ssa_status {
 /* The name of a status, such as "SSA_ETIMEOUT"; "SSA_E?" for a number that is none. Never NULL. */
 SSA_API const char *ssa_status_name(ssa_status status);
 
+/* ---- Texts ------------------------------------------------------------------------------------------------------ */
+
+#define SSA_TEXT_ENDS ((size_t)-1) /* as a length: the text ends in NUL */
+
 /* ---- Tensors --------------------------------------------------------------------------------------------------- */
 
 /* What the elements of a tensor are. */

@@ -68,7 +68,7 @@ def builders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Builder]:
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest) -> EngineProcess | ClusterProcess:
+def store(request: pytest.FixtureRequest, module_engine: EngineProcess) -> EngineProcess | ClusterProcess:
     kind = "cluster" if request.param == "cluster" else "engine"
     store: EngineProcess | ClusterProcess = request.getfixturevalue(kind)
     return store
@@ -103,7 +103,7 @@ def run_on(builders: dict[str, Builder], store: EngineProcess | ClusterProcess, 
     return run
 
 
-@pytest.mark.parametrize("name", ["tensors", "values", "bad_input", "futures", "fork"])
+@pytest.mark.parametrize("name", ["tensors", "values", "datasets", "bad_input", "futures", "fork"])
 def test_a_program_in_c(run_on, name):
     run_on("address", name)
 
