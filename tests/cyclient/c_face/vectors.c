@@ -15,8 +15,9 @@ static uint32_t number32(const unsigned char *at) {
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-static void check_tensor(const unsigned char *value, size_t bytes) {
+static void check_tensor(unsigned char *value, size_t bytes) {
     ssa_tensor *tensor, *written;
+    int longer = 0;
     if (!OK(ssa_get_tensor(client, NAME("vector"), SSA_AS_STORED, &tensor, OWN)))
         return;
     size_t offset = number32(value + 8);
@@ -24,8 +25,12 @@ static void check_tensor(const unsigned char *value, size_t bytes) {
     CHECK((int)ssa_tensor_layout(tensor) == value[7] && ssa_tensor_itemsize(tensor) == number32(value + 12));
     CHECK(ssa_tensor_bytes(tensor) == bytes - offset);
     CHECK(!memcmp(ssa_tensor_data(tensor), value + offset, bytes - offset));
-    for (int i = 0; i < ssa_tensor_ndim(tensor); i++)
+    for (int i = 0; i < ssa_tensor_ndim(tensor); i++) {
         CHECK(ssa_tensor_shape(tensor)[i] == (int64_t)number32(value + 24 + 8 * i));
+        longer += ssa_tensor_shape(tensor)[i] > 1;
+    }
+    if (longer < 2 || bytes == offset) /* it lies the same way in both orders: written, it says row-major */
+        value[7] = 0;
     ssa_array array = face_array(ssa_tensor_data(tensor), ssa_tensor_dtype(tensor), ssa_tensor_shape(tensor),
                                  ssa_tensor_ndim(tensor), ssa_tensor_layout(tensor));
     array.itemsize = ssa_tensor_itemsize(tensor);
