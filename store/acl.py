@@ -27,14 +27,15 @@ class Role:
 # not start with a rule for a command they do not know, and client libraries take its refusal in silence.
 _CONNECTION = frozenset({"hello", "auth", "ping", "client|id", "client|setname", "client|tracking", "client|caching"})
 # What a client must know of a cluster; its nodes' bus addresses and its reconfiguration are the admin's.
-_CLUSTER = frozenset({"cluster|slots", "cluster|shards", "cluster|myid", "asking"})
+_CLUSTER = frozenset({"cluster|slots", "cluster|shards", "cluster|myid", "cluster|info", "asking"})
 _VALUES = frozenset({"get", "mget", "getrange", "strlen", "exists", "type", "ttl", "pttl"})
 _HASHES = frozenset({"hget", "hmget", "hgetall", "hexists"})
 _LISTS = frozenset({"llen", "lrange"})
-_READING = _CLUSTER | _VALUES | _HASHES | _LISTS | {"info", "scan"}
+# Each command of a transaction needs its own permission: readers wait for keys, and read datasets, in one.
+_TRANSACTIONS = frozenset({"multi", "exec", "discard"})
+_READING = _CLUSTER | _VALUES | _HASHES | _LISTS | _TRANSACTIONS | {"info", "scan"}
 _KEYS = frozenset({"set", "incr", "del", "unlink", "copy", "rename", "expire", "pexpire", "persist"})
-_TRANSACTIONS = frozenset({"multi", "exec", "discard", "watch", "unwatch"})
-_WRITING = _KEYS | _TRANSACTIONS | {"hset", "hdel", "rpush", "lpush"}
+_WRITING = _KEYS | {"watch", "unwatch", "hset", "hdel", "rpush", "lpush"}
 
 #: Applications, workers and the training consumer: tensors, datasets, models. A flush is a scan and deletes of its own
 #: keys. No scripts of the server, no configuration.

@@ -40,6 +40,7 @@ class StoreAddress:
             "SSDB": ",".join(self.unix if local else self.tcp),
             "SSDB_USER": WORKLOAD.name,
             "SSDB_PASSWORD": self.credentials.workload.reveal(),
+            "SSDB_OWNED": "1",  # started by the experiment of the workload, which may empty it (`flush_db`)
             "SR_DB_TYPE": self.server_type,
         }
         if local:

@@ -48,6 +48,32 @@ ssa_status ssa_get_tensor(ssa_client *client, const char *name, size_t name_byte
     return ssa_entry_end(&entry);
 }
 
+ssa_status ssa_put_bytes(ssa_client *client, const char *name, size_t name_bytes, const void *data, size_t bytes,
+                         double timeout) {
+    ssa_entry entry;
+    ssa_text text;
+    ssa_entry_begin(&entry, client, timeout);
+    if (bytes)
+        ssa_entry_result(&entry, "data", data);
+    if (!ssa_entry_text(&entry, "name", name, name_bytes, &text) && !ssa_entry_open(&entry))
+        ssa_entry_run(&entry, ssa_op_put_bytes(entry.engine, text, data ? data : "", bytes, &entry.problem));
+    return ssa_entry_end(&entry);
+}
+
+ssa_status ssa_get_bytes(ssa_client *client, const char *name, size_t name_bytes, ssa_tensor **data, double timeout) {
+    ssa_entry entry;
+    ssa_text text;
+    ssa_entry_begin(&entry, client, timeout);
+    ssa_entry_result(&entry, "data", data);
+    if (data)
+        *data = NULL;
+    if (!ssa_entry_text(&entry, "name", name, name_bytes, &text) && !ssa_entry_open(&entry) &&
+        !ssa_entry_run(&entry, ssa_op_get_bytes(entry.engine, text, &entry.problem)) &&
+        ssa_tensor_make(&entry.request->tensors[0], SSA_AS_STORED, data))
+        ssa_entry_refuse(&entry, SSA_ENOMEM, "no memory for the bytes");
+    return ssa_entry_end(&entry);
+}
+
 ssa_status ssa_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into, double timeout) {
     ssa_entry entry;
     ssa_text text;

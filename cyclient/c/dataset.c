@@ -1,3 +1,5 @@
+#include "../include/ssasync.h" /* exports ssa_dataset_new and ssa_dataset_free */
+
 #include "dataset.h"
 
 #include <string.h>
@@ -111,7 +113,13 @@ static ssa_status reserve_field(ssa_dataset *dataset) {
 }
 
 ssa_status ssa_dataset_new(const char *name, size_t bytes, ssa_dataset **dataset) {
+    if (!dataset)
+        return SSA_EARGUMENT;
     *dataset = NULL;
+    if (!name)
+        return SSA_EARGUMENT;
+    if (bytes == SSA_TEXT_ENDS)
+        bytes = strlen(name);
     if (ssa_dataset_name_refusal(name, bytes))
         return SSA_EARGUMENT;
     ssa_dataset *made = ssa_allocate(sizeof *made);
@@ -151,6 +159,7 @@ void ssa_dataset_free(ssa_dataset *dataset) {
     name_free(&dataset->name);
     ssa_release(dataset->items);
     ssa_release(dataset->fields);
+    ssa_release(dataset->text);
     ssa_release(dataset);
 }
 

@@ -32,6 +32,7 @@ struct ssa_dataset {
     char version[SSA_VERSION_BYTES + 1];  /* empty: it did not come from the store */
     unsigned pins;
     const char *reason;
+    char *text;                           /* a longer one, allocated; NULL: there never was */
 };
 
 ssa_name ssa_dataset_item_name(const void *dataset, size_t place);

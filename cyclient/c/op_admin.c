@@ -112,7 +112,7 @@ static void keep_settings(ssa_request *request) {
     const ssa_node *root = answer->reply.nodes;
     if (!root->number) {
         size_t begin = servers->ends[1];
-        ssa_request_fail(request, SSA_ENOTFOUND, "%s: %s has no setting '%.*s'.", request->operation, (char *)request->subject.data,
+        ssa_request_fail(request, SSA_ENOTFOUND, "%s: %s has no setting '%.*s'.", request->operation, request->engine->description,
                          (int)(servers->ends[2] - begin < 200 ? servers->ends[2] - begin : 200), servers->arguments.data + begin);
         return;
     }

@@ -99,11 +99,22 @@ static ssa_status keep_entry(ssa_control *control, const char *text, size_t byte
 
 /* ---- the question */
 
+/* What cannot be read may be shorter. */
+static void copy_id(char *id, const ssa_reply *reply, const ssa_node *node) {
+    memset(id, 0, ID_BYTES);
+    if (node->text_bytes)
+        memcpy(id, reply->text.data + node->text_at, node->text_bytes < ID_BYTES ? node->text_bytes : ID_BYTES);
+}
+
 /* The first that is asked for was taken already, if any was: it must be the same, else the list is a new one. */
 static int is_same_list(const ssa_control *control, const ssa_reply *reply, const ssa_node *first, size_t count) {
+    char id[ID_BYTES];
     if (!control->place)
         return 1;
-    return count && first->text_bytes >= ID_BYTES && !memcmp(reply->text.data + first->text_at, control->last, ID_BYTES);
+    if (!count)
+        return 0;
+    copy_id(id, reply, first);
+    return !memcmp(id, control->last, ID_BYTES);
 }
 
 static ssa_status take_page(ssa_control *control, const ssa_reply *reply, const ssa_node *list) {
@@ -115,14 +126,12 @@ static ssa_status take_page(ssa_control *control, const ssa_reply *reply, const 
     }
     for (size_t i = skip; i < count; i++) {
         const ssa_node *node = &list[1 + i];
-        const char *text = (const char *)reply->text.data + node->text_at;
-        if (keep_entry(control, text, node->text_bytes)) {
+        if (keep_entry(control, (const char *)reply->text.data + node->text_at, node->text_bytes)) {
             control->stale = 1;
             return SSA_ENOMEM;
         }
         control->place++;
-        memset(control->last, 0, ID_BYTES);
-        memcpy(control->last, text, node->text_bytes < ID_BYTES ? node->text_bytes : ID_BYTES);
+        copy_id(control->last, reply, node);
         if (*control->error) { /* those behind it come with the next poll */
             control->stale = 1;
             break;

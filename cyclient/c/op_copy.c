@@ -87,7 +87,6 @@ static void step(ssa_request *request) {
 
 static void end(ssa_request *request) {
     ssa_copy *state = request->state;
-    ssa_command_free(state->writing);
     ssa_memory_free(&state->value);
     ssa_buffer_free(&state->source);
     ssa_buffer_free(&state->target);

@@ -12,8 +12,7 @@ typedef struct ssa_copy {
     int64_t ttl;                                    /* of the source, milliseconds; not positive: none */
     ssa_memory value;                               /* of a string */
     size_t bytes;
-    struct ssa_command *writing;                    /* of a list: the transaction, until it is sent */
-    uint64_t length;                                /* of a list: elements that were read */
+    uint64_t length;                                /* of a list: elements that were there, then that were read */
 } ssa_copy;
 
 #define SSA_COPY_ACROSS 10 /* stages of a copy between servers begin here */

@@ -83,8 +83,8 @@ typedef struct ssa_dataset_state {
     ssa_fetch fetch;
     ssa_guard guard;
     ssa_step put_done;
-    int64_t from, to;           /* of a list */
     ssa_buffer list;            /* its key */
+    int64_t from, to;           /* the part of it that is read */
 } ssa_dataset_state;
 
 /* With an empty state. NULL: no memory, *problem says so. */

@@ -37,8 +37,11 @@ ssa_status ssa_fetch_add(ssa_fetch *fetch, const void *base, size_t bytes) {
     }
     ssa_fetch_source *source = &fetch->sources[fetch->count];
     memset(source, 0, sizeof *source);
-    if (ssa_buffer_append(&source->base, base, bytes))
+    source->base.data = ssa_allocate(bytes); /* no more than that: there may be very many */
+    if (!source->base.data)
         return SSA_ENOMEM;
+    memcpy(source->base.data, base, bytes);
+    source->base.bytes = source->base.capacity = bytes;
     fetch->count++;
     return SSA_OK;
 }

@@ -55,7 +55,8 @@ size_t ssa_server_name(const ssa_engine *engine, const ssa_server *server, char 
     const ssa_link *link = &server->links[0];
     if (engine->mode == SSA_MODE_CLUSTER || !*link->address_text) /* of a shard on this host the last is TCP's */
         return ssa_address_format(&server->addresses[server->address_count - 1], text, room);
-    return (size_t)snprintf(text, room, "%s", link->address_text);
+    snprintf(text, room, "%.*s", (int)room - 1, link->address_text);
+    return strlen(text);
 }
 
 /* The way into a cluster has the addresses of several servers, and is none itself. */

@@ -45,10 +45,11 @@ static void look(ssa_request *request) {
     ssa_request_send(request, 0, question(request->engine, state), state->key.data, state->key.bytes, SSA_CALL_IDEMPOTENT);
 }
 
-/* At this moment, or when the time is over. */
+/* At this moment, or when the time is over; not for a request that has ended, for want of memory for its question. */
 static void arm(ssa_request *request, int64_t at) {
-    wait_state *state = request->state;
-    ssa_engine_arm(request->engine, &request->deadline, state->until < at ? state->until : at);
+    const wait_state *state = request->state;
+    if (!request->complete)
+        ssa_engine_arm(request->engine, &request->deadline, state->until < at ? state->until : at);
 }
 
 static void begin(ssa_request *request) {

@@ -83,9 +83,25 @@ ssa_request *ssa_op_delete_dataset(ssa_engine *engine, ssa_text name, ssa_proble
 ssa_request *ssa_op_copy_dataset(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem);
 ssa_request *ssa_op_rename_dataset(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem);
 
-/* ---- waiting (op_wait.c): the shard tells, nothing polls. operation: its name, static ("wait_for_tensor") */
+/* ---- lists of datasets (op_list.c, op_list_copy.c). They hold names, not copies. delete: see above, with SSA_KIND_LIST */
 
-typedef enum ssa_comparison { SSA_COMPARE_EQUAL, SSA_COMPARE_AT_LEAST, SSA_COMPARE_AT_MOST } ssa_comparison;
+/* List and dataset have the prefix to write with. It does not look whether there is such a dataset: in a batch, or with several
+ * operations under way, it may be there before the dataset is. SSA_ETYPE; SSA_ECLOSED when the connection was lost before the answer:
+ * it is not repeated, for it might append twice. */
+ssa_request *ssa_op_append_to_list(ssa_engine *engine, ssa_text list, ssa_text dataset, ssa_problem *problem);
+/* Result: number; 0: there is none. SSA_ETYPE. */
+ssa_request *ssa_op_list_length(ssa_engine *engine, ssa_text list, ssa_problem *problem);
+/* As ssa_op_copy and ssa_op_rename. A rename between servers takes along what is appended meanwhile. SSA_ENOTFOUND, SSA_ETYPE. */
+ssa_request *ssa_op_copy_list(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem);
+ssa_request *ssa_op_rename_list(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem);
+/* Result: datasets, in the order of the list, each as ssa_op_get_dataset gives it; none if there is no list. All hashes of 512
+ * datasets in one flight, on all shards, then all their items. SSA_ENOTFOUND: one that the list names is not there, the text says which;
+ * SSA_ETYPE: it is no list of datasets. */
+ssa_request *ssa_op_get_datasets_from_list(ssa_engine *engine, ssa_text list, ssa_problem *problem);
+/* From one index to another, both included; negative ones count from the end, as in LRANGE. */
+ssa_request *ssa_op_get_list_range(ssa_engine *engine, ssa_text list, int64_t from, int64_t to, ssa_problem *problem);
+
+/* ---- waiting (op_wait.c): the shard tells, nothing polls. operation: its name, static ("wait_for_tensor") */
 
 /* Until there is one. Kinds: any. SSA_EWAIT: not before the deadline. */
 ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem);

@@ -151,9 +151,8 @@ ssa_status ssa_settings_file_read(ssa_settings_file *file, const char *path, con
 
 const char *ssa_settings_file_find(const ssa_settings_file *file, const char *name) {
     size_t length = strlen(name);
-    const char *end = file->text + file->bytes;
-    for (const char *line = file->text; line && line < end; line += strlen(line) + 1)
-        if (!strncmp(line, name, length) && line[length] == '=')
-            return line + length + 1;
+    for (size_t at = 0; at < file->bytes; at += strlen(file->text + at) + 1)
+        if (!strncmp(file->text + at, name, length) && file->text[at + length] == '=')
+            return file->text + at + length + 1;
     return NULL;
 }

@@ -42,7 +42,6 @@ SSA_API const char *ssa_features(void);
 
 /* ---- Client ---------------------------------------------------------------------------------------------------- */
 
-#define SSA_TEXT_ENDS ((size_t)-1)   /* as a length: the text ends in NUL */
 #define SSA_CLIENT_TIMEOUT (-1.0)    /* as a timeout: the client's own */
 
 /* A client of one store: its connections, prefixes, and what failed last. */
@@ -159,6 +158,31 @@ SSA_API ssa_status ssa_tensor_exists(ssa_client *client, const char *name, size_
 /* Until there is one; the store tells, nothing polls. SSA_EWAIT: there was none in that time. */
 SSA_API ssa_status ssa_wait_for_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 
+/* The same tensor under another name; what was there goes. The source has the prefix to read from, the target the one to write
+ * with. The time that it has left goes along. SSA_ENOTFOUND, SSA_EFULL. */
+SSA_API ssa_status ssa_copy_tensor(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                   size_t target_bytes, double timeout);
+SSA_API ssa_status ssa_rename_tensor(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                     size_t target_bytes, double timeout);
+
+/* How long it stays from now on, in seconds above 0; a put starts anew, without an end. SSA_ENOTFOUND, here and below. */
+SSA_API ssa_status ssa_set_tensor_ttl(ssa_client *client, const char *name, size_t name_bytes, double seconds, double timeout);
+/* *seconds: INFINITY: until it is deleted. */
+SSA_API ssa_status ssa_get_tensor_ttl(ssa_client *client, const char *name, size_t name_bytes, double *seconds, double timeout);
+/* It stays until it is deleted. */
+SSA_API ssa_status ssa_persist_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+
+/* ---- Bytes: under the same names as tensors ---------------------------------------------------------------------- */
+
+/* data is borrowed until this returns; NULL for no bytes. SSA_EFULL. */
+SSA_API ssa_status ssa_put_bytes(ssa_client *client, const char *name, size_t name_bytes, const void *data, size_t bytes,
+                                 double timeout);
+/* *data: a row of SSA_UINT8 (ssa_tensor_data, ssa_tensor_bytes), freed by ssa_tensor_free; NULL after a failure.
+ * SSA_ENOTFOUND, SSA_ETYPE. */
+SSA_API ssa_status ssa_get_bytes(ssa_client *client, const char *name, size_t name_bytes, ssa_tensor **data, double timeout);
+SSA_API ssa_status ssa_delete_bytes(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+SSA_API ssa_status ssa_bytes_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
+
 /* ---- Keys, and what every kind of thing has ---------------------------------------------------------------------- */
 
 /* key: a whole one, without prefix. */
@@ -169,6 +193,158 @@ SSA_API ssa_status ssa_script_exists(ssa_client *client, const char *name, size_
 SSA_API ssa_status ssa_wait_for_key(ssa_client *client, const char *key, size_t key_bytes, double timeout);
 SSA_API ssa_status ssa_wait_for_dataset(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 SSA_API ssa_status ssa_wait_for_model(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+
+/* Until a list is so long; one that does not exist has length 0. SSA_EWAIT. */
+SSA_API ssa_status ssa_wait_for_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
+                                            ssa_comparison comparison, double timeout);
+
+/* As the waits, for frequency_ms * tries milliseconds: *found is 1, or 0 when that time is over, which is no error. The
+ * timeout is for the last answer alone. */
+SSA_API ssa_status ssa_poll_key(ssa_client *client, const char *key, size_t key_bytes, int64_t frequency_ms, int64_t tries,
+                                int *found, double timeout);
+SSA_API ssa_status ssa_poll_tensor(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms, int64_t tries,
+                                   int *found, double timeout);
+SSA_API ssa_status ssa_poll_dataset(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms,
+                                    int64_t tries, int *found, double timeout);
+SSA_API ssa_status ssa_poll_model(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms, int64_t tries,
+                                  int *found, double timeout);
+SSA_API ssa_status ssa_poll_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
+                                        int64_t frequency_ms, int64_t tries, int *found, double timeout);
+SSA_API ssa_status ssa_poll_list_length_gte(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
+                                            int64_t frequency_ms, int64_t tries, int *found, double timeout);
+SSA_API ssa_status ssa_poll_list_length_lte(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
+                                            int64_t frequency_ms, int64_t tries, int *found, double timeout);
+
+/* ---- Lists of texts, as some functions give them ----------------------------------------------------------------- */
+
+typedef struct ssa_texts ssa_texts;
+
+SSA_API void ssa_texts_free(ssa_texts *texts);         /* NULL is allowed */
+SSA_API size_t ssa_texts_count(const ssa_texts *texts); /* NULL: none */
+/* The text at a place from 0 on, with a NUL behind it, borrowed from the list; *bytes (NULL: not wanted): its length. NULL: there
+ * is none at that place. */
+SSA_API const char *ssa_texts_at(const ssa_texts *texts, size_t place, size_t *bytes);
+
+/* ---- Datasets: tensors, bytes and metadata under one name -------------------------------------------------------- */
+
+/* A dataset in memory. One thread at a time. Names of datasets, items and fields have 1 to 1,024 bytes without braces; those
+ * of items and fields do not begin with ".", and no item is called "meta". */
+typedef struct ssa_dataset ssa_dataset;
+
+/* An empty one; NULL after a failure. SSA_EARGUMENT: the name cannot be one. */
+SSA_API ssa_status ssa_dataset_new(const char *name, size_t name_bytes, ssa_dataset **dataset);
+SSA_API void ssa_dataset_free(ssa_dataset *dataset); /* NULL is allowed */
+/* Why the last call that failed on it did, besides those of a client. Borrowed until the next call. Never NULL. */
+SSA_API const char *ssa_dataset_error(const ssa_dataset *dataset);
+/* Borrowed from the dataset, without a NUL; *bytes: its length. */
+SSA_API const char *ssa_dataset_get_name(const ssa_dataset *dataset, size_t *bytes);
+
+/* Add copies. An item (tensors and bytes) has a name of its own; scalars and strings are added to a field, which holds values
+ * of one type: SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, SSA_FLOAT32, SSA_FLOAT64, or strings. SSA_EARGUMENT: the
+ * name is taken, or cannot be one; SSA_EDTYPE: the field has another type. */
+SSA_API ssa_status ssa_add_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, const ssa_array *array);
+SSA_API ssa_status ssa_add_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data, size_t bytes);
+SSA_API ssa_status ssa_add_meta_scalar(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *value,
+                                       ssa_dtype type);
+SSA_API ssa_status ssa_add_meta_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const char *text,
+                                       size_t text_bytes);
+
+/* What is in it. SSA_ENOTFOUND: no such item or field. */
+SSA_API ssa_status ssa_get_dataset_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_layout layout,
+                                          ssa_tensor **tensor);
+SSA_API ssa_status ssa_unpack_dataset_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, const ssa_array *into);
+/* Borrowed from the dataset until it is changed or freed, here and below. */
+SSA_API ssa_status ssa_get_dataset_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **data,
+                                         size_t *bytes);
+SSA_API ssa_status ssa_get_meta_scalars(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **values,
+                                        size_t *count, ssa_dtype *type);
+/* Freed by ssa_texts_free. */
+SSA_API ssa_status ssa_get_meta_strings(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_texts **texts);
+SSA_API ssa_status ssa_get_tensor_names(ssa_dataset *dataset, ssa_texts **names);
+SSA_API ssa_status ssa_get_bytes_names(ssa_dataset *dataset, ssa_texts **names);
+SSA_API ssa_status ssa_get_metadata_field_names(ssa_dataset *dataset, ssa_texts **names);
+SSA_API ssa_status ssa_get_tensor_type(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_dtype *type);
+SSA_API ssa_status ssa_get_tensor_dims(ssa_dataset *dataset, const char *name, size_t name_bytes, const int64_t **shape,
+                                       int *ndim);
+/* SSA_STRING: strings. */
+SSA_API ssa_status ssa_get_metadata_field_type(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_dtype *type);
+
+/* Store it, in place of what was there: who reads sees the old or the new one, never a mixture. It must not be changed before
+ * this returns. SSA_EARGUMENT: it is empty; SSA_EFULL. */
+SSA_API ssa_status ssa_put_dataset(ssa_client *client, ssa_dataset *dataset, double timeout);
+/* *dataset: freed by ssa_dataset_free; NULL after a failure. SSA_ENOTFOUND, SSA_EPROTOCOL (what is stored is no dataset). */
+SSA_API ssa_status ssa_get_dataset(ssa_client *client, const char *name, size_t name_bytes, ssa_dataset **dataset,
+                                   double timeout);
+/* No error if there is none. */
+SSA_API ssa_status ssa_delete_dataset(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+SSA_API ssa_status ssa_copy_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                    size_t target_bytes, double timeout);
+SSA_API ssa_status ssa_rename_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                      size_t target_bytes, double timeout);
+
+/* ---- Lists of datasets: they hold names, not copies -------------------------------------------------------------- */
+
+/* Not repeated when the connection was lost before the answer (SSA_ECLOSED): it might append twice. */
+SSA_API ssa_status ssa_append_to_list(ssa_client *client, const char *list, size_t list_bytes, const char *dataset,
+                                      size_t dataset_bytes, double timeout);
+SSA_API ssa_status ssa_get_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t *length,
+                                       double timeout);
+SSA_API ssa_status ssa_delete_list(ssa_client *client, const char *list, size_t list_bytes, double timeout);
+SSA_API ssa_status ssa_copy_list(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                 size_t target_bytes, double timeout);
+SSA_API ssa_status ssa_rename_list(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                                   size_t target_bytes, double timeout);
+
+/* Datasets in the order of their list. */
+typedef struct ssa_datasets ssa_datasets;
+
+/* All that the list names, in few round trips; *datasets: freed by ssa_datasets_free. SSA_ENOTFOUND: the text says which is not
+ * there. */
+SSA_API ssa_status ssa_get_datasets_from_list(ssa_client *client, const char *list, size_t list_bytes,
+                                              ssa_datasets **datasets, double timeout);
+/* Those from one place to another, both included; negative ones count from the end. */
+SSA_API ssa_status ssa_get_dataset_list_range(ssa_client *client, const char *list, size_t list_bytes, int64_t from, int64_t to,
+                                              ssa_datasets **datasets, double timeout);
+SSA_API void ssa_datasets_free(ssa_datasets *datasets);         /* NULL is allowed */
+SSA_API size_t ssa_datasets_count(const ssa_datasets *datasets); /* NULL: none */
+/* The one at a place becomes the caller's, once: freed by ssa_dataset_free. NULL: it was taken, or there is none. */
+SSA_API ssa_dataset *ssa_datasets_take(ssa_datasets *datasets, size_t place);
+
+/* ---- What a simulation is asked for ------------------------------------------------------------------------------ */
+
+/* The safe point of a simulation: what was asked of it since the last one. Costs no round trip as long as nothing was.
+ * entity: NULL for the prefix of this client. *requests: three texts for each, kind ("set", "checkpoint", "stop"), name and
+ * value; NULL: none. Freed by ssa_texts_free. SSA_EPROTOCOL: one that cannot be read, once; those behind it come with the
+ * next poll. */
+SSA_API ssa_status ssa_control_poll(ssa_client *client, const char *entity, size_t entity_bytes, ssa_texts **requests,
+                                    double timeout);
+/* Ask an entity: kind "set" with a name and a value, "checkpoint" or "stop" without (NULL). */
+SSA_API ssa_status ssa_control_send(ssa_client *client, const char *entity, size_t entity_bytes, const char *kind,
+                                    size_t kind_bytes, const char *name, size_t name_bytes, const char *value,
+                                    size_t value_bytes, double timeout);
+/* Forget all that it was asked for: before it starts anew, and at its end. */
+SSA_API ssa_status ssa_control_clear(ssa_client *client, const char *entity, size_t entity_bytes, double timeout);
+
+/* ---- Servers. address: of one of the store's, NULL for all of them ----------------------------------------------- */
+
+/* *info: two texts for each server, its address and what it says (INFO, CLUSTER INFO). SSA_EUNSUPPORTED: it is no cluster. */
+SSA_API ssa_status ssa_get_db_node_info(ssa_client *client, const char *address, size_t address_bytes, ssa_texts **info,
+                                        double timeout);
+SSA_API ssa_status ssa_get_db_cluster_info(ssa_client *client, const char *address, size_t address_bytes, ssa_texts **info,
+                                           double timeout);
+/* Whether they answer. */
+SSA_API ssa_status ssa_ping(ssa_client *client, const char *address, size_t address_bytes, double timeout);
+/* *settings: two texts for each that fits the pattern, name and value. address NULL: only where there is one server; so below.
+ * SSA_ENOTFOUND. For the admin role, as the next two: SSA_EPERMISSION. */
+SSA_API ssa_status ssa_config_get(ssa_client *client, const char *pattern, size_t pattern_bytes, const char *address,
+                                  size_t address_bytes, ssa_texts **settings, double timeout);
+SSA_API ssa_status ssa_config_set(ssa_client *client, const char *parameter, size_t parameter_bytes, const char *value,
+                                  size_t value_bytes, const char *address, size_t address_bytes, double timeout);
+/* A snapshot on disk, begun after the call; the servers go on answering. */
+SSA_API ssa_status ssa_save(ssa_client *client, const char *address, size_t address_bytes, double timeout);
+/* Delete all keys of users, or those of one prefix (NULL: all). *deleted (NULL: not wanted): how many. SSA_EPERMISSION: the
+ * store is not this experiment's. */
+SSA_API ssa_status ssa_flush_db(ssa_client *client, const char *prefix, size_t prefix_bytes, int64_t *deleted, double timeout);
 
 /* ---- Futures: operations that go on while the program computes ---------------------------------------------------- */
 

@@ -53,6 +53,10 @@ typedef enum ssa_status {
 /* The name of a status, such as "SSA_ETIMEOUT"; "SSA_E?" for a number that is none. Never NULL. */
 SSA_API const char *ssa_status_name(ssa_status status);
 
+/* ---- Texts ------------------------------------------------------------------------------------------------------ */
+
+#define SSA_TEXT_ENDS ((size_t)-1) /* as a length: the text ends in NUL */
+
 /* ---- Tensors --------------------------------------------------------------------------------------------------- */
 
 /* What the elements of a tensor are. */
@@ -84,6 +88,9 @@ typedef enum ssa_layout {
     SSA_STRIDED = 3,          /* any distance in bytes between neighbours, for each dimension */
     SSA_AS_STORED = 4         /* only to ask for a tensor: row- or column-major, as it was put */
 } ssa_layout;
+
+/* How a length is to compare with the one that is given. */
+typedef enum ssa_comparison { SSA_COMPARE_EQUAL, SSA_COMPARE_AT_LEAST, SSA_COMPARE_AT_MOST } ssa_comparison;
 
 /* ---- Log ------------------------------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@ Its parts, in turn: one tensor after the other and batches (tensors.py), many ta
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -72,12 +73,8 @@ def _measure_many_to_one(
 ) -> None:
     """Raises ProgramError: it failed; its words are on stderr."""
     command = [sys.executable, "-m", "tests.bench.many_to_one", *map(str, (WRITERS, size, rounds))]
-    environment = {**os.environ, **store.environments["unix"]}
-    try:
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise ProgramError(f"many to one: {error}") from error
-    times = {way: list(map(int, numbers)) for way, *numbers in map(str.split, done.stdout.splitlines())}
+    with tempfile.TemporaryDirectory(prefix="ssa-bench-", dir="/dev/shm") as folder:
+        times = _steps([*command, folder], store)
     for reader in (STEP_READER, "get"):
         for files in (FASTER_FILES, "np.save"):
             report(
@@ -93,6 +90,15 @@ def _measure_many_to_one(
                     aim=MANY_TO_ONE[size] if (reader, files) == (STEP_READER, FASTER_FILES) else None,
                 )
             )
+
+
+def _steps(command: list[str], store: StoreUnderTest) -> dict[str, list[int]]:
+    environment = {**os.environ, **store.environments["unix"]}
+    try:
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise ProgramError(f"many to one: {error}") from error
+    return {way: list(map(int, numbers)) for way, *numbers in map(str.split, done.stdout.splitlines())}
 
 
 def _subjects() -> list[str]:

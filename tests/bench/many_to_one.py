@@ -1,15 +1,15 @@
 """Many writers and one reader of all that they wrote, step after step: through the store, and through files in /dev/shm.
 
-`python -m tests.bench.many_to_one WRITERS SIZE ROUNDS`, with SSDB in the environment, prints a line for each way: its name
-and the nanoseconds of its steps. A step begins when the reader lets the writers go and ends when it has all arrays; both
-are told by eventfds, the same ones for every way, and no file is read before all are written. The ways take turns.
+`python -m tests.bench.many_to_one WRITERS SIZE ROUNDS FOLDER`, with SSDB in the environment and an empty FOLDER for the
+files, prints a line for each way: its name and the nanoseconds of its steps. A step begins when the reader lets the
+writers go and ends when it has all arrays; both are told by eventfds, the same ones for every way, and no file is read
+before all are written. The ways take turns.
 """
 
 import contextlib
 import os
 import select
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -149,22 +149,20 @@ def _forked(run: Callable[[], None]) -> int:
         os._exit(status)
 
 
-def main(writers: int, size: int, rounds: int) -> None:
+def main(writers: int, size: int, rounds: int, folder: Path) -> None:
     barrier = Barrier(writers)
     steps = len(WAYS) * (rounds + WARM_UP)
-    with tempfile.TemporaryDirectory(prefix="ssa-bench-", dir="/dev/shm") as name:
-        folder = Path(name)
-        pids: list[int] = []
-        try:
-            for writer in range(writers):
-                # Forked, so that they share what Python and numpy take; none has a client yet.
-                pid = _forked(partial(run_writer, barrier, folder, writer, size, steps))
-                pids += [pid]
-            for way, times in measure(barrier, folder, writers, size, steps).items():
-                print(way, *times)
-        finally:
-            os.close(barrier._reader)
-            _end(pids)
+    pids: list[int] = []
+    try:
+        for writer in range(writers):
+            # Forked, so that they share what Python and numpy take; none has a client yet.
+            pid = _forked(partial(run_writer, barrier, folder, writer, size, steps))
+            pids += [pid]
+        for way, times in measure(barrier, folder, writers, size, steps).items():
+            print(way, *times)
+    finally:
+        os.close(barrier._reader)
+        _end(pids)
 
 
 def _end(pids: list[int]) -> None:
@@ -180,4 +178,4 @@ def _end(pids: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))

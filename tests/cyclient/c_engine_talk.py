@@ -2,8 +2,13 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.cyclient.cluster_process import ClusterProcess
+from tests.cyclient.engine_process import EngineProcess
 
 
 @dataclass(frozen=True)
@@ -84,3 +89,30 @@ class Talk:
 def _ended(line: str) -> Ended:
     _, status, number, error = line.split(" ", 3)
     return Ended(status, int(number), error)
+
+
+class Talks:
+    """Opens clients of one program; all end together."""
+
+    def __init__(self, program: Path) -> None:
+        self._program = program
+        self._open: list[Talk] = []
+
+    def __call__(self, store: EngineProcess | ClusterProcess, **environment: str) -> Talk:
+        addresses = store.unix if isinstance(store, EngineProcess) else store.addresses
+        values = {"SSDB": addresses, "SSDB_USER": "default", "SSDB_PASSWORD": store.password}
+        self._open.append(Talk(self._program, **values | environment))
+        return self._open[-1]
+
+
+@contextmanager
+def talks(program: Path) -> Iterator[Talks]:
+    """They must find nothing wrong, and are gone at the end."""
+    opened = Talks(program)
+    try:
+        yield opened
+        for talk in opened._open:
+            talk.close()
+    finally:
+        for talk in opened._open:
+            talk.kill()

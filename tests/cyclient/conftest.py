@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.cyclient.c_engine_program import build
+from tests.cyclient.c_engine_talk import Talks, talks
 from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.engine_process import EngineProcess
 from tests.cyclient.faces import FACES, LOOPS, AsyncFace, BlockingFace, make_face
@@ -54,6 +56,19 @@ def cluster(module_cluster: ClusterProcess) -> Iterator[ClusterProcess]:
     module_cluster.flush()
     yield module_cluster
     module_cluster.disconnect()
+
+
+@pytest.fixture(scope="session")
+def talk_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program that does with the C core what it is told."""
+    return build("talk", tmp_path_factory)
+
+
+@pytest.fixture
+def connect(talk_program: Path) -> Iterator[Talks]:
+    """Opens clients of the C core, each in a process of its own; they end with the test, and must find nothing wrong."""
+    with talks(talk_program) as opened:
+        yield opened
 
 
 @pytest.fixture(params=FACES)

@@ -2,40 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
-
-from tests.cyclient.c_engine_program import build
-from tests.cyclient.c_engine_talk import Talk
-
-Connect = Callable[..., Talk]
-
-
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("talk", tmp_path_factory)
-
-
-@pytest.fixture
-def connect(program: Path) -> Iterator[Connect]:
-    """Opens clients that end with the test; they must find nothing wrong."""
-    talks = []
-
-    def open_client(store, **environment: str) -> Talk:
-        addresses = store.unix if hasattr(store, "unix") else store.addresses
-        talks.append(Talk(program, SSDB=addresses, SSDB_USER="default", SSDB_PASSWORD=store.password, **environment))
-        return talks[-1]
-
-    yield open_client
-    try:
-        for talk in talks:
-            talk.close()
-    finally:
-        for talk in talks:
-            talk.kill()
 
 
 def calls(redis, command: str) -> int:

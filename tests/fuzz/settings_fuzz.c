@@ -38,6 +38,19 @@ static const char *look_up(void *user, const char *name) {
     return NULL;
 }
 
+/* Whether the secret stands there. No function of the library: libFuzzer learns from what these compare. */
+static int has_secret(const void *data, size_t bytes) {
+    const char *text = data;
+    for (size_t at = 0; at + sizeof SECRET - 1 <= bytes; at++) {
+        size_t same = 0;
+        while (same < sizeof SECRET - 1 && text[at + same] == SECRET[same])
+            same++;
+        if (same == sizeof SECRET - 1)
+            return 1;
+    }
+    return 0;
+}
+
 static int open_file(environment *e, const uint8_t *data, size_t bytes) {
     int file = memfd_create("settings", MFD_CLOEXEC);
     CHECK(file >= 0 && !fchmod(file, 0600) && write(file, data, bytes) == (ssize_t)bytes);
@@ -52,7 +65,7 @@ static void check_settings(const ssa_settings *settings) {
     for (size_t i = 0; i < settings->read_prefix_count; i++)
         CHECK(*settings->read_prefixes[i]);
     CHECK(ssa_settings_describe(settings, &text) == SSA_OK && text.bytes);
-    CHECK(!memmem(text.data, text.bytes, SECRET, strlen(SECRET)));
+    CHECK(!has_secret(text.data, text.bytes));
     ssa_buffer_free(&text);
 }
 
@@ -60,6 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     static environment e;
     static const char *const identifiers[] = {NULL, "", "b", "a-b"};
     input in = {data, bytes};
+    if (has_secret(data, bytes)) /* it may be shown as what it says it is */
+        return 0;
     unsigned choice = input_byte(&in);
     const uint8_t *cut = memmem(in.at, in.left, "@\n", 2);
     size_t before = cut ? (size_t)(cut - in.at) : in.left;
@@ -81,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         check_settings(&settings);
     else
         CHECK(mistakes.bytes && !mistakes.data[mistakes.bytes]);
-    CHECK(!mistakes.bytes || !memmem(mistakes.data, mistakes.bytes, SECRET, strlen(SECRET)));
+    CHECK(!has_secret(mistakes.data, mistakes.bytes));
     ssa_settings_free(&settings);
     ssa_buffer_free(&mistakes);
     if (file >= 0)

@@ -121,6 +121,7 @@ async def test_the_environment_leads_to_the_store(setting: Setting) -> None:
         "SSDB_SOCKETS": str(setting.local.runtime.path),
         "SSDB_USER": "workload",
         "SSDB_PASSWORD": store.credentials.workload.reveal(),
+        "SSDB_OWNED": "1",
         "SR_DB_TYPE": "Standalone",
     }
     remote = address.environment(local=False)
@@ -140,6 +141,7 @@ async def test_two_stores_of_one_experiment_do_not_meet(setting: Setting) -> Non
         "SSDB_SOCKETS_features",
         "SSDB_USER_features",
         "SSDB_PASSWORD_features",
+        "SSDB_OWNED_features",
         "SR_DB_TYPE_features",
     }
     assert "SSDB" in second.address.environment(suffix=False)

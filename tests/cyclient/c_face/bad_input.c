@@ -1,0 +1,239 @@
+/* What no caller should pass: each is refused with a status and a text, and the client works afterwards. */
+#include "face.h"
+
+static ssa_client *client;
+static double data[6];
+static const int64_t shape[] = {2, 3};
+
+static void refused(ssa_status status, const char *part) {
+    CHECK_STATUS(status, SSA_EARGUMENT);
+    CHECK_HAS(ssa_client_error(client), part);
+}
+
+static ssa_status put(const ssa_array *array) {
+    return ssa_put_tensor(client, NAME("bad"), array, OWN);
+}
+
+static ssa_array good(void) {
+    return face_array(data, SSA_FLOAT64, shape, 2, SSA_ROW_MAJOR);
+}
+
+static void test_arrays(void) {
+    ssa_array array = good();
+    int64_t negative[] = {2, -3}, huge[] = {INT64_MAX, 4}, strides[] = {0, 8};
+    refused(put(NULL), "array cannot be NULL");
+    array.size = 3;
+    refused(put(&array), "array.size cannot be 3");
+    array = good();
+    array.data = NULL;
+    refused(put(&array), "array.data cannot be NULL");
+    array = good();
+    array.shape = NULL;
+    refused(put(&array), "array.shape cannot be NULL");
+    array = good();
+    array.shape = negative;
+    refused(put(&array), "array.shape cannot be -3");
+    array = good();
+    array.shape = huge;
+    CHECK_STATUS(put(&array), SSA_ELIMIT);
+    CHECK_HAS(ssa_client_error(client), "array.shape");
+    int bad_ndims[] = {-1, 33, 1 << 30};
+    for (int i = 0; i < 3; i++) {
+        array = good();
+        array.ndim = bad_ndims[i];
+        refused(put(&array), "array.ndim");
+    }
+    int bad_dtypes[] = {0, -1, 18, 1000};
+    for (int i = 0; i < 4; i++) {
+        array = good();
+        array.dtype = bad_dtypes[i];
+        refused(put(&array), "array.dtype");
+    }
+    int bad_layouts[] = {-1, SSA_AS_STORED, 99};
+    for (int i = 0; i < 3; i++) {
+        array = good();
+        array.layout = bad_layouts[i];
+        refused(put(&array), "array.layout");
+    }
+    array = good();
+    array.itemsize = 4;
+    refused(put(&array), "array.itemsize cannot be 4");
+    array = good();
+    array.dtype = SSA_STRING;
+    refused(put(&array), "array.itemsize cannot be 0");
+    array = good();
+    array.layout = SSA_STRIDED;
+    refused(put(&array), "array.strides cannot be NULL");
+    array.strides = strides;
+    OK(put(&array)); /* one row, read again and again */
+    refused(ssa_unpack_tensor(client, NAME("bad"), &array, OWN), "array.strides cannot be 0");
+}
+
+static void test_names(void) {
+    ssa_array array = good();
+    ssa_tensor *tensor;
+    char *longer = malloc(2000);
+    memset(longer, 'n', 2000);
+    refused(ssa_put_tensor(client, NULL, 3, &array, OWN), "name cannot be NULL");
+    refused(ssa_put_tensor(client, NULL, SSA_TEXT_ENDS, &array, OWN), "name cannot be NULL");
+    refused(ssa_put_tensor(client, "", 0, &array, OWN), "cannot be empty");
+    refused(ssa_put_tensor(client, "x", (size_t)-5, &array, OWN), "bytes long");
+    refused(ssa_put_tensor(client, longer, 2000, &array, OWN), "at most 1024 bytes");
+    refused(ssa_get_tensor(client, NAME("a{b"), SSA_AS_STORED, &tensor, OWN), "a{b");
+    refused(ssa_get_tensor(client, NAME("a\0b"), SSA_AS_STORED, &tensor, OWN), "name");
+    refused(ssa_delete_tensor(client, NAME("a}b"), OWN), "a}b");
+    free(longer);
+}
+
+static void test_results(void) {
+    refused(ssa_get_tensor(client, NAME("x"), SSA_AS_STORED, NULL, OWN), "tensor cannot be NULL");
+    refused(ssa_get_bytes(client, NAME("x"), NULL, OWN), "data cannot be NULL");
+    refused(ssa_tensor_exists(client, NAME("x"), NULL, OWN), "exists cannot be NULL");
+    refused(ssa_client_describe(client, NULL, 10, NULL), "cannot be NULL");
+    refused(ssa_start_get_tensor(client, NAME("x"), SSA_AS_STORED, OWN, NULL), "future cannot be NULL");
+    refused(ssa_control_poll(client, NULL, 0, NULL, OWN), "requests cannot be NULL");
+    refused(ssa_put_bytes(client, NAME("x"), NULL, 4, OWN), "data cannot be NULL");
+    OK(ssa_put_bytes(client, NAME("x"), NULL, 0, OWN));
+}
+
+static void test_numbers(void) {
+    ssa_tensor *tensor;
+    ssa_array array = good();
+    int found;
+    refused(ssa_put_tensor(client, NAME("x"), &array, NAN), "timeout cannot be nan");
+    refused(ssa_get_tensor(client, NAME("x"), SSA_STRIDED, &tensor, OWN), "layout cannot be 3");
+    refused(ssa_get_tensor(client, NAME("x"), (ssa_layout)7, &tensor, OWN), "layout cannot be 7");
+    refused(ssa_client_set_timeout(client, 0), "timeout cannot be 0");
+    refused(ssa_client_set_timeout(client, -1), "timeout cannot be -1");
+    refused(ssa_wait_for_list_length(client, NAME("x"), 1, (ssa_comparison)3, OWN), "comparison cannot be 3");
+    refused(ssa_poll_tensor(client, NAME("x"), -1, 5, &found, OWN), "");
+    refused(ssa_poll_tensor(client, NAME("x"), 5, -1, &found, OWN), "");
+    refused(ssa_set_tensor_ttl(client, NAME("x"), 0, OWN), "seconds cannot be 0");
+    refused(ssa_set_tensor_ttl(client, NAME("x"), -1, OWN), "seconds cannot be -1");
+    refused(ssa_set_tensor_ttl(client, NAME("x"), NAN, OWN), "seconds cannot be");
+    OK(ssa_put_tensor(client, NAME("x"), &array, INFINITY));
+    OK(ssa_put_tensor(client, NAME("x"), &array, 1e300));
+    OK(ssa_put_tensor(client, NAME("x"), &array, -INFINITY));
+    OK(ssa_client_set_timeout(client, 30));
+}
+
+static void test_no_handle(void) {
+    ssa_tensor *tensor = NULL;
+    ssa_future *future = NULL, *none[2] = {NULL, NULL};
+    size_t index, bytes;
+    int found;
+    ssa_array array = good();
+    CHECK(ssa_client_new(NULL, NULL) == SSA_EARGUMENT);
+    CHECK(ssa_put_tensor(NULL, NAME("x"), &array, OWN) == SSA_EARGUMENT);
+    CHECK(ssa_get_tensor(NULL, NAME("x"), SSA_AS_STORED, &tensor, OWN) == SSA_EARGUMENT);
+    CHECK(ssa_unpack_tensor(NULL, NAME("x"), &array, OWN) == SSA_EARGUMENT);
+    CHECK(ssa_start_put_tensor(NULL, NAME("x"), &array, OWN, &future) == SSA_EARGUMENT && !future);
+    CHECK(ssa_start_get_tensor(NULL, NAME("x"), SSA_AS_STORED, OWN, &future) == SSA_EARGUMENT && !future);
+    CHECK(ssa_start_unpack_tensor(NULL, NAME("x"), &array, OWN, &future) == SSA_EARGUMENT && !future);
+    CHECK(ssa_tensor_exists(NULL, NAME("x"), &found, OWN) == SSA_EARGUMENT);
+    CHECK(ssa_copy_tensor(NULL, NAME("x"), NAME("y"), OWN) == SSA_EARGUMENT);
+    CHECK(ssa_wait_for_key(NULL, NAME("x"), OWN) == SSA_EARGUMENT);
+    CHECK(ssa_poll_key(NULL, NAME("x"), 1, 1, &found, OWN) == SSA_EARGUMENT);
+    CHECK(ssa_client_describe(NULL, NULL, 0, &bytes) == SSA_EARGUMENT);
+    CHECK(ssa_client_set_timeout(NULL, 1) == SSA_EARGUMENT);
+    CHECK(ssa_use_list_ensemble_prefix(NULL, 1) == SSA_EARGUMENT);
+    CHECK(ssa_ping(NULL, NULL, 0, OWN) == SSA_EARGUMENT);
+    CHECK_HAS(ssa_client_error(NULL), "no client");
+    CHECK(ssa_future_test(NULL) == SSA_EARGUMENT && ssa_future_wait(NULL, 1) == SSA_EARGUMENT);
+    CHECK(ssa_future_cancel(NULL) == SSA_EARGUMENT && ssa_future_tensor(NULL, &tensor) == SSA_EARGUMENT);
+    CHECK(ssa_wait_any(NULL, 0, 0, &index) == SSA_EARGUMENT && ssa_wait_any(none, 2, 0, &index) == SSA_EARGUMENT);
+    CHECK(!*ssa_future_error(NULL));
+    ssa_future_free(NULL);
+    ssa_tensor_free(NULL);
+    ssa_texts_free(NULL);
+    ssa_client_free(NULL);
+    CHECK(ssa_texts_count(NULL) == 0 && !ssa_texts_at(NULL, 0, &bytes) && bytes == 0);
+    ssa_options_init(NULL, 8);
+    ssa_array_init(NULL, 8, NULL, SSA_INT8, NULL, 0);
+}
+
+/* ---- options */
+
+static void cannot_open(const ssa_options *options, ssa_status status, const char *part) {
+    ssa_client *bad;
+    int exists;
+    CHECK(ssa_client_new(options, &bad) == status);
+    CHECK_HAS(ssa_client_error(bad), part);
+    CHECK(ssa_tensor_exists(bad, NAME("x"), &exists, OWN) == status);
+    CHECK_HAS(ssa_client_error(bad), part);
+    ssa_client_free(bad);
+}
+
+static ssa_options options_with(const char *address) {
+    ssa_options options;
+    ssa_options_init(&options, sizeof options);
+    options.address = address;
+    return options;
+}
+
+static void test_options(void) {
+    ssa_options options = options_with("nonsense:");
+    cannot_open(&options, SSA_EARGUMENT, "nonsense");
+    options = options_with("127.0.0.1:1");
+    options.timeout = 0;
+    cannot_open(&options, SSA_EARGUMENT, "timeout");
+    options = options_with("127.0.0.1:1");
+    options.log_level = 9;
+    cannot_open(&options, SSA_EARGUMENT, "9");
+    options = options_with("127.0.0.1:1");
+    options.size = 4;
+    cannot_open(&options, SSA_EARGUMENT, "options.size cannot be 4");
+    options.size = (size_t)-1;
+    cannot_open(&options, SSA_EARGUMENT, "options.size");
+    struct { ssa_options known; long unknown; } newer;
+    ssa_options_init(&newer.known, sizeof newer);
+    newer.known.address = "127.0.0.1:1";
+    newer.unknown = 1;
+    cannot_open(&newer.known, SSA_EARGUMENT, "does not know");
+    newer.unknown = 0;
+    ssa_client *opened;
+    CHECK(ssa_client_new(&newer.known, &opened) == SSA_OK);
+    CHECK(ssa_client_set_timeout(opened, 0.2) == SSA_OK);
+    CHECK(ssa_ping(opened, NULL, 0, OWN) == SSA_ECONNECT);
+    CHECK_HAS(ssa_client_error(opened), "127.0.0.1:1");
+    ssa_client_free(opened);
+    /* A program that was compiled when there were fewer options. */
+    options = options_with("127.0.0.1:1");
+    options.size = offsetof(ssa_options, log_level);
+    CHECK(ssa_client_new(&options, &opened) == SSA_OK);
+    ssa_client_free(opened);
+}
+
+static int heard;
+
+static void hear(void *user, ssa_log_level level, const char *text, size_t bytes) {
+    heard += user == &heard && level == SSA_LOG_INFO && bytes && memchr(text, 'c', bytes) != NULL;
+}
+
+static void test_log_sink(void) {
+    ssa_options options;
+    ssa_client *opened;
+    int exists;
+    ssa_options_init(&options, sizeof options);
+    options.log_sink = hear;
+    options.log_user = &heard;
+    options.log_level = SSA_LOG_INFO;
+    OK(ssa_client_new(&options, &opened));
+    OK(ssa_tensor_exists(opened, NAME("x"), &exists, OWN));
+    CHECK(heard > 0);
+    ssa_client_free(opened);
+}
+
+static void test_it_still_works(void) {
+    ssa_array array = good();
+    OK(put(&array));
+    OK(ssa_delete_tensor(client, NAME("bad"), OWN));
+    ssa_client_free(client);
+}
+
+static void open_client(void) {
+    client = face_open();
+}
+
+FACE_MAIN(open_client, test_arrays, test_names, test_results, test_numbers, test_no_handle, test_options, test_log_sink,
+          test_it_still_works)

@@ -1,0 +1,160 @@
+/* Every allocation of the library refused once in turn, over a day in the life of a client: each call succeeds or says
+ * SSA_ENOMEM, nothing leaks, and after a refusal the next call works. Linked with the archive: it replaces the allocator. */
+#include "face.h"
+
+#include "allocator.h"
+
+static long live, until_refusal = -1, refused;
+
+static int refuses(void) {
+    if (until_refusal < 0 || until_refusal-- > 0)
+        return 0;
+    refused++;
+    return 1;
+}
+
+static void *allocate(size_t bytes) {
+    void *memory = refuses() ? NULL : malloc(bytes);
+    live += memory != NULL;
+    return memory;
+}
+
+static void *reallocate(void *memory, size_t bytes) {
+    void *moved = refuses() ? NULL : realloc(memory, bytes);
+    live += moved && !memory;
+    return moved;
+}
+
+static void release(void *memory) {
+    live -= memory != NULL;
+    free(memory);
+}
+
+static ssa_client *client;
+
+/* What was not put for want of memory is not there. */
+static void may_fail(ssa_status status, ssa_status wanted, const char *what) {
+    int for_want_of_it = status == SSA_ENOMEM || status == SSA_ENOTFOUND || status == SSA_EWAIT ||
+                         (status == SSA_ECLOSED && strstr(ssa_client_error(client), "no memory for a reply"));
+    if (status == wanted || (refused && for_want_of_it))
+        return;
+    face_state.failures++;
+    printf("%s: %s (%s)\n", what, ssa_status_name(status), ssa_client_error(client));
+}
+
+#define MAY_FAIL(call) may_fail((call), SSA_OK, #call)
+
+static void use_tensors(void) {
+    double apart[4][6], *rows[4] = {apart[0], apart[1], apart[2], apart[3]};
+    int64_t shape[] = {4, 3}, strides[] = {sizeof apart[0], 16};
+    ssa_tensor *tensor;
+    memset(apart, 0, sizeof apart);
+    ssa_array array = face_array(apart, SSA_FLOAT64, shape, 2, SSA_STRIDED);
+    array.strides = strides;
+    MAY_FAIL(ssa_put_tensor(client, NAME("fail"), &array, OWN));
+    MAY_FAIL(ssa_get_tensor(client, NAME("fail"), SSA_NESTED_POINTERS, &tensor, OWN));
+    ssa_tensor_free(tensor);
+    MAY_FAIL(ssa_get_tensor(client, NAME("fail"), SSA_COLUMN_MAJOR, &tensor, OWN));
+    ssa_tensor_free(tensor);
+    array = face_array(rows, SSA_FLOAT64, shape, 2, SSA_NESTED_POINTERS);
+    MAY_FAIL(ssa_unpack_tensor(client, NAME("fail"), &array, OWN));
+    may_fail(ssa_get_tensor(client, NAME("absent"), SSA_ROW_MAJOR, &tensor, OWN), SSA_ENOTFOUND, "absent");
+    MAY_FAIL(ssa_copy_tensor(client, NAME("fail"), NAME("fail_copy"), OWN));
+    MAY_FAIL(ssa_delete_tensor(client, NAME("fail_copy"), OWN));
+    MAY_FAIL(ssa_put_bytes(client, NAME("fail_bytes"), "bytes", 5, OWN));
+    MAY_FAIL(ssa_get_bytes(client, NAME("fail_bytes"), &tensor, OWN));
+    ssa_tensor_free(tensor);
+}
+
+static void use_futures(void) {
+    static double data[40000];
+    int64_t elements = 40000;
+    ssa_future *futures[3];
+    ssa_tensor *tensor;
+    size_t index;
+    ssa_array array = face_array(data, SSA_FLOAT64, &elements, 1, SSA_ROW_MAJOR);
+    MAY_FAIL(ssa_start_put_tensor(client, NAME("fail_long"), &array, OWN, &futures[0]));
+    MAY_FAIL(ssa_start_get_tensor(client, NAME("fail_long"), SSA_NESTED_POINTERS, OWN, &futures[1]));
+    MAY_FAIL(ssa_start_unpack_tensor(client, NAME("fail_long"), &array, OWN, &futures[2]));
+    if (futures[0] && futures[1])
+        MAY_FAIL(ssa_wait_any(futures, 2, -1, &index));
+    if (futures[2])
+        MAY_FAIL(ssa_future_wait(futures[2], -1));
+    if (futures[0])
+        MAY_FAIL(ssa_future_wait(futures[0], -1));
+    if (futures[1]) {
+        MAY_FAIL(ssa_future_wait(futures[1], -1));
+        MAY_FAIL(ssa_future_tensor(futures[1], &tensor));
+        ssa_tensor_free(tensor);
+    }
+    for (int i = 0; i < 3; i++)
+        ssa_future_free(futures[i]);
+    MAY_FAIL(ssa_start_put_tensor(client, NAME("fail_long"), &array, OWN, &futures[0]));
+    ssa_future_free(futures[0]); /* cancelled */
+}
+
+static void use_the_rest(void) {
+    ssa_texts *texts;
+    size_t bytes;
+    int found;
+    MAY_FAIL(ssa_control_send(client, NAME("fail"), NAME("set"), NAME("dt"), NAME("0.5"), OWN));
+    MAY_FAIL(ssa_control_poll(client, NAME("fail"), &texts, OWN));
+    ssa_texts_free(texts);
+    MAY_FAIL(ssa_control_clear(client, NAME("fail"), OWN));
+    MAY_FAIL(ssa_get_db_node_info(client, NULL, 0, &texts, OWN));
+    ssa_texts_free(texts);
+    MAY_FAIL(ssa_client_describe(client, NULL, 0, &bytes));
+    MAY_FAIL(ssa_wait_for_tensor(client, NAME("fail_bytes"), 0.05));
+    MAY_FAIL(ssa_poll_tensor(client, NAME("absent"), 1, 2, &found, OWN));
+    MAY_FAIL(ssa_tensor_exists(client, NAME("fail"), &found, OWN));
+}
+
+/* What was refused before does not count here: it works. */
+static void use_it_afterwards(void) {
+    double value = 1;
+    ssa_array array = face_array(&value, SSA_FLOAT64, NULL, 0, SSA_ROW_MAJOR);
+    until_refusal = -1;
+    refused = 0;
+    MAY_FAIL(ssa_put_tensor(client, NAME("fail"), &array, OWN));
+    MAY_FAIL(ssa_unpack_tensor(client, NAME("fail"), &array, OWN));
+    MAY_FAIL(ssa_delete_tensor(client, NAME("fail"), OWN));
+    MAY_FAIL(ssa_delete_tensor(client, NAME("fail_long"), OWN));
+    MAY_FAIL(ssa_delete_bytes(client, NAME("fail_bytes"), OWN));
+}
+
+/* Returns whether an allocation was refused. */
+static long live_through(long n) {
+    until_refusal = n;
+    refused = 0;
+    MAY_FAIL(ssa_client_new(NULL, &client));
+    if (client && !strstr(ssa_client_error(client), "memory")) {
+        use_tensors();
+        use_futures();
+        use_the_rest();
+    }
+    long were = refused;
+    if (client && !were)
+        use_it_afterwards();
+    else if (client && !strstr(ssa_client_error(client), "no memory for the settings") && ssa_client_set_timeout(client, 20) == SSA_OK)
+        use_it_afterwards();
+    ssa_client_free(client);
+    until_refusal = -1;
+    if (live) {
+        printf("with allocation %ld refused: %ld allocations are not back\n", n, live);
+        face_state.failures++;
+        live = 0;
+    }
+    return were;
+}
+
+static void test_any_allocation_may_be_refused(void) {
+    static const ssa_allocator table = {allocate, reallocate, release};
+    ssa_allocator_set(&table);
+    long n = 0;
+    while (live_through(n) && !face_state.failures)
+        n++;
+    face_state.checks = n;
+    printf("%ld allocations refused one by one\n", n);
+}
+
+FACE_MAIN(test_any_allocation_may_be_refused)

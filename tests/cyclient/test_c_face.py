@@ -1,0 +1,138 @@
+"""The C library as C programs use it (c_face/): against one server and a cluster, under sanitizers and without memory."""
+
+import os
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.cyclient.cluster_process import ClusterProcess
+from tests.cyclient.engine_process import EngineProcess
+from tests.cyclient.write_test_vectors import FOLDER as VECTORS
+
+FOLDER = Path(__file__).parent / "c_face"
+CORE = Path(__file__).resolve().parents[2] / "cyclient"
+FLAGS = ("-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-format-truncation", "-D_GNU_SOURCE", "-pthread")
+INCLUDES = (f"-I{CORE / 'include'}", f"-I{CORE / 'c'}")
+SANITIZERS = {
+    "address": ("-fsanitize=address,undefined", "-fno-sanitize-recover", "-fno-omit-frame-pointer"),
+    "thread": ("-fsanitize=thread", "-fno-omit-frame-pointer"),
+}
+STORES = ("unix", "tcp", "cluster")
+
+pytestmark = pytest.mark.timeout(300)  # the first test compiles the core
+
+
+class Builder:
+    """Compiles each source once with one set of sanitizers."""
+
+    def __init__(self, out: Path, sanitizers: tuple[str, ...]) -> None:
+        self._out = out
+        self._sanitizers = sanitizers
+        out.mkdir()
+
+    def program(self, name: str) -> Path:
+        built = self._out / f"face_{name}"
+        if not built.exists():
+            sources = sorted((CORE / "c").glob("*.c"))
+            with ThreadPoolExecutor(2) as pool:
+                objects = list(pool.map(self._object, sources))
+            self._compile(FOLDER / f"{name}.c", *objects, "-o", built, "-lm")
+        return built
+
+    def _object(self, source: Path) -> Path:
+        built = self._out / f"{source.stem}.o"
+        if not built.exists():
+            self._compile("-c", source, "-o", built)
+        return built
+
+    def _compile(self, *words: str | Path) -> None:
+        command = ["cc", *FLAGS, *self._sanitizers, *INCLUDES, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+class Run(Protocol):
+    """Runs a program of c_face/; it must find nothing wrong. Gives what it says."""
+
+    def __call__(self, sanitizer: str, name: str, *, given: str = "", **environment: str) -> str: ...
+
+
+@pytest.fixture(scope="session")
+def builders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Builder]:
+    out = tmp_path_factory.mktemp("c_face")
+    return {name: Builder(out / name, flags) for name, flags in SANITIZERS.items()}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, module_engine: EngineProcess) -> EngineProcess | ClusterProcess:
+    kind = "cluster" if request.param == "cluster" else "engine"
+    store: EngineProcess | ClusterProcess = request.getfixturevalue(kind)
+    return store
+
+
+@pytest.fixture
+def run_on(builders: dict[str, Builder], store: EngineProcess | ClusterProcess, request: pytest.FixtureRequest) -> Run:
+    if isinstance(store, ClusterProcess):
+        address = store.addresses
+    else:
+        address = store.unix if request.node.callspec.params["store"] == "unix" else store.tcp
+
+    def run(sanitizer: str, name: str, *, given: str = "", **environment: str) -> str:
+        bare = {key: value for key, value in os.environ.items() if not key.startswith(("SS", "SR_"))}
+        of_store = {"SSDB": address, "SSDB_PASSWORD": store.password, "SSA_TIMEOUT": "60", **environment}
+        program = builders[sanitizer].program(name)
+        done = subprocess.run(
+            [program],
+            input=given,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=200,
+            check=False,
+            env={**bare, **of_store},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
+        assert re.search(r"^[1-9]\d* checks in [1-9]\d* tests$", done.stdout, re.MULTILINE)
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["tensors", "values", "datasets", "bad_input", "futures", "fork"])
+def test_a_program_in_c(run_on, name):
+    run_on("address", name)
+
+
+@pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)
+def test_who_has_a_prefix_writes_and_reads_with_it(run_on, store):
+    run_on("address", "prefixes", SSKEYOUT="own", SSKEYIN="first,own")
+
+
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+def test_threads_share_a_client(run_on, sanitizer):
+    run_on(sanitizer, "threads", TSAN_OPTIONS="halt_on_error=1")
+
+
+@pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)
+def test_any_allocation_may_be_refused(run_on, store):
+    said = run_on("address", "fail")
+    assert re.search(r"^([2-9]\d\d|\d{4,}) allocations refused one by one$", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("store", ["unix"], indirect=True)
+def test_the_test_vectors_are_read_and_written_byte_for_byte(run_on, store):
+    def rows(name: str) -> list[list[str]]:
+        lines = (VECTORS / name).read_text(encoding="utf-8").splitlines()
+        return [line.split("\t") for line in lines if not line.startswith("#")]
+
+    tensors, refused = rows("tensors.tsv"), rows("refused.tsv")
+    lines = [f"tensor {row[-1]}" for row in tensors] + [f"{row[1]} {row[2]}" for row in refused]
+    said = run_on("address", "vectors", given="\n".join(lines))
+    assert f"{len(tensors) + len(refused)} vectors\n" in said
+    assert len(tensors) > 20
+    assert len(refused) > 20
