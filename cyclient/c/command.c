@@ -144,6 +144,11 @@ void ssa_command_into(ssa_command *command, const ssa_tensor_header *header, voi
     command->into = memory;
 }
 
+void ssa_command_bytes_into(ssa_command *command, void *memory, uint64_t bytes) {
+    command->into_header = (ssa_tensor_header){SSA_UINT8, SSA_ROW_MAJOR, 1, 1, bytes, {bytes}};
+    command->into = memory;
+}
+
 size_t ssa_command_unsent(const ssa_command *command, struct iovec *pieces, size_t most) {
     size_t count = 0, skip = command->sent, at = 0;
     for (size_t i = 0; i <= command->loan_count && count < most; i++) {

@@ -12,7 +12,7 @@ typedef enum ssa_expectation {
     SSA_EXPECT_REPLY,   /* any reply, as a tree */
     SSA_EXPECT_TENSOR,  /* a string that is a tensor, in fresh memory */
     SSA_EXPECT_INTO,    /* the same, in the caller's memory */
-    SSA_EXPECT_BYTES,   /* any string, as a row of bytes in fresh memory */
+    SSA_EXPECT_BYTES,   /* any string, as a row of bytes in fresh memory, or in memory made for exactly as many */
     SSA_EXPECT_RESULTS  /* from a worker: id, version and tensors */
 } ssa_expectation;
 
@@ -83,6 +83,8 @@ ssa_status ssa_command_tensor(ssa_command *command, const ssa_tensor_header *hea
 /* SSA_EXPECT_INTO: memory for header->data_bytes bytes, written when dtype, shape and order are the same. When only
  * the order differs the tensor comes in fresh memory, as with SSA_EXPECT_TENSOR. */
 void ssa_command_into(ssa_command *command, const ssa_tensor_header *header, void *memory);
+/* SSA_EXPECT_BYTES: memory for exactly this many; a string of another length is SSA_ESHAPE, and not read into it. */
+void ssa_command_bytes_into(ssa_command *command, void *memory, uint64_t bytes);
 
 /* For another try, on any connection: nothing is sent, no result is there. Loans are as they were. Not for one that gave
  * its loans back. `replies`: as many as it has commands. */

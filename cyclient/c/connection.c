@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "allocator.h"
+#include "chunks.h"
 
 #define BUFFER_BYTES ((size_t)64 << 10)
 #define PIECES 64
@@ -433,9 +434,18 @@ static ssa_status begin_body(ssa_connection *connection, ssa_tensor *tensor) {
 
 static ssa_status begin_bytes(ssa_connection *connection, uint64_t bytes) {
     ssa_tensor tensor = {.header = {SSA_UINT8, SSA_ROW_MAJOR, 1, 1, bytes, {bytes}}};
-    if (!connection->current->abandoned)
+    const ssa_command *command = connection->current;
+    if (command->abandoned) {
+        discard_body(connection, SSA_OK);
+    } else if (!command->into) {
         return begin_body(connection, &tensor);
-    discard_body(connection, SSA_OK);
+    } else if (bytes != command->into_header.data_bytes) {
+        discard_body(connection, SSA_ESHAPE);
+    } else {
+        connection->target = command->into;
+        connection->target_left = bytes;
+        connection->stage = TENSOR_BODY;
+    }
     return SSA_OK;
 }
 
@@ -536,6 +546,22 @@ static int same_type_and_shape(const ssa_tensor_header *a, const ssa_tensor_head
            !memcmp(a->shape, b->shape, a->ndim * sizeof *a->shape);
 }
 
+/* In place of a tensor there may be a short value that tells where it is (chunks.h): it is kept, and SSA_EHEADER. */
+static ssa_status keep_manifest(ssa_connection *connection, const unsigned char *bytes, size_t buffered, uint64_t left) {
+    ssa_command *command = connection->current;
+    if (connection->by_id || left > SSA_MANIFEST_MAX || buffered < 4 || memcmp(bytes, SSA_MANIFEST_MAGIC, 4))
+        return SSA_OK;
+    if (buffered < left)
+        return SSA_MORE;
+    ssa_token token = {.kind = SSA_TOKEN_BULK, .number = (int64_t)left};
+    void *space = ssa_reply_add(&command->reply, &token) < 0 ? NULL : ssa_reply_body_space(&command->reply, (size_t)left);
+    if (!space)
+        return SSA_ENOMEM;
+    memcpy(space, bytes, (size_t)left);
+    ssa_reply_body_came(&command->reply, (size_t)left);
+    return SSA_OK;
+}
+
 /* The header of a tensor is here or cannot come: choose where the elements go. */
 static ssa_status take_header(ssa_connection *connection) {
     ssa_command *command = connection->current;
@@ -547,6 +573,11 @@ static ssa_status take_header(ssa_connection *connection) {
     ssa_status status = ssa_tensor_header_decode(&tensor.header, bytes, buffered, left, &offset);
     if (status == SSA_MORE)
         return SSA_MORE;
+    if (status == SSA_EHEADER && !command->abandoned) {
+        ssa_status kept = keep_manifest(connection, bytes, buffered, left);
+        if (kept != SSA_OK)
+            return kept;
+    }
     int into = command->expectation == SSA_EXPECT_INTO;
     if (status == SSA_OK && into && !same_type_and_shape(&tensor.header, &command->into_header)) {
         int same_dtype = tensor.header.dtype == command->into_header.dtype && tensor.header.itemsize == command->into_header.itemsize;

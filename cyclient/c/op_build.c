@@ -5,6 +5,7 @@
 
 #include "allocator.h"
 #include "failure_text.h"
+#include "op_chunk.h"
 
 ssa_request *ssa_problem_memory(ssa_problem *problem) {
     problem->status = SSA_ENOMEM;
@@ -49,11 +50,19 @@ static void single_step(ssa_request *request) {
         ssa_request_send(request, 0, command, single->key.data, single->key.bytes, single->flags);
         return;
     }
-    if (ssa_request_failed(request))
+    if (((single->reads_tensor || single->reads_bytes) && ssa_chunks_begin_read(request)) || ssa_request_failed(request))
         return;
     if (single->finished)
         single->finished(request, ssa_request_answer(request, 0));
-    ssa_request_succeed(request);
+    if (request->step == single_step)
+        ssa_request_succeed(request);
+}
+
+void ssa_single_again(ssa_request *request, ssa_command *command) {
+    ((ssa_single *)request->state)->command = command;
+    request->stage = 0;
+    request->step = single_step;
+    single_step(request);
 }
 
 static void single_end(ssa_request *request) {

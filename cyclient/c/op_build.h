@@ -18,17 +18,20 @@ void ssa_request_fail_not_found(ssa_request *request, size_t i);
 #define SSA_KEY_TEXT(buffer) ((ssa_text){(const char *)(buffer).data, (buffer).bytes})
 #define SSA_TEXTS(...) ((const ssa_text[]){__VA_ARGS__, {NULL, 0}})
 
-/* The state of a request that sends one command about one key: freed with it. */
+/* The state of a request that sends one command about one key, and more where what it finds is a value in chunks
+ * (op_chunk.h): freed with it. */
 typedef struct ssa_single {
     ssa_buffer key;
     ssa_command *command;  /* until it is sent */
     unsigned flags;
-    void (*finished)(ssa_request *request, ssa_command *answer); /* it succeeded: make the result; NULL: there is none */
+    /* It succeeded: make the result; NULL: there is none. With another request->step it goes on. */
+    void (*finished)(ssa_request *request, ssa_command *answer);
     ssa_tensor_header wanted;  /* of `into`; of a put, of what it carries */
     void *into;                /* an unpack: the caller's memory */
     const void *carried;       /* a put: the caller's elements */
     int writes;                /* it changes what is under the key */
     int reads_tensor;          /* it is a get or an unpack */
+    int reads_bytes;           /* it is a get of bytes */
 } ssa_single;
 
 /* Complete a get or unpack that was not sent with this tensor, which stays its owner's. SSA_ENOMEM; a mismatch is an error of the
@@ -38,6 +41,8 @@ ssa_status ssa_single_answer(ssa_request *request, const ssa_tensor *tensor);
 /* A request with that state and the key of the name. kind SSA_KIND_KEY: the name is the key. NULL: *problem says why. */
 ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
                             ssa_problem *problem);
+/* Once more from the beginning, with this command; NULL: no memory. */
+void ssa_single_again(ssa_request *request, ssa_command *command);
 /* With the command complete; NULL: no memory, the request is freed. */
 ssa_request *ssa_single_ready(ssa_request *request, ssa_command *command, unsigned flags, ssa_problem *problem);
 

@@ -4,8 +4,9 @@
 
 #include "allocator.h"
 #include "key_slot.h"
+#include "op_chunk.h"
 
-enum { BEGIN, SAME_KEY, ON_ONE_SERVER };
+enum { BEGIN, SAME_KEY, ON_ONE_SERVER, LOOKING };
 enum { READING = SSA_COPY_ACROSS, WRITING, REMOVING };
 
 /* ---- on one server */
@@ -55,12 +56,88 @@ static void finish_on_one_server(ssa_request *request) {
         ssa_request_succeed(request);
 }
 
+/* ---- in chunks: all of them come here and go there, under names of their own; then the source goes with its chunks */
+
+static void begin(ssa_request *request);
+static void step(ssa_request *request);
+
+static void finish_chunks(ssa_request *request) {
+    ssa_chunks_drop_found(request, &((ssa_copy *)request->state)->source, 1, ssa_request_succeed);
+}
+
+static void after_chunks(ssa_request *request) {
+    const ssa_copy *state = request->state;
+    if (!state->moves) {
+        ssa_request_succeed(request);
+        return;
+    }
+    const ssa_buffer *key = &state->source;
+    ssa_command *command = ssa_chunks_look_and(key, SSA_TEXTS({NULL, 0}), SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(*key)));
+    request->step = finish_chunks;
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_request_send(request, 0, command, key->data, key->bytes, SSA_CALL_IDEMPOTENT);
+}
+
+static void write_chunks(ssa_request *request) {
+    const ssa_copy *state = request->state;
+    ssa_chunk_io *io = request->chunks;
+    ssa_memory value = io->result.memory;
+    io->result.memory = (ssa_memory){0}; /* a new key would free it */
+    if (!ssa_chunk_io_new(request, &state->target)) {
+        ssa_memory_free(&value);
+        return;
+    }
+    io->result.memory = value;
+    io->data = io->into;
+    ssa_chunks_write(request, after_chunks);
+}
+
+static void look(ssa_request *request) {
+    send(request, LOOKING,
+         SSA_TEXTS(SSA_TEXT("GETRANGE"), SSA_KEY_TEXT(((ssa_copy *)request->state)->source), SSA_TEXT("0"), SSA_TEXT(SSA_MANIFEST_LAST)),
+         SSA_CALL_IDEMPOTENT);
+}
+
+/* It was replaced while its chunks were read. */
+static void look_again(ssa_request *request) {
+    request->step = step;
+    look(request);
+}
+
+static void copy_chunks(ssa_request *request, const ssa_manifest *manifest) {
+    const ssa_copy *state = request->state;
+    ssa_chunk_io *io = ssa_chunk_io_new(request, &state->source);
+    if (!io)
+        return;
+    io->manifest = *manifest;
+    if (ssa_chunks_reserve(request))
+        ssa_chunks_read(request, write_chunks, look_again);
+}
+
+/* What is no string has no chunks: its error is no failure. */
+static void take_look(ssa_request *request) {
+    ssa_copy *state = request->state;
+    const ssa_command *answer = ssa_request_answer(request, 0);
+    ssa_manifest manifest;
+    int is_string = answer->status != SSA_ESERVER || answer->error.bytes < 9 || memcmp(answer->error.data, "WRONGTYPE", 9);
+    if (is_string && ssa_request_failed(request))
+        return;
+    state->looked = 1;
+    if (is_string && ssa_chunks_found(answer, 0, &manifest))
+        copy_chunks(request, &manifest);
+    else
+        begin(request);
+}
+
 /* ---- choosing the way */
 
 static void begin(ssa_request *request) {
     ssa_copy *state = request->state;
+    request->step = step;
     if (state->source.bytes == state->target.bytes && !memcmp(state->source.data, state->target.data, state->source.bytes))
         send(request, SAME_KEY, SSA_TEXTS(SSA_TEXT("EXISTS"), SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT);
+    else if (!state->looked && request->kind != SSA_KIND_LIST)
+        look(request);
     else if (same_slot(state) || request->engine->mode == SSA_MODE_STANDALONE)
         send_to_one_server(request);
     else if (request->engine->mode == SSA_MODE_CLUSTER)
@@ -75,6 +152,9 @@ static void step(ssa_request *request) {
     case BEGIN:
         if (!ssa_request_failed(request))
             begin(request);
+        return;
+    case LOOKING:
+        take_look(request);
         return;
     case SAME_KEY:
     case ON_ONE_SERVER:
@@ -140,8 +220,14 @@ static void read_string(ssa_request *request) {
 static void write_string(ssa_request *request) {
     ssa_copy *state = request->state;
     ssa_tensor *came = &ssa_request_answer(request, 1)->tensors[0];
+    ssa_manifest manifest;
+    if (ssa_manifest_decode(&manifest, came->memory.data, came->header.data_bytes)) {
+        look_again(request);
+        return;
+    }
     state->ttl = ssa_request_answer(request, 0)->reply.nodes[0].number;
     state->bytes = came->header.data_bytes;
+    ssa_memory_free(&state->value);
     state->value = came->memory;
     came->memory = (ssa_memory){0};
     ssa_command *command = ssa_command_new(state->ttl > 0 ? 5 : 3, SSA_EXPECT_REPLY);

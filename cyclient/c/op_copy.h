@@ -10,6 +10,7 @@ typedef struct ssa_copy {
     void (*start_across)(ssa_request *request);     /* the servers differ: send the first calls, with a stage from SSA_COPY_ACROSS on */
     void (*step_across)(ssa_request *request);      /* goes on from there */
     int64_t ttl;                                    /* of the source, milliseconds; not positive: none */
+    int looked;                                     /* whether a string is in chunks: it is not */
     ssa_memory value;                               /* of a string */
     size_t bytes;
     uint64_t length;                                /* of a list: elements that were there, then that were read */

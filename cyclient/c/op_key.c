@@ -1,4 +1,11 @@
 #include "op_build.h"
+#include "op_chunk.h"
+
+static void drop_chunks(ssa_request *request, ssa_command *answer) {
+    const ssa_single *single = request->state;
+    (void)answer;
+    ssa_chunks_drop_found(request, &single->key, 1, ssa_request_succeed);
+}
 
 ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
     ssa_request *request = ssa_single_new(engine, operation, kind, name, SSA_READING, problem);
@@ -6,6 +13,12 @@ ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind k
         return NULL;
     ssa_single *single = request->state;
     single->writes = 1;
+    if (engine->settings.value_limit && kind != SSA_KIND_LIST) {
+        single->finished = drop_chunks;
+        ssa_command *looking = ssa_chunks_look_and(&single->key, SSA_TEXTS({NULL, 0}),
+                                                   SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(single->key)));
+        return ssa_single_ready(request, looking, SSA_CALL_IDEMPOTENT, problem);
+    }
     ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(single->key)));
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
 }

@@ -4,6 +4,7 @@
 #include "array_layout.h"
 #include "failure_text.h"
 #include "op_build.h"
+#include "op_chunk.h"
 
 static void note_put(ssa_request *request, ssa_command *answer) {
     ssa_engine_note_size(request->engine, &request->calls[0], answer->total);
@@ -19,6 +20,8 @@ ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tens
     single->wanted = *header;
     single->carried = data;
     single->writes = 1;
+    if (engine->settings.value_limit)
+        return ssa_chunks_put(request, header, data, header->data_bytes, problem);
     ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
     if (command && (ssa_command_argument(command, "SET", 3) || ssa_command_argument(command, single->key.data, single->key.bytes) ||
                     ssa_command_tensor(command, header, data))) {

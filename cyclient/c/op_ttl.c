@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "op_chunk.h"
 #include "op_dataset.h"
 
 static ssa_request *refuse(ssa_problem *problem, int64_t milliseconds) {
@@ -12,10 +13,47 @@ static ssa_request *refuse(ssa_problem *problem, int64_t milliseconds) {
     return NULL;
 }
 
-/* The number that was answered last says whether there is such a key. */
-static void fail_if_zero(ssa_request *request, ssa_command *answer) {
-    if (!answer->reply.nodes[0].number)
+/* ---- a key, and its chunks if it has some */
+
+/* The answers of EXEC: what was said of the key, at `says`, and what may be a manifest, at the node after it. */
+static void go_on(ssa_request *request, size_t says, ssa_text milliseconds) {
+    const ssa_single *single = request->state;
+    const ssa_command *answer = ssa_request_answer(request, 0);
+    ssa_manifest manifest;
+    if (ssa_chunks_failed(request, says + 1))
+        return;
+    if (answer->reply.count <= says || !answer->reply.nodes[says].number)
         ssa_request_fail_not_found(request, 0);
+    else if (ssa_chunks_found(answer, says + 1, &manifest))
+        ssa_chunks_expire(request, &single->key, &manifest, milliseconds);
+}
+
+static size_t decimal(char text[24], int64_t number) {
+    return (size_t)snprintf(text, 24, "%" PRId64, number);
+}
+
+static void after_expire(ssa_request *request, ssa_command *answer) {
+    char text[24];
+    (void)answer;
+    go_on(request, 1, (ssa_text){text, decimal(text, request->number)});
+    request->number = 0;
+}
+
+/* PERSIST says 0 of a key that is not there and of one that has no end: EXISTS tells them apart. */
+static void after_persist(ssa_request *request, ssa_command *answer) {
+    (void)answer;
+    go_on(request, 2, (ssa_text){NULL, 0});
+}
+
+static ssa_command *persist_command(const ssa_buffer *key) {
+    ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("MULTI")));
+    if (command && !ssa_command_next(command, 2) && !ssa_command_argument(command, "PERSIST", 7) &&
+        !ssa_command_argument(command, key->data, key->bytes) && !ssa_command_next(command, 2) &&
+        !ssa_command_argument(command, "EXISTS", 6) && !ssa_command_argument(command, key->data, key->bytes) &&
+        !ssa_chunks_look(command, key) && !ssa_command_next(command, 1) && !ssa_command_argument(command, "EXEC", 4))
+        return command;
+    ssa_command_free(command);
+    return NULL;
 }
 
 ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, int64_t milliseconds, ssa_problem *problem) {
@@ -28,21 +66,12 @@ ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, in
         return NULL;
     ssa_single *single = request->state;
     char text[24];
-    int bytes = snprintf(text, sizeof text, "%" PRId64, milliseconds);
-    single->finished = fail_if_zero;
-    ssa_command *command = ssa_command_of(
-        SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("PEXPIRE"), SSA_KEY_TEXT(single->key), ((ssa_text){text, (size_t)bytes})));
+    ssa_text time = {text, decimal(text, milliseconds)};
+    single->finished = after_expire;
+    request->number = milliseconds;
+    ssa_command *command =
+        ssa_chunks_look_and(&single->key, SSA_TEXTS(SSA_TEXT("PEXPIRE"), SSA_KEY_TEXT(single->key), time), SSA_TEXTS({NULL, 0}));
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
-}
-
-/* PERSIST says 0 of a key that is not there and of one that has no end. */
-static ssa_command *persist_command(const ssa_buffer *key) {
-    ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("PERSIST"), SSA_KEY_TEXT(*key)));
-    if (!command || (!ssa_command_next(command, 2) && !ssa_command_argument(command, "EXISTS", 6) &&
-                     !ssa_command_argument(command, key->data, key->bytes)))
-        return command;
-    ssa_command_free(command);
-    return NULL;
 }
 
 ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) {
@@ -52,7 +81,7 @@ ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ss
     if (!request)
         return NULL;
     ssa_single *single = request->state;
-    single->finished = fail_if_zero;
+    single->finished = after_persist;
     return ssa_single_ready(request, persist_command(&single->key), SSA_CALL_IDEMPOTENT, problem);
 }
 

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "dataset.h"
 #include "failure_text.h"
+#include "op_chunk.h"
 
 static void on_deadline(ssa_timer *timer);
 static void call_done(ssa_call *call);
@@ -266,6 +267,7 @@ void ssa_request_free(ssa_request *request) {
         ssa_request_cancel(request);
     if (request->end)
         request->end(request);
+    ssa_chunk_io_free(request->chunks);
     drop_calls(request);
     if (request->has_timer)
         ssa_engine_return_timer(request->engine);

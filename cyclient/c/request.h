@@ -10,6 +10,7 @@
 struct ssa_engine;
 struct ssa_batch;
 struct ssa_dataset;
+struct ssa_chunk_io;
 
 typedef struct ssa_request ssa_request;
 
@@ -33,6 +34,7 @@ struct ssa_request {
     void (*end)(ssa_request *request);      /* frees `state`; NULL: nothing to do */
     void *state;                  /* the operation's own */
     int stage;                    /* the operation's own; 0 at the start */
+    struct ssa_chunk_io *chunks;  /* a value in pieces that is being read or written (op_chunk.h); NULL: none */
 
     ssa_call single, *calls;      /* of this stage: `calls` is &single for one */
     size_t call_count;

@@ -1,0 +1,275 @@
+#include "op_chunk.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "allocator.h"
+
+#define ORPHAN_MILLISECONDS "3600000" /* a chunk without manifest goes after an hour */
+
+_Static_assert(SSA_MANIFEST_MAX == 360, "GETRANGE asks for all of a manifest");
+
+ssa_chunk_io *ssa_chunk_io_new(ssa_request *request, const ssa_buffer *key) {
+    ssa_chunk_io *io = request->chunks;
+    if (!io) {
+        io = request->chunks = ssa_allocate(sizeof *io);
+        if (io)
+            memset(io, 0, sizeof *io);
+    }
+    if (io) {
+        io->key.bytes = 0;
+        ssa_memory_free(&io->result.memory);
+    }
+    if (io && !ssa_buffer_append(&io->key, key->data, key->bytes))
+        return io;
+    ssa_request_fail_memory(request);
+    return NULL;
+}
+
+void ssa_chunk_io_free(ssa_chunk_io *io) {
+    if (!io)
+        return;
+    ssa_memory_free(&io->result.memory);
+    ssa_buffer_free(&io->key);
+    ssa_buffer_free(&io->scratch);
+    ssa_release(io);
+}
+
+static ssa_status add(ssa_command *command, const ssa_text *arguments) {
+    uint64_t count = 0;
+    while (arguments[count].data)
+        count++;
+    ssa_status status = count ? ssa_command_next(command, count) : SSA_OK;
+    for (uint64_t i = 0; i < count && !status; i++)
+        status = ssa_command_argument(command, arguments[i].data, arguments[i].bytes);
+    return status;
+}
+
+static ssa_command *begin_transaction(void) {
+    return ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("MULTI")));
+}
+
+static ssa_command *end_transaction(ssa_command *command, ssa_status status) {
+    if (!status && !add(command, SSA_TEXTS(SSA_TEXT("EXEC"))))
+        return command;
+    ssa_command_free(command);
+    return NULL;
+}
+
+ssa_status ssa_chunks_look(ssa_command *command, const ssa_buffer *key) {
+    return add(command, SSA_TEXTS(SSA_TEXT("GETRANGE"), SSA_KEY_TEXT(*key), SSA_TEXT("0"), SSA_TEXT(SSA_MANIFEST_LAST)));
+}
+
+ssa_command *ssa_chunks_look_and(const ssa_buffer *key, const ssa_text *before, const ssa_text *after) {
+    ssa_command *command = begin_transaction();
+    ssa_status status = command ? add(command, before) : SSA_ENOMEM;
+    if (!status)
+        status = ssa_chunks_look(command, key);
+    if (!status)
+        status = add(command, after);
+    return end_transaction(command, status);
+}
+
+int ssa_chunks_found(const ssa_command *answer, size_t node, ssa_manifest *manifest) {
+    if (answer->reply.count <= node || answer->reply.nodes[node].kind != SSA_TOKEN_BULK)
+        return 0;
+    const ssa_node *found = &answer->reply.nodes[node];
+    return found->text_bytes && ssa_manifest_decode(manifest, answer->reply.text.data + found->text_at, found->text_bytes);
+}
+
+int ssa_chunks_failed(ssa_request *request, size_t node) {
+    ssa_command *answer = ssa_request_answer(request, 0);
+    if (answer->status == SSA_OK && answer->reply.count > node && answer->reply.nodes[node].kind == SSA_TOKEN_ERROR)
+        answer->reply.nodes[node].kind = SSA_TOKEN_NULL;
+    return ssa_transaction_failed(request, 0);
+}
+
+static void send_one(ssa_request *request, ssa_command *command, const ssa_buffer *key) {
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_request_send(request, 0, command, key->data, key->bytes, SSA_CALL_IDEMPOTENT);
+}
+
+/* ---- all chunks of an old value */
+
+static void after_drop(ssa_request *request) {
+    if (!ssa_request_failed(request))
+        request->chunks->dropped(request);
+}
+
+void ssa_chunks_drop(ssa_request *request, const ssa_buffer *key, const ssa_manifest *manifest, ssa_chunk_step done) {
+    if (!request->chunks && !ssa_chunk_io_new(request, key))
+        return;
+    request->chunks->dropped = done;
+    ssa_buffer chunk = {NULL, 0, 0};
+    size_t count = ssa_manifest_count(manifest);
+    ssa_command *command = ssa_command_new(1 + count, SSA_EXPECT_REPLY);
+    ssa_status status = command ? ssa_command_argument(command, "UNLINK", 6) : SSA_ENOMEM;
+    for (size_t i = 0; i < count && !status; i++)
+        if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &chunk)))
+            status = ssa_command_argument(command, chunk.data, chunk.bytes);
+    ssa_buffer_free(&chunk);
+    if (status) {
+        ssa_command_free(command);
+        command = NULL;
+    }
+    request->step = after_drop;
+    send_one(request, command, key);
+}
+
+void ssa_chunks_drop_found(ssa_request *request, const ssa_buffer *key, size_t node, ssa_chunk_step done) {
+    ssa_manifest manifest;
+    if (ssa_chunks_failed(request, node))
+        return;
+    if (ssa_chunks_found(ssa_request_answer(request, 0), node, &manifest))
+        ssa_chunks_drop(request, key, &manifest, done);
+    else
+        done(request);
+}
+
+static void after_expiry(ssa_request *request) {
+    if (!ssa_transaction_failed(request, 0))
+        ssa_request_succeed(request);
+}
+
+void ssa_chunks_expire(ssa_request *request, const ssa_buffer *key, const ssa_manifest *manifest, ssa_text milliseconds) {
+    ssa_buffer chunk = {NULL, 0, 0};
+    ssa_command *command = begin_transaction();
+    ssa_status status = command ? SSA_OK : SSA_ENOMEM;
+    for (size_t i = 0; i < ssa_manifest_count(manifest) && !status; i++)
+        if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &chunk)))
+            status = milliseconds.data ? add(command, SSA_TEXTS(SSA_TEXT("PEXPIRE"), SSA_KEY_TEXT(chunk), milliseconds))
+                                       : add(command, SSA_TEXTS(SSA_TEXT("PERSIST"), SSA_KEY_TEXT(chunk)));
+    ssa_buffer_free(&chunk);
+    request->step = after_expiry;
+    send_one(request, end_transaction(command, status), key);
+}
+
+/* ---- reading */
+
+static void take_chunks(ssa_request *request) {
+    ssa_chunk_io *io = request->chunks;
+    for (size_t i = 0; i < request->call_count; i++)
+        if (ssa_request_answer(request, i)->status == SSA_ENOTFOUND) {
+            io->vanished(request);
+            return;
+        }
+    for (size_t i = 0; i < request->call_count; i++)
+        if (ssa_request_answer(request, i)->status == SSA_ESHAPE) {
+            ssa_request_fail(request, SSA_EHEADER, "'%s' in %s is damaged: a chunk of it is not as long as it should be.",
+                             (char *)request->subject.data, request->engine->description);
+            return;
+        }
+    if (!ssa_request_failed(request))
+        io->done(request);
+}
+
+void ssa_chunks_read(ssa_request *request, ssa_chunk_step done, ssa_chunk_step vanished) {
+    ssa_chunk_io *io = request->chunks;
+    size_t count = ssa_manifest_count(&io->manifest);
+    io->done = done;
+    io->vanished = vanished;
+    request->step = take_chunks;
+    if (ssa_request_calls(request, count)) {
+        ssa_request_fail_memory(request);
+        return;
+    }
+    for (size_t i = 0; i < count && !request->complete; i++) {
+        uint64_t bytes, at = ssa_manifest_chunk_at(&io->manifest, i, &bytes);
+        ssa_command *command = NULL;
+        if (!ssa_chunk_key(&io->manifest, io->key.data, io->key.bytes, i, &io->scratch))
+            command = ssa_command_of(SSA_EXPECT_BYTES, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(io->scratch)));
+        if (command)
+            ssa_command_bytes_into(command, io->into + at, bytes);
+        unsigned bulk = io->manifest.rest_bytes > SSA_BULK_BYTES ? SSA_CALL_BULK : 0;
+        ssa_request_send(request, i, command, io->key.data, io->key.bytes, SSA_CALL_IDEMPOTENT | bulk);
+    }
+}
+
+int ssa_chunks_reserve(ssa_request *request) {
+    ssa_chunk_io *io = request->chunks;
+    uint64_t bytes = io->manifest.head_bytes + io->manifest.rest_bytes;
+    io->result.header = (ssa_tensor_header){SSA_UINT8, SSA_ROW_MAJOR, 1, 1, bytes, {bytes}};
+    io->result.memory = ssa_memory_take(request->engine->memory, bytes);
+    if (!io->result.memory.data) {
+        ssa_request_fail_memory(request);
+        return 0;
+    }
+    memcpy(io->result.memory.data, io->manifest.head, io->manifest.head_bytes);
+    io->into = (unsigned char *)io->result.memory.data + io->manifest.head_bytes;
+    return 1;
+}
+
+/* ---- writing */
+
+static void after_manifest(ssa_request *request);
+
+static void write_manifest(ssa_request *request) {
+    ssa_chunk_io *io = request->chunks;
+    unsigned char manifest[SSA_MANIFEST_MAX];
+    size_t bytes = ssa_manifest_encode(&io->manifest, manifest), count = ssa_manifest_count(&io->manifest);
+    if (ssa_request_failed(request))
+        return;
+    ssa_command *command = begin_transaction();
+    ssa_status status = command ? ssa_chunks_look(command, &io->key) : SSA_ENOMEM;
+    for (size_t i = 0; i < count && !status; i++)
+        if (!(status = ssa_chunk_key(&io->manifest, io->key.data, io->key.bytes, i, &io->scratch)))
+            status = add(command, SSA_TEXTS(SSA_TEXT("PERSIST"), SSA_KEY_TEXT(io->scratch)));
+    if (!status && !(status = ssa_command_next(command, 1 + count)))
+        status = ssa_command_argument(command, "EXISTS", 6);
+    for (size_t i = 0; i < count && !status; i++)
+        if (!(status = ssa_chunk_key(&io->manifest, io->key.data, io->key.bytes, i, &io->scratch)))
+            status = ssa_command_argument(command, io->scratch.data, io->scratch.bytes);
+    if (!status)
+        status = add(command, SSA_TEXTS(SSA_TEXT("SET"), SSA_KEY_TEXT(io->key), ((ssa_text){(char *)manifest, bytes})));
+    request->step = after_manifest;
+    send_one(request, end_transaction(command, status), &io->key);
+}
+
+static void after_manifest(ssa_request *request) {
+    ssa_chunk_io *io = request->chunks;
+    ssa_manifest old;
+    if (ssa_chunks_failed(request, 1))
+        return;
+    const ssa_command *answer = ssa_request_answer(request, 0);
+    size_t count = ssa_manifest_count(&io->manifest), exists = 2 + count;
+    if (answer->reply.count <= exists || answer->reply.nodes[exists].number != (int64_t)count) {
+        ssa_request_fail(request, SSA_ETIMEOUT, "'%s' was not stored: more than an hour passed between its first chunk and its last.",
+                         (char *)request->subject.data);
+        return;
+    }
+    /* The same nonce: the transaction was carried out twice. */
+    if (ssa_chunks_found(answer, 1, &old) && memcmp(old.nonce, io->manifest.nonce, sizeof old.nonce))
+        ssa_chunks_drop(request, &io->key, &old, io->done);
+    else
+        io->done(request);
+}
+
+static ssa_command *chunk_command(ssa_chunk_io *io, size_t chunk) {
+    uint64_t bytes, at = ssa_manifest_chunk_at(&io->manifest, chunk, &bytes);
+    if (ssa_chunk_key(&io->manifest, io->key.data, io->key.bytes, chunk, &io->scratch))
+        return NULL;
+    ssa_command *command = ssa_command_new(5, SSA_EXPECT_REPLY);
+    if (command && !ssa_command_argument(command, "SET", 3) &&
+        !ssa_command_argument(command, io->scratch.data, io->scratch.bytes) &&
+        !ssa_command_bytes(command, io->data + at, (size_t)bytes) && !ssa_command_argument(command, "PX", 2) &&
+        !ssa_command_argument(command, ORPHAN_MILLISECONDS, sizeof ORPHAN_MILLISECONDS - 1))
+        return command;
+    ssa_command_free(command);
+    return NULL;
+}
+
+void ssa_chunks_write(ssa_request *request, ssa_chunk_step done) {
+    ssa_chunk_io *io = request->chunks;
+    size_t count = ssa_manifest_count(&io->manifest);
+    io->done = done;
+    request->step = write_manifest;
+    if (getentropy(io->manifest.nonce, sizeof io->manifest.nonce) || ssa_request_calls(request, count)) {
+        ssa_request_fail_memory(request);
+        return;
+    }
+    unsigned bulk = io->manifest.rest_bytes > SSA_BULK_BYTES ? SSA_CALL_BULK : 0;
+    for (size_t i = 0; i < count && !request->complete; i++)
+        ssa_request_send(request, i, chunk_command(io, i), io->key.data, io->key.bytes, SSA_CALL_IDEMPOTENT | bulk);
+}

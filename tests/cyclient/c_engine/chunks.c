@@ -1,0 +1,321 @@
+/* Values in chunks: whole or not at all, and nothing of them left behind. */
+#include "chunks.h"
+
+#include "store.h"
+
+#define E store.engine
+#define P &store.problem
+#define LIMIT 1000
+
+static unsigned char pattern[100000];
+
+static void fill(unsigned seed) {
+    for (size_t i = 0; i < sizeof pattern; i++)
+        pattern[i] = (unsigned char)((i * 2654435761u + seed * 977u) >> 13);
+}
+
+static ssa_request *put(const char *name, size_t bytes) {
+    return ssa_op_put_bytes(E, name_of(name), pattern, bytes, P);
+}
+
+static ssa_request *get(const char *name) {
+    return ssa_op_get_bytes(E, name_of(name), P);
+}
+
+static ssa_request *drop(const char *name) {
+    return ssa_op_delete(E, "delete_tensor", SSA_KIND_TENSOR, name_of(name), P);
+}
+
+static void holds(const char *name, size_t bytes) {
+    if (!SUCCEEDS(get(name)) || !CHECK_NUMBER(store.last->tensor_count, 1))
+        return;
+    const ssa_tensor *came = &store.last->tensors[0];
+    if (CHECK_NUMBER(came->header.data_bytes, bytes))
+        CHECK(!memcmp(came->memory.data, pattern, bytes));
+}
+
+/* How many keys the server of standalone stores has; on a cluster nothing is checked here. */
+static void keys_are(int64_t count) {
+    if (E->mode != SSA_MODE_STANDALONE)
+        return;
+    ssa_request *request = ssa_single_new(E, "count", SSA_KIND_KEY, name_of("x"), SSA_READING, P);
+    SUCCEEDS(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("DBSIZE"))), 0, P));
+    CHECK_NUMBER(ssa_request_answer(store.last, 0)->reply.nodes[0].number, count);
+}
+
+static void test_manifests(void) {
+    ssa_manifest manifest = {.head_bytes = 64, .rest_bytes = 12345, .chunk_bytes = 1000, .nonce = {1, 2, 255}}, read;
+    unsigned char bytes[SSA_MANIFEST_MAX];
+    size_t length = ssa_manifest_encode(&manifest, bytes);
+    uint64_t last;
+    CHECK_NUMBER(length, 104);
+    CHECK(ssa_manifest_decode(&read, bytes, length) && read.rest_bytes == 12345 && read.chunk_bytes == 1000 && read.head_bytes == 64);
+    CHECK_NUMBER(ssa_manifest_count(&read), 13);
+    CHECK_NUMBER(ssa_manifest_chunk_at(&read, 12, &last), 12000);
+    CHECK_NUMBER(last, 345);
+    for (size_t i = 0; i < SSA_MANIFEST_FIXED_BYTES; i++)
+        CHECK(!ssa_manifest_decode(&read, bytes, i));
+    for (size_t i = 0; i < 8; i++) {
+        bytes[i] ^= 1;
+        CHECK(!ssa_manifest_decode(&read, bytes, length));
+        bytes[i] ^= 1;
+    }
+    memset(bytes + 8, 0, 8);
+    CHECK(!ssa_manifest_decode(&read, bytes, length));
+    memset(bytes + 8, 255, 8);
+    CHECK(!ssa_manifest_decode(&read, bytes, length));
+    memcpy(bytes + 8, "\0\0\0\20\0\0\0\0", 8);
+    CHECK(!ssa_manifest_decode(&read, bytes, length)); /* too many chunks */
+    memset(bytes + 16, 0, 8);
+    CHECK(!ssa_manifest_decode(&read, bytes, length));
+    static const struct { const char *of, *key; } keys[] = {
+        {"P.x", "{P.x}.0102ff00000000000000000000000000.7"}, {"P.{d}.t", "P.{d}.t.0102ff00000000000000000000000000.7"},
+    };
+    ssa_buffer key = {NULL, 0, 0};
+    for (int i = 0; i < 2; i++) {
+        CHECK(!ssa_chunk_key(&manifest, keys[i].of, strlen(keys[i].of), 7, &key));
+        CHECK(key.bytes == strlen(keys[i].key) && !memcmp(key.data, keys[i].key, key.bytes));
+        CHECK_NUMBER(ssa_key_slot(key.data, key.bytes), ssa_key_slot(keys[i].of, strlen(keys[i].of)));
+    }
+    ssa_buffer_free(&key);
+}
+
+static void test_every_length_comes_back(void) {
+    static const size_t lengths[] = {0, 1, 39, 40, LIMIT - 1, LIMIT, LIMIT + 1, 2 * LIMIT, 2 * LIMIT + 1, 8191, 8192, 8193, 100000};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        fill((unsigned)i);
+        SUCCEEDS(put("b", lengths[i]));
+        holds("b", lengths[i]);
+        keys_are(lengths[i] > LIMIT ? (int64_t)(lengths[i] + LIMIT - 1) / LIMIT + 1 : 1);
+    }
+    SUCCEEDS(drop("b"));
+    FAILS(get("b"), SSA_ENOTFOUND);
+    keys_are(0);
+}
+
+static void test_tensors(void) {
+    double values[60][40], back[60][40];
+    ssa_tensor_header header = {.dtype = SSA_FLOAT64, .itemsize = 8, .ndim = 2, .shape = {60, 40}}, other = header;
+    ssa_tensor_header_complete(&header);
+    for (int i = 0; i < 60; i++)
+        for (int j = 0; j < 40; j++)
+            values[i][j] = 100 * i + j;
+    SUCCEEDS(ssa_op_put_tensor(E, name_of("t"), &header, values, P));
+    keys_are((60 * 40 * 8 + LIMIT - 1) / LIMIT + 1);
+    if (SUCCEEDS(ssa_op_get_tensor(E, name_of("t"), P)) && CHECK_NUMBER(store.last->tensor_count, 1)) {
+        CHECK(store.last->tensors[0].header.ndim == 2 && store.last->tensors[0].header.shape[1] == 40);
+        CHECK(!memcmp(store.last->tensors[0].memory.data, values, sizeof values));
+    }
+    SUCCEEDS(ssa_op_unpack_tensor(E, name_of("t"), &header, back, P));
+    CHECK(!memcmp(values, back, sizeof values));
+    other = header;
+    other.order = SSA_COLUMN_MAJOR;
+    SUCCEEDS(ssa_op_unpack_tensor(E, name_of("t"), &other, back, P));
+    CHECK(((double *)back)[1] == 100 && ((double *)back)[60] == 1);
+    other = header;
+    other.shape[0] = 40, other.shape[1] = 60;
+    FAILS(ssa_op_unpack_tensor(E, name_of("t"), &other, back, P), SSA_ESHAPE);
+    CHECK(strstr(store_text(), "the array to unpack into is"));
+    other = header;
+    other.dtype = SSA_INT64;
+    FAILS(ssa_op_unpack_tensor(E, name_of("t"), &other, back, P), SSA_EDTYPE);
+    SUCCEEDS(drop("t"));
+    SUCCEEDS(put("t", 5000));
+    FAILS(ssa_op_get_tensor(E, name_of("t"), P), SSA_EHEADER);
+    SUCCEEDS(drop("t"));
+    keys_are(0);
+}
+
+static void test_a_client_without_limit_reads_them(void) {
+    fill(3);
+    SUCCEEDS(put("b", 12345));
+    E->settings.value_limit = 0;
+    holds("b", 12345);
+    E->settings.value_limit = LIMIT;
+    SUCCEEDS(drop("b"));
+}
+
+static void test_bytes_that_look_like_a_manifest(void) {
+    ssa_manifest manifest = {.rest_bytes = 5, .chunk_bytes = 5};
+    for (int limited = 0; limited < 2; limited++) {
+        E->settings.value_limit = limited ? LIMIT : 0;
+        size_t bytes = ssa_manifest_encode(&manifest, pattern);
+        SUCCEEDS(put("b", bytes));
+        holds("b", bytes);
+        E->settings.value_limit = LIMIT;
+        SUCCEEDS(drop("b"));
+        keys_are(0);
+    }
+}
+
+static void test_copies_and_renames(void) {
+    const char *targets[] = {"target", elsewhere("b")};
+    fill(9);
+    for (int i = 0; i < 2; i++) {
+        SUCCEEDS(put("b", 12345));
+        SUCCEEDS(put(targets[i], 5000));
+        SUCCEEDS(ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(targets[i]), P));
+        SUCCEEDS(drop("b")); /* they share nothing */
+        holds(targets[i], 12345);
+        keys_are(14);
+        SUCCEEDS(ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of(targets[i]), name_of("b"), P));
+        holds("b", 12345);
+        keys_are(14);
+        FAILS(get(targets[i]), SSA_ENOTFOUND);
+        SUCCEEDS(drop("b"));
+        keys_are(0);
+    }
+}
+
+static void ttl_is(const char *key, size_t bytes, int64_t least, int64_t most) {
+    if (SUCCEEDS(ssa_op_get_ttl(E, SSA_KIND_KEY, (ssa_text){key, bytes}, P)))
+        CHECK(store.last->number >= least && store.last->number <= most);
+}
+
+static void test_time_to_live(void) {
+    ssa_manifest manifest;
+    ssa_buffer chunk = {NULL, 0, 0};
+    SUCCEEDS(put("b", 2500));
+    ssa_request *request = ssa_single_new(E, "raw", SSA_KIND_KEY, name_of("b"), SSA_READING, P);
+    SUCCEEDS(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_BYTES, SSA_TEXTS(SSA_TEXT("GET"), SSA_TEXT("b"))), 0, P));
+    const ssa_tensor *raw = &ssa_request_answer(store.last, 0)->tensors[0];
+    if (!CHECK(ssa_manifest_decode(&manifest, raw->memory.data, raw->header.data_bytes)))
+        return;
+    ssa_chunk_key(&manifest, "b", 1, 2, &chunk);
+    const char *key = (const char *)chunk.data;
+    ttl_is(key, chunk.bytes, -1, -1);
+    SUCCEEDS(ssa_op_set_ttl(E, SSA_KIND_TENSOR, name_of("b"), 7200000, P));
+    ttl_is(key, chunk.bytes, 7000000, 7200000);
+    ttl_is("b", 1, 7000000, 7200000);
+    SUCCEEDS(ssa_op_persist(E, SSA_KIND_TENSOR, name_of("b"), P));
+    ttl_is(key, chunk.bytes, -1, -1);
+    ttl_is("b", 1, -1, -1);
+    ssa_buffer_free(&chunk);
+    SUCCEEDS(drop("b"));
+}
+
+static void test_too_many_chunks_are_refused(void) {
+    E->settings.value_limit = 1;
+    FAILS(put("b", 70000), SSA_EARGUMENT);
+    CHECK_TEXT(store.problem.text, "value_limit cannot be 1 bytes: this value needs at least 2 bytes a chunk.");
+    E->settings.value_limit = LIMIT;
+}
+
+static void test_a_damaged_value_is_told(void) {
+    ssa_manifest manifest = {.rest_bytes = 5, .chunk_bytes = 3};
+    unsigned char bytes[SSA_MANIFEST_MAX];
+    size_t length = ssa_manifest_encode(&manifest, bytes);
+    static const char *const chunks[] = {"{b}.00000000000000000000000000000000.0", "{b}.00000000000000000000000000000000.1"};
+    const ssa_text keys[] = {name_of("b"), name_of(chunks[0]), name_of(chunks[1])};
+    const ssa_text values[] = {{(char *)bytes, length}, name_of("abc"), name_of("too long")};
+    for (int i = 0; i < 3; i++) {
+        ssa_request *request = ssa_single_new(E, "set", SSA_KIND_KEY, keys[i], SSA_WRITING, P);
+        SUCCEEDS(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("SET"), keys[i], values[i])), 0, P));
+    }
+    FAILS(get("b"), SSA_EHEADER);
+    CHECK(strstr(store_text(), "is damaged: a chunk of it is not as long as it should be"));
+    SUCCEEDS(drop("b"));
+    keys_are(0);
+}
+
+/* Two clients that overwrite each other's value, both in chunks, and read. */
+static void test_no_value_is_torn(void) {
+    static unsigned char values[2][20000];
+    ssa_engine *engines[2] = {E, store_connect()};
+    ssa_request *puts[2] = {NULL, NULL}, *gets[2] = {NULL, NULL};
+    ssa_problem problem;
+    int64_t until = ssa_now() + 500000000;
+    unsigned long reads = 0, number = 0, busy = 1;
+    while (busy) {
+        busy = 0;
+        for (int i = 0; i < 2; i++) {
+            if (gets[i] && gets[i]->complete) {
+                if (gets[i]->status == SSA_OK) {
+                    const ssa_tensor *came = &gets[i]->tensors[0];
+                    const unsigned char *data = came->memory.data;
+                    reads++;
+                    CHECK(data[0] == data[came->header.data_bytes - 1] && !memcmp(data, data + 1, came->header.data_bytes - 1));
+                } else {
+                    CHECK_NUMBER(gets[i]->status, SSA_ENOTFOUND);
+                }
+                ssa_request_free(gets[i]);
+                gets[i] = NULL;
+            }
+            if (puts[i] && puts[i]->complete) {
+                CHECK_NUMBER(puts[i]->status, SSA_OK);
+                ssa_request_free(puts[i]);
+                puts[i] = NULL;
+            }
+            if (!puts[i] && ssa_now() < until) {
+                size_t bytes = 3000 + 17 * (++number % 1000);
+                memset(values[i], (int)number, bytes);
+                puts[i] = ssa_op_put_bytes(engines[i], name_of("b"), values[i], bytes, &problem);
+                ssa_request_start(puts[i], -1);
+            }
+            if (!gets[i] && ssa_now() < until) {
+                gets[i] = ssa_op_get_bytes(engines[i], name_of("b"), &problem);
+                ssa_request_start(gets[i], -1);
+            }
+            busy |= puts[i] || gets[i];
+            ssa_poll_until(engines[i], NULL, ssa_now() + 20000);
+            while (ssa_engine_next_complete(engines[i]))
+                ;
+        }
+    }
+    CHECK(reads > 20);
+    ssa_engine_free(engines[1]);
+    SUCCEEDS(drop("b"));
+    keys_are(0);
+}
+
+static void test_a_cancelled_put_leaves_the_old_value(void) {
+    for (int polls = 0; polls < 12; polls++) {
+        fill(1);
+        SUCCEEDS(put("b", 50000));
+        ssa_request *request = ssa_op_put_bytes(E, name_of("b"), pattern, 40000, P);
+        ssa_request_start(request, -1);
+        for (int i = 0; i < polls && !request->complete; i++)
+            ssa_poll_until(E, request, ssa_now() + 5000);
+        int done = request->complete;
+        ssa_request_free(request);
+        if (SUCCEEDS(get("b")) && CHECK_NUMBER(store.last->tensor_count, 1)) {
+            size_t bytes = store.last->tensors[0].header.data_bytes;
+            CHECK(bytes == 40000 || (!done && bytes == 50000));
+            CHECK(!memcmp(store.last->tensors[0].memory.data, pattern, bytes));
+        }
+        fill(2); /* what was borrowed is the caller's again */
+        SUCCEEDS(drop("b"));
+    }
+    ssa_request *flush = ssa_single_new(E, "flush", SSA_KIND_KEY, name_of("b"), SSA_WRITING, P);
+    SUCCEEDS(ssa_single_ready(flush, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("FLUSHALL"))), 0, P));
+}
+
+static void exercise_chunks(void) {
+    if (bears(put("b", 5000)))
+        bears(get("b"));
+    bears(put("b", 10));
+    bears(drop("b"));
+}
+
+static void exercise_copies(void) {
+    if (!bears(put("b", 5000)))
+        return;
+    bears(ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(elsewhere("b")), P));
+    bears(ssa_op_set_ttl(E, SSA_KIND_TENSOR, name_of("b"), 3600000, P));
+    bears(ssa_op_persist(E, SSA_KIND_TENSOR, name_of("b"), P));
+    if (bears(ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of("b"), name_of("c"), P)))
+        bears(drop("c"));
+}
+
+static const store_test exercises[] = {exercise_chunks, exercise_copies, NULL};
+
+static const store_test tests[] = {
+    test_manifests, test_every_length_comes_back, test_tensors, test_a_client_without_limit_reads_them,
+    test_bytes_that_look_like_a_manifest, test_copies_and_renames, test_time_to_live, test_too_many_chunks_are_refused,
+    test_a_damaged_value_is_told, test_no_value_is_torn, test_a_cancelled_put_leaves_the_old_value,
+};
+
+int main(int count, char **words) {
+    store.value_limit = LIMIT;
+    return store_main(count, words, exercises, tests, sizeof tests / sizeof *tests);
+}
