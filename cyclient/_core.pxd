@@ -111,6 +111,10 @@ cdef extern from "key_names.h":
     ssa_status ssa_key_names_set_source(ssa_key_names *names, const char *source, size_t bytes) nogil
     ssa_status ssa_key_names_set_prefixed(ssa_key_names *names, ssa_kind kind, int on) nogil
 
+cdef extern from "dataset.h":
+    ctypedef struct ssa_dataset:
+        pass
+
 cdef extern from "request.h":
     ctypedef struct ssa_problem:
         ssa_status status
@@ -128,6 +132,8 @@ cdef extern from "request.h":
         size_t tensor_count
         ssa_reply reply
         ssa_reply second_reply
+        ssa_dataset **datasets
+        size_t dataset_count
     void ssa_request_start(ssa_request *request, int64_t timeout) nogil
     void ssa_request_cancel(ssa_request *request) nogil
     void ssa_request_free(ssa_request *request) nogil
@@ -181,6 +187,8 @@ cdef extern from "batch.h":
     void ssa_batch_cancel(ssa_batch *batch) nogil
 
 cdef extern from "operations.h":
+    ctypedef enum ssa_comparison:
+        SSA_COMPARE_EQUAL, SSA_COMPARE_AT_LEAST, SSA_COMPARE_AT_MOST
     ctypedef struct ssa_text:
         const char *data
         size_t bytes
@@ -208,6 +216,48 @@ cdef extern from "operations.h":
                                ssa_problem *problem) nogil
     ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name,
                                  ssa_problem *problem) nogil
+    ssa_request *ssa_op_put_bytes(ssa_engine *engine, ssa_text name, const void *data, size_t bytes, ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_bytes(ssa_engine *engine, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_copy(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target,
+                             ssa_problem *problem) nogil
+    ssa_request *ssa_op_rename(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target,
+                               ssa_problem *problem) nogil
+    ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, int64_t milliseconds,
+                                ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_put_dataset(ssa_engine *engine, ssa_dataset *dataset, ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_dataset(ssa_engine *engine, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_delete_dataset(ssa_engine *engine, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_copy_dataset(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem) nogil
+    ssa_request *ssa_op_rename_dataset(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem) nogil
+    ssa_request *ssa_op_append_to_list(ssa_engine *engine, ssa_text list, ssa_text dataset, ssa_problem *problem) nogil
+    ssa_request *ssa_op_list_length(ssa_engine *engine, ssa_text list, ssa_problem *problem) nogil
+    ssa_request *ssa_op_copy_list(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem) nogil
+    ssa_request *ssa_op_rename_list(ssa_engine *engine, ssa_text source, ssa_text target, ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_datasets_from_list(ssa_engine *engine, ssa_text list, ssa_problem *problem) nogil
+    ssa_request *ssa_op_get_list_range(ssa_engine *engine, ssa_text list, int64_t first, int64_t last,
+                                       ssa_problem *problem) nogil
+    ssa_request *ssa_op_wait_for_list_length(ssa_engine *engine, ssa_text name, int64_t length, ssa_comparison comparison,
+                                             ssa_problem *problem) nogil
+    ssa_request *ssa_op_poll(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, int64_t frequency_ms,
+                             int64_t tries, ssa_problem *problem) nogil
+    ssa_request *ssa_op_poll_list_length(ssa_engine *engine, const char *operation, ssa_text name, int64_t length,
+                                         ssa_comparison comparison, int64_t frequency_ms, int64_t tries,
+                                         ssa_problem *problem) nogil
+    ssa_request *ssa_op_watch(ssa_engine *engine, ssa_text key, ssa_problem *problem) nogil
+    ssa_request *ssa_op_control_poll(ssa_engine *engine, ssa_text entity, ssa_problem *problem) nogil
+    ssa_request *ssa_op_control_send(ssa_engine *engine, ssa_text entity, ssa_text kind, ssa_text name, ssa_text value,
+                                     ssa_problem *problem) nogil
+    ssa_request *ssa_op_control_clear(ssa_engine *engine, ssa_text entity, ssa_problem *problem) nogil
+    ssa_request *ssa_op_node_info(ssa_engine *engine, ssa_text address, ssa_problem *problem) nogil
+    ssa_request *ssa_op_cluster_info(ssa_engine *engine, ssa_text address, ssa_problem *problem) nogil
+    ssa_request *ssa_op_ping(ssa_engine *engine, ssa_text address, ssa_problem *problem) nogil
+    ssa_request *ssa_op_config_get(ssa_engine *engine, ssa_text parameter, ssa_text address, ssa_problem *problem) nogil
+    ssa_request *ssa_op_config_set(ssa_engine *engine, ssa_text parameter, ssa_text value, ssa_text address,
+                                   ssa_problem *problem) nogil
+    ssa_request *ssa_op_save(ssa_engine *engine, ssa_text address, ssa_problem *problem) nogil
+    ssa_request *ssa_op_flush(ssa_engine *engine, ssa_text prefix, ssa_problem *problem) nogil
     ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text blob,
                                   const ssa_model_options *options, ssa_problem *problem) nogil
     ssa_request *ssa_op_get_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) nogil
@@ -228,7 +278,7 @@ cdef extern from "worker_proof.h":
 
 cdef enum Result:
     """What becomes of a request's results in Python."""
-    NOTHING, TRUTH, NUMBER, TENSOR, INTO, OUTPUTS, REPLY, TEXT, MODEL, VERSION
+    NOTHING, TRUTH, NUMBER, TENSOR, BYTES, INTO, OUTPUTS, REPLY, TEXT, MODEL, VERSION, DATASET, DATASETS
 
 
 @cython.final
@@ -250,23 +300,30 @@ cdef class Request:
     cdef void _finish(self) noexcept
 
 
-@cython.final
-cdef class Engine:
-    """The C engine of one client, and what drives it: an event loop, or the caller who waits."""
+cdef class EngineOperations:
+    """The operations on a store, as requests that are not started."""
     cdef ssa_engine *c
-    cdef object loop                    # asyncio.AbstractEventLoop, or None
-    cdef object timer                   # asyncio.TimerHandle or None
-    cdef int64_t timer_at
-    cdef bint flush_is_due
-    cdef object tasks                   # look-ups of names under way
     cdef Request _request(self, ssa_request *c, ssa_problem *problem, Result result, object lent)
     cdef Request _exists(self, const char *operation, ssa_kind kind, str word, object name)
     cdef Request _wait_for(self, const char *operation, ssa_kind kind, str word, object name)
+    cdef Request _copy(self, const char *operation, bint moves, ssa_kind kind, str word, object source, object target)
+    cdef Request _ttl(self, ssa_kind kind, str word, object name, object seconds)
+    cdef Request _poll(self, const char *operation, ssa_kind kind, str word, object name, object frequency_ms, object tries)
     cdef Request _set_model(self, ssa_kind kind, object name, bytes blob, object backend, object device, int first_gpu,
                             int num_gpus, int64_t batch_size, int64_t min_batch_size, int64_t min_batch_timeout, object tag,
                             object inputs, object outputs)
     cdef Request _get_model(self, ssa_kind kind, object name)
     cdef Request _delete_model(self, ssa_kind kind, object name)
+
+
+@cython.final
+cdef class Engine(EngineOperations):
+    """The C engine of one client, and what drives it: an event loop, or the caller who waits."""
+    cdef object loop                    # asyncio.AbstractEventLoop, or None
+    cdef object timer                   # asyncio.TimerHandle or None
+    cdef int64_t timer_at
+    cdef bint flush_is_due
+    cdef object tasks                   # look-ups of names under way
     cdef void _collect(self) noexcept
     cdef void _settle(self)
     cdef void _watch(self, ssa_link *link, int descriptor, int events)

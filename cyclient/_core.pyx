@@ -209,6 +209,7 @@ cdef object _node_value(ssa_reply *reply, size_t *at):
     return elements
 
 
+include "_engine_operations.pxi"
 include "_engine.pxi"
 
 

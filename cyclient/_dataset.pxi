@@ -24,8 +24,6 @@ cdef extern from "name_index.h":
     const size_t SSA_NAME_NOWHERE
 
 cdef extern from "dataset.h":
-    ctypedef struct ssa_dataset:
-        pass
     ctypedef struct ssa_name:
         const char *text
         size_t bytes

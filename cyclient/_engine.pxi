@@ -21,6 +21,12 @@ cdef object _tree(ssa_reply *reply):
     return _node_value(reply, &at) if reply.count else None
 
 
+cdef object _take_dataset(ssa_dataset **place):
+    cdef ssa_dataset *dataset = place[0]
+    place[0] = NULL
+    return _dataset_over(dataset)
+
+
 @cython.final
 @cython.no_gc_clear  # the engine must be there when this is freed
 cdef class Request:
@@ -41,6 +47,12 @@ cdef class Request:
                 self.value = c.number
             elif self.result_kind == TENSOR:
                 self.value = _take_tensor(&c.tensors[0])
+            elif self.result_kind == BYTES:
+                self.value = (<char *>c.tensors[0].memory.data)[:c.tensors[0].header.data_bytes]
+            elif self.result_kind == DATASET:
+                self.value = _take_dataset(&c.datasets[0])
+            elif self.result_kind == DATASETS:
+                self.value = [_take_dataset(&c.datasets[i]) for i in range(c.dataset_count)]
             elif self.result_kind == INTO:
                 self.value = self.into
             elif self.result_kind == OUTPUTS:
@@ -129,7 +141,7 @@ cdef void _on_resolve(void *self, ssa_link *link, const char *host, unsigned por
 
 
 @cython.final
-cdef class Engine:
+cdef class Engine(EngineOperations):
     def __cinit__(self, *, address=None, user=None, password=None, timeout=None, identifier=None, bulk_connection=None,
                   value_limit=None, trust_topology=None, log_level=None, log_file=None, tls=None, tls_ca=None, tls_cert=None,
                   tls_key=None, tls_name=None):
@@ -254,215 +266,6 @@ cdef class Engine:
             raise MemoryError
         if status != SSA_OK:
             raise errors.invalid_argument(self.c.names.error.decode("utf-8", "replace"))
-
-    # ---- operations: each makes a request that is not started
-
-    cdef Request _request(self, ssa_request *c, ssa_problem *problem, Result result, object lent):
-        if c == NULL:
-            if problem.status == SSA_ENOMEM:
-                raise MemoryError
-            raise errors.invalid_argument(problem.text.decode("utf-8", "replace"))
-        cdef Request request = Request.__new__(Request)
-        request.c = c
-        request.engine = self
-        request.result_kind = result
-        request.lent = lent
-        return request
-
-    def put_tensor(self, name, data):
-        cdef ssa_problem problem
-        cdef ssa_tensor_header header
-        cdef bytes encoded = _encoded("tensor", name)
-        cdef cnp.ndarray array = _sendable(data)
-        _fill_header(&header, array)
-        return self._request(ssa_op_put_tensor(self.c, _text(encoded), &header, cnp.PyArray_DATA(array), &problem), &problem,
-                             NOTHING, array)
-
-    def get_tensor(self, name):
-        cdef ssa_problem problem
-        cdef bytes encoded = _encoded("tensor", name)
-        return self._request(ssa_op_get_tensor(self.c, _text(encoded), &problem), &problem, TENSOR, None)
-
-    def get_tensor_by_key(self, bytes key not None):
-        cdef ssa_problem problem
-        return self._request(ssa_op_get_tensor_by_key(self.c, _text(key), &problem), &problem, TENSOR, None)
-
-    def unpack_tensor(self, name, cnp.ndarray out not None):
-        """Straight into an array that lies in one piece."""
-        cdef ssa_problem problem
-        cdef ssa_tensor_header header
-        cdef bytes encoded = _encoded("tensor", name)
-        _fill_header(&header, out)
-        cdef Request request = self._request(
-            ssa_op_unpack_tensor(self.c, _text(encoded), &header, cnp.PyArray_DATA(out), &problem), &problem, INTO, None)
-        request.into = out
-        return request
-
-    def delete_tensor(self, name):
-        cdef ssa_problem problem
-        cdef bytes encoded = _encoded("tensor", name)
-        return self._request(ssa_op_delete(self.c, b"delete_tensor", SSA_KIND_TENSOR, _text(encoded), &problem), &problem, NOTHING, None)
-
-    cdef Request _exists(self, const char *operation, ssa_kind kind, str word, object name):
-        cdef ssa_problem problem
-        cdef bytes encoded = _encoded(word, name)
-        return self._request(ssa_op_exists(self.c, operation, kind, _text(encoded), &problem), &problem, TRUTH, None)
-
-    def tensor_exists(self, name):
-        return self._exists(b"tensor_exists", SSA_KIND_TENSOR, "tensor", name)
-
-    def dataset_exists(self, name):
-        return self._exists(b"dataset_exists", SSA_KIND_DATASET, "dataset", name)
-
-    def model_exists(self, name):
-        return self._exists(b"model_exists", SSA_KIND_MODEL, "model", name)
-
-    def script_exists(self, name):
-        return self._exists(b"script_exists", SSA_KIND_SCRIPT, "script", name)
-
-    def key_exists(self, key):
-        return self._exists(b"key_exists", SSA_KIND_KEY, "key", key)
-
-    cdef Request _wait_for(self, const char *operation, ssa_kind kind, str word, object name):
-        cdef ssa_problem problem
-        cdef bytes encoded = _encoded(word, name)
-        return self._request(ssa_op_wait_for(self.c, operation, kind, _text(encoded), &problem), &problem, NOTHING, None)
-
-    def wait_for_tensor(self, name):
-        return self._wait_for(b"wait_for_tensor", SSA_KIND_TENSOR, "tensor", name)
-
-    def wait_for_dataset(self, name):
-        return self._wait_for(b"wait_for_dataset", SSA_KIND_DATASET, "dataset", name)
-
-    def wait_for_model(self, name):
-        return self._wait_for(b"wait_for_model", SSA_KIND_MODEL, "model", name)
-
-    def wait_for_key(self, key):
-        return self._wait_for(b"wait_for_key", SSA_KIND_KEY, "key", key)
-
-    # ---- models and scripts
-
-    cdef Request _set_model(self, ssa_kind kind, object name, bytes blob, object backend, object device, int first_gpu, int num_gpus,
-                            int64_t batch_size, int64_t min_batch_size, int64_t min_batch_timeout, object tag, object inputs,
-                            object outputs):
-        cdef ssa_problem problem
-        cdef ssa_model_options options
-        cdef bytes encoded = _encoded("model" if kind == SSA_KIND_MODEL else "script", name)
-        cdef bytes backend_text = _encoded("backend", backend), device_text = _encoded("device", device)
-        cdef bytes tag_text = _encoded("tag", tag), inputs_text = ",".join(inputs).encode(), outputs_text = ",".join(outputs).encode()
-        memset(&options, 0, sizeof(options))
-        options.backend = _text(backend_text)
-        options.device = _text(device_text)
-        options.first_gpu = first_gpu
-        options.num_gpus = num_gpus
-        options.batch_size = batch_size
-        options.min_batch_size = min_batch_size
-        options.min_batch_timeout = min_batch_timeout
-        options.tag = _text(tag_text)
-        options.inputs = _text(inputs_text)
-        options.outputs = _text(outputs_text)
-        return self._request(ssa_op_set_model(self.c, kind, _text(encoded), _text(blob), &options, &problem), &problem, VERSION, blob)
-
-    def set_model(self, name, bytes model not None, backend, device, batch_size, min_batch_size, min_batch_timeout, tag, inputs, outputs):
-        return self._set_model(SSA_KIND_MODEL, name, model, backend, device, 0, 0, batch_size, min_batch_size, min_batch_timeout, tag,
-                               inputs, outputs)
-
-    def set_model_multigpu(self, name, bytes model not None, backend, first_gpu, num_gpus, batch_size, min_batch_size,
-                           min_batch_timeout, tag, inputs, outputs):
-        self.check_gpus(first_gpu, num_gpus)
-        return self._set_model(SSA_KIND_MODEL, name, model, backend, "GPU", first_gpu, num_gpus, batch_size, min_batch_size,
-                               min_batch_timeout, tag, inputs, outputs)
-
-    def set_script(self, name, bytes script not None, device):
-        return self._set_model(SSA_KIND_SCRIPT, name, script, "", device, 0, 0, 0, 0, 0, "", (), ())
-
-    def set_script_multigpu(self, name, bytes script not None, first_gpu, num_gpus):
-        self.check_gpus(first_gpu, num_gpus)
-        return self._set_model(SSA_KIND_SCRIPT, name, script, "", "GPU", first_gpu, num_gpus, 0, 0, 0, "", (), ())
-
-    @staticmethod
-    def check_gpus(first_gpu, num_gpus):
-        """Raises InvalidArgument."""
-        if first_gpu < 0:
-            raise errors.InvalidArgument("first_gpu", first_gpu, "it counts from 0")
-        if num_gpus < 1:
-            raise errors.InvalidArgument("num_gpus", num_gpus, "give 1 or more")
-
-    cdef Request _get_model(self, ssa_kind kind, object name):
-        cdef ssa_problem problem
-        cdef bytes encoded = _encoded("model" if kind == SSA_KIND_MODEL else "script", name)
-        return self._request(ssa_op_get_model(self.c, kind, _text(encoded), &problem), &problem, MODEL, None)
-
-    def get_model(self, name):
-        return self._get_model(SSA_KIND_MODEL, name)
-
-    def get_script(self, name):
-        return self._get_model(SSA_KIND_SCRIPT, name)
-
-    def get_model_version(self, name, script=False):
-        cdef ssa_problem problem
-        cdef bytes encoded = _encoded("model", name)
-        return self._request(ssa_op_get_model_version(self.c, SSA_KIND_SCRIPT if script else SSA_KIND_MODEL, _text(encoded), &problem),
-                             &problem, TEXT, None)
-
-    def get_model_blob(self, name, version, script=False):
-        cdef ssa_problem problem
-        cdef bytes encoded = _encoded("model", name), version_text = _encoded("version", version)
-        return self._request(ssa_op_get_model_blob(self.c, SSA_KIND_SCRIPT if script else SSA_KIND_MODEL, _text(encoded),
-                                                   _text(version_text), &problem), &problem, MODEL, None)
-
-    cdef Request _delete_model(self, ssa_kind kind, object name):
-        cdef ssa_problem problem
-        cdef bytes encoded = _encoded("model" if kind == SSA_KIND_MODEL else "script", name)
-        return self._request(ssa_op_delete_model(self.c, kind, _text(encoded), &problem), &problem, NOTHING, None)
-
-    def delete_model(self, name):
-        return self._delete_model(SSA_KIND_MODEL, name)
-
-    def delete_script(self, name):
-        return self._delete_model(SSA_KIND_SCRIPT, name)
-
-    def run(self, str operation not None, name, inputs, outputs, *, bint script=False, function="", device="", bint keep=True):
-        """Run a model, or a function of a script. inputs: arrays, or names of tensors; outputs: names, empty for none."""
-        cdef ssa_problem problem
-        cdef ssa_run_options options
-        cdef bytes encoded = _encoded("script" if script else "model", name)
-        cdef bytes function_text = _encoded("function", function), device_text = _encoded("device", device)
-        cdef size_t count = len(inputs), output_count = len(outputs), i
-        cdef ssa_tensor_header *headers = <ssa_tensor_header *>malloc((count + 1) * sizeof(ssa_tensor_header))
-        cdef ssa_run_input *c_inputs = <ssa_run_input *>malloc((count + 1) * sizeof(ssa_run_input))
-        cdef ssa_text *c_outputs = <ssa_text *>malloc((output_count + 1) * sizeof(ssa_text))
-        cdef cnp.ndarray array
-        lent = []
-        try:
-            if headers == NULL or c_inputs == NULL or c_outputs == NULL:
-                raise MemoryError
-            for i in range(count):
-                memset(&c_inputs[i], 0, sizeof(ssa_run_input))
-                if isinstance(inputs[i], str):
-                    held = (<str>inputs[i]).encode()
-                    c_inputs[i].name = _text(held)
-                    lent.append(held)
-                    continue
-                array = _sendable(inputs[i])
-                _fill_header(&headers[i], array)
-                c_inputs[i].header = &headers[i]
-                c_inputs[i].data = cnp.PyArray_DATA(array)
-                lent.append(array)
-            held_outputs = [_encoded("tensor", output) for output in outputs]
-            for i in range(output_count):
-                c_outputs[i] = _text(held_outputs[i])
-            memset(&options, 0, sizeof(options))
-            options.function = _text(function_text)
-            options.device = _text(device_text)
-            options.discard = not keep
-            return self._request(
-                ssa_op_run(self.c, _operation(operation), SSA_KIND_SCRIPT if script else SSA_KIND_MODEL, _text(encoded), c_inputs, count,
-                           c_outputs, output_count, &options, &problem), &problem, NOTHING if output_count else OUTPUTS, lent)
-        finally:
-            free(headers)
-            free(c_inputs)
-            free(c_outputs)
 
     # ---- carrying out
 
@@ -607,6 +410,15 @@ cdef class Engine:
         for look_up in list(self.tasks):
             look_up.cancel()
         self._collect()
+
+
+cdef dict _comparisons = {"==": SSA_COMPARE_EQUAL, ">=": SSA_COMPARE_AT_LEAST, "<=": SSA_COMPARE_AT_MOST}
+
+
+cdef ssa_comparison _comparison(str word) except *:
+    if word not in _comparisons:
+        raise errors.InvalidArgument("comparison", repr(word), "write ==, >= or <=")
+    return _comparisons[word]
 
 
 cdef dict _operation_names = {}

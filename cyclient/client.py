@@ -16,8 +16,6 @@ from ssasync.cyclient.operations import Operations, Request
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_ANY_KEY = "ping"  # whether it is there does not matter
-
 
 def _awaited(
     make: Callable[Concatenate[Operations, P], Request[T]],
@@ -34,6 +32,31 @@ def _awaited(
             request.cancel()  # if it is not done: the caller's memory is given back before anything is raised
 
     return operation
+
+
+class _Watch:
+    """One key, watched again whenever it changed: armed before it is told, so that no change is missed."""
+
+    def __init__(self, engine: _core.Engine, key: bytes, changed: Callable[[], None]) -> None:
+        self._engine = engine
+        self._key = key
+        self._changed = changed
+        self._request: Request[None] | None = None
+
+    def begin(self) -> None:
+        self._request = self._engine.watch(self._key).within(float("inf"))
+        self._engine.start(self._request).add_done_callback(self._ended)
+        self._changed()
+
+    def _ended(self, waiter: asyncio.Future[None]) -> None:
+        if self._request is not None and not waiter.cancelled() and not self._engine.closed:
+            waiter.exception()  # whatever ended it: look, and watch again
+            self.begin()
+
+    def stop(self) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            request.cancel()
 
 
 class Client:
@@ -77,7 +100,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         try:
-            await self.key_exists(_ANY_KEY)
+            await self.ping()
         except BaseException:
             self.close()
             raise
@@ -128,6 +151,14 @@ class Client:
         """Whether names of models and scripts get the ensemble prefix (default: no)."""
         self._core.use_prefix("model", use_prefix)
 
+    # ---- changes of keys, for model workers
+
+    def watch_key(self, key: bytes, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` now and whenever the key may have changed. Returns the function that ends the watch."""
+        watch = _Watch(self._engine, key, changed)
+        watch.begin()
+        return watch.stop
+
     # ---- inside
 
     @property
@@ -155,6 +186,31 @@ class Client:
     delete_tensor = _awaited(Operations.delete_tensor)
     tensor_exists = _awaited(Operations.tensor_exists)
     get_tensor_by_key = _awaited(Operations.get_tensor_by_key)
+    copy_tensor = _awaited(Operations.copy_tensor)
+    rename_tensor = _awaited(Operations.rename_tensor)
+    set_tensor_ttl = _awaited(Operations.set_tensor_ttl)
+    get_tensor_ttl = _awaited(Operations.get_tensor_ttl)
+    persist_tensor = _awaited(Operations.persist_tensor)
+    put_bytes = _awaited(Operations.put_bytes)
+    get_bytes = _awaited(Operations.get_bytes)
+    delete_bytes = _awaited(Operations.delete_bytes)
+    bytes_exists = _awaited(Operations.bytes_exists)
+    put_dataset = _awaited(Operations.put_dataset)
+    get_dataset = _awaited(Operations.get_dataset)
+    delete_dataset = _awaited(Operations.delete_dataset)
+    dataset_exists = _awaited(Operations.dataset_exists)
+    copy_dataset = _awaited(Operations.copy_dataset)
+    rename_dataset = _awaited(Operations.rename_dataset)
+    set_dataset_ttl = _awaited(Operations.set_dataset_ttl)
+    get_dataset_ttl = _awaited(Operations.get_dataset_ttl)
+    persist_dataset = _awaited(Operations.persist_dataset)
+    append_to_list = _awaited(Operations.append_to_list)
+    get_list_length = _awaited(Operations.get_list_length)
+    delete_list = _awaited(Operations.delete_list)
+    copy_list = _awaited(Operations.copy_list)
+    rename_list = _awaited(Operations.rename_list)
+    get_datasets_from_list = _awaited(Operations.get_datasets_from_list)
+    get_dataset_list_range = _awaited(Operations.get_dataset_list_range)
     set_model = _awaited(Operations.set_model)
     set_model_multigpu = _awaited(Operations.set_model_multigpu)
     set_model_from_file = _awaited(Operations.set_model_from_file)
@@ -183,11 +239,28 @@ class Client:
     run_script = _awaited(Operations.run_script)
     run_script_multigpu = _awaited(Operations.run_script_multigpu)
     key_exists = _awaited(Operations.key_exists)
-    dataset_exists = _awaited(Operations.dataset_exists)
     wait_for_key = _awaited(Operations.wait_for_key)
     wait_for_tensor = _awaited(Operations.wait_for_tensor)
     wait_for_dataset = _awaited(Operations.wait_for_dataset)
     wait_for_model = _awaited(Operations.wait_for_model)
+    wait_for_list_length = _awaited(Operations.wait_for_list_length)
+    poll_key = _awaited(Operations.poll_key)
+    poll_tensor = _awaited(Operations.poll_tensor)
+    poll_dataset = _awaited(Operations.poll_dataset)
+    poll_model = _awaited(Operations.poll_model)
+    poll_list_length = _awaited(Operations.poll_list_length)
+    poll_list_length_gte = _awaited(Operations.poll_list_length_gte)
+    poll_list_length_lte = _awaited(Operations.poll_list_length_lte)
+    control_poll = _awaited(Operations.control_poll)
+    control_send = _awaited(Operations.control_send)
+    control_clear = _awaited(Operations.control_clear)
+    ping = _awaited(Operations.ping)
+    get_db_node_info = _awaited(Operations.get_db_node_info)
+    get_db_cluster_info = _awaited(Operations.get_db_cluster_info)
+    flush_db = _awaited(Operations.flush_db)
+    config_get = _awaited(Operations.config_get)
+    config_set = _awaited(Operations.config_set)
+    save = _awaited(Operations.save)
 
 
 class Batch(BatchBase):

@@ -7,12 +7,15 @@ the blocking one waits for it, a batch gathers it. What an operation does stands
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ssasync.cyclient import _core
+from ssasync.cyclient._core import Dataset
+from ssasync.cyclient.errors import InvalidArgument
 from ssasync.cyclient.model_value import model_bytes, read_model_file, script_bytes
 from ssasync.cyclient.unpack import unpack_request
 
@@ -45,6 +48,58 @@ def _metadata(stored: tuple[bytes, dict[bytes, bytes]]) -> dict[str, str]:
 
 def _blob_and_metadata(stored: tuple[bytes, dict[bytes, bytes]]) -> tuple[bytes, dict[str, str]]:
     return _blob(stored), _metadata(stored)
+
+
+def _ttl(seconds: float) -> float:
+    if seconds == 0:
+        raise InvalidArgument("seconds", 0, "give at least 0.001, or delete it")
+    return seconds
+
+
+def _seconds_left(milliseconds: int) -> float | None:
+    return None if milliseconds < 0 else milliseconds / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRequest:
+    """What a program is asked for.
+
+    kind   "set": give the parameter `name` this value; "checkpoint": write one now; "stop": end in order
+    """
+
+    kind: str
+    name: str = ""
+    value: str = ""
+
+
+def _control_requests(reply: list[bytes] | None) -> list[ControlRequest]:
+    words = [word.decode("utf-8", "surrogateescape") for word in reply or ()]
+    return [ControlRequest(*words[i : i + 3]) for i in range(0, len(words), 3)]
+
+
+def _fields(text: str) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+def _by_address(reply: list[bytes]) -> dict[str, str]:
+    texts = [part.decode("utf-8", "replace") for part in reply]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def _info(reply: list[bytes]) -> dict[str, dict[str, dict[str, str]]]:
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for address, text in _by_address(reply).items():
+        sections = text.split("# ")[1:]
+        found[address] = {section.split("\r\n", 1)[0]: _fields(section) for section in sections}
+    return found
+
+
+def _cluster_info(reply: list[bytes]) -> dict[str, dict[str, str]]:
+    return {address: _fields(text) for address, text in _by_address(reply).items()}
+
+
+def _settings(reply: dict[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in reply.items()}
 
 
 def _gpu(offset: int, first_gpu: int, num_gpus: int) -> str:
@@ -96,6 +151,128 @@ class Operations:
     def get_tensor_by_key(self, key: bytes, *, timeout: Seconds = None) -> Request[Array]:
         """The tensor under a full key, whatever the prefixes are: for model workers. Raises as `get_tensor`."""
         return self._engine.get_tensor_by_key(key).within(timeout)
+
+    def copy_tensor(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
+        """Store a copy of the tensor `source` under `target`, whatever was there. Raises TensorNotFound, StoreFull.
+
+        source has the prefix to read from, target the one to write with. One command where one shard has both.
+        """
+        return self._engine.copy_tensor(source, target).within(timeout)
+
+    def rename_tensor(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
+        """As `copy_tensor`; then `source` is gone. Raises TensorNotFound; Disconnected: it may have been carried out."""
+        return self._engine.rename_tensor(source, target).within(timeout)
+
+    def set_tensor_ttl(self, name: str, seconds: float, *, timeout: Seconds = None) -> Request[None]:
+        """Delete the tensor (or bytes) `name` after so many seconds, unless it is put anew. Raises TensorNotFound."""
+        return self._engine.tensor_ttl(name, _ttl(seconds)).within(timeout)
+
+    def get_tensor_ttl(self, name: str, *, timeout: Seconds = None) -> Request[float | None]:
+        """Seconds that the tensor (or bytes) `name` has left; None: it stays. Raises TensorNotFound."""
+        return self._engine.tensor_ttl(name, None).then(_seconds_left).within(timeout)
+
+    def persist_tensor(self, name: str, *, timeout: Seconds = None) -> Request[None]:
+        """The tensor (or bytes) `name` stays, until it is deleted. Raises TensorNotFound."""
+        return self._engine.tensor_ttl(name, 0).within(timeout)
+
+    # ---- bytes: under the same names as tensors
+
+    def put_bytes(self, name: str, data: bytes | bytearray | memoryview, *, timeout: Seconds = None) -> Request[None]:
+        """Store `data`, anything with contiguous memory, which must not change before this is over. Raises StoreFull."""
+        return self._engine.put_bytes(name, data).within(timeout)
+
+    def get_bytes(self, name: str, *, timeout: Seconds = None) -> Request[bytes]:
+        """What is stored under `name`, as it stands there. Raises TensorNotFound."""
+        return self._engine.get_bytes(name).within(timeout)
+
+    def delete_bytes(self, name: str, *, timeout: Seconds = None) -> Request[None]:
+        """Delete what is stored under `name`; no error if there is nothing."""
+        return self._engine.delete_bytes(name).within(timeout)
+
+    def bytes_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
+        """Whether anything is stored under `name`."""
+        return self._engine.bytes_exists(name).within(timeout)
+
+    # ---- datasets
+
+    def put_dataset(self, dataset: Dataset, *, timeout: Seconds = None) -> Request[None]:
+        """Store the dataset, all of it at one moment; nothing stays of what it replaces.
+
+        Its arrays are sent from where they lie; it cannot be changed before this is over.
+        Raises InvalidArgument (it is empty), StoreFull.
+        """
+        return self._engine.put_dataset(dataset).within(timeout)
+
+    def get_dataset(self, name: str, *, timeout: Seconds = None) -> Request[Dataset]:
+        """The dataset `name`, as it was at one moment. Raises DatasetNotFound, NotADataset."""
+        return self._engine.get_dataset(name).within(timeout)
+
+    def delete_dataset(self, name: str, *, timeout: Seconds = None) -> Request[None]:
+        """Delete the dataset `name`, all of it at one moment; no error if there is none."""
+        return self._engine.delete_dataset(name).within(timeout)
+
+    def dataset_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
+        """Whether there is a dataset `name`, all of it."""
+        return self._engine.dataset_exists(name).within(timeout)
+
+    def copy_dataset(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
+        """Store a copy of the dataset `source` as `target`, through this client. Raises DatasetNotFound, StoreFull."""
+        return self._engine.copy_dataset(source, target).within(timeout)
+
+    def rename_dataset(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
+        """As `copy_dataset`; then `source` is deleted, if it is still what was copied. Raises DatasetNotFound, StoreFull."""
+        return self._engine.rename_dataset(source, target).within(timeout)
+
+    def set_dataset_ttl(self, name: str, seconds: float, *, timeout: Seconds = None) -> Request[None]:
+        """Delete the dataset `name`, all of it, after so many seconds, unless it is put anew. Raises DatasetNotFound."""
+        return self._engine.dataset_ttl(name, _ttl(seconds)).within(timeout)
+
+    def get_dataset_ttl(self, name: str, *, timeout: Seconds = None) -> Request[float | None]:
+        """Seconds that the dataset `name` has left; None: it stays. Raises DatasetNotFound."""
+        return self._engine.dataset_ttl(name, None).then(_seconds_left).within(timeout)
+
+    def persist_dataset(self, name: str, *, timeout: Seconds = None) -> Request[None]:
+        """The dataset `name` stays, until it is deleted. Raises DatasetNotFound."""
+        return self._engine.dataset_ttl(name, 0).within(timeout)
+
+    # ---- lists of datasets: they hold names, not copies
+
+    def append_to_list(self, list_name: str, dataset: Dataset | str, *, timeout: Seconds = None) -> Request[None]:
+        """Append a dataset (or its name) to the list, which begins with its first one. Raises WrongKind.
+
+        Raises Disconnected when the connection was lost before the answer: it may have been appended.
+        """
+        name = dataset if isinstance(dataset, str) else dataset.name
+        return self._engine.append_to_list(list_name, name).within(timeout)
+
+    def get_list_length(self, list_name: str, *, timeout: Seconds = None) -> Request[int]:
+        """How many datasets the list has; 0: there is none. Raises WrongKind."""
+        return self._engine.get_list_length(list_name).within(timeout)
+
+    def delete_list(self, list_name: str, *, timeout: Seconds = None) -> Request[None]:
+        """Delete the list, not its datasets; no error if there is none."""
+        return self._engine.delete_list(list_name).within(timeout)
+
+    def copy_list(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
+        """Make `target` a list of the same datasets, whatever it was. Raises ListNotFound, WrongKind."""
+        return self._engine.copy_list(source, target).within(timeout)
+
+    def rename_list(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
+        """The list `source` is called `target` from now on. Raises ListNotFound, WrongKind."""
+        return self._engine.rename_list(source, target).within(timeout)
+
+    def get_datasets_from_list(self, list_name: str, *, timeout: Seconds = None) -> Request[list[Dataset]]:
+        """All datasets of the list, in its order, from all shards at once; none if there is no list.
+
+        Raises DatasetNotFound: one that the list names is not there; WrongKind.
+        """
+        return self._engine.get_datasets_from_list(list_name).within(timeout)
+
+    def get_dataset_list_range(
+        self, list_name: str, start_index: int, end_index: int, *, timeout: Seconds = None
+    ) -> Request[list[Dataset]]:
+        """As `get_datasets_from_list`, from one index to another, both included; negative ones count from the end."""
+        return self._engine.get_dataset_list_range(list_name, start_index, end_index).within(timeout)
 
     # ---- models
 
@@ -343,10 +520,6 @@ class Operations:
         """Whether there is this key, as it stands in the store: no prefix is added."""
         return self._engine.key_exists(key).within(timeout)
 
-    def dataset_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
-        """Whether there is a dataset `name`, all of it."""
-        return self._engine.dataset_exists(name).within(timeout)
-
     def wait_for_key(self, key: str, *, timeout: Seconds = None) -> Request[None]:
         """Until there is this key: the shard tells, nothing polls. Raises WaitTimeout."""
         return self._engine.wait_for_key(key).within(timeout)
@@ -362,3 +535,104 @@ class Operations:
     def wait_for_model(self, name: str, *, timeout: Seconds = None) -> Request[None]:
         """Until there is a model `name`: the shard tells, nothing polls. Raises WaitTimeout."""
         return self._engine.wait_for_model(name).within(timeout)
+
+    def wait_for_list_length(
+        self, list_name: str, length: int, comparison: str = ">=", *, timeout: Seconds = None
+    ) -> Request[int]:
+        """Until the list is so long; returns its length. comparison: "==", ">=" or "<=". Raises WaitTimeout, WrongKind."""
+        return self._engine.wait_for_list_length(list_name, length, comparison).within(timeout)
+
+    def poll_key(self, key: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None) -> Request[bool]:
+        """Whether there is this key within poll_frequency_ms × num_tries milliseconds; the shard tells, nothing polls."""
+        return self._engine.poll_key(key, poll_frequency_ms, num_tries).within(timeout)
+
+    def poll_tensor(
+        self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
+    ) -> Request[bool]:
+        """Whether there is a tensor `name` within poll_frequency_ms × num_tries milliseconds."""
+        return self._engine.poll_tensor(name, poll_frequency_ms, num_tries).within(timeout)
+
+    def poll_dataset(
+        self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
+    ) -> Request[bool]:
+        """Whether there is a dataset `name` within poll_frequency_ms × num_tries milliseconds."""
+        return self._engine.poll_dataset(name, poll_frequency_ms, num_tries).within(timeout)
+
+    def poll_model(self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None) -> Request[bool]:
+        """Whether there is a model `name` within poll_frequency_ms × num_tries milliseconds."""
+        return self._engine.poll_model(name, poll_frequency_ms, num_tries).within(timeout)
+
+    def poll_list_length(
+        self, list_name: str, list_length: int, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
+    ) -> Request[bool]:
+        """Whether the list has exactly this length within poll_frequency_ms × num_tries milliseconds. Raises WrongKind."""
+        times = (poll_frequency_ms, num_tries)
+        return self._engine.poll_list_length("poll_list_length", list_name, list_length, "==", *times).within(timeout)
+
+    def poll_list_length_gte(
+        self, list_name: str, list_length: int, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
+    ) -> Request[bool]:
+        """As `poll_list_length`: at least this length."""
+        times = (poll_frequency_ms, num_tries)
+        return self._engine.poll_list_length("poll_list_length_gte", list_name, list_length, ">=", *times).within(timeout)
+
+    def poll_list_length_lte(
+        self, list_name: str, list_length: int, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
+    ) -> Request[bool]:
+        """As `poll_list_length`: at most this length."""
+        times = (poll_frequency_ms, num_tries)
+        return self._engine.poll_list_length("poll_list_length_lte", list_name, list_length, "<=", *times).within(timeout)
+
+    # ---- what a simulation is asked for
+
+    def control_poll(self, entity: str = "", *, timeout: Seconds = None) -> Request[list[ControlRequest]]:
+        """What was asked of this program since the last poll, in order; at a point where it can be done safely.
+
+        Without a round trip when nothing was. entity: whom; "": the ensemble prefix of this client.
+        """
+        return self._engine.control_poll(entity).then(_control_requests).within(timeout)
+
+    def control_send(
+        self, entity: str, kind: str, name: str = "", value: str = "", *, timeout: Seconds = None
+    ) -> Request[int]:
+        """Ask an entity: kind "set" (with name and value), "checkpoint" or "stop". Returns how many requests there are."""
+        return self._engine.control_send(entity, kind, name, value).within(timeout)
+
+    def control_clear(self, entity: str = "", *, timeout: Seconds = None) -> Request[None]:
+        """Forget all requests: before an entity starts anew, and at its end."""
+        return self._engine.control_clear(entity).within(timeout)
+
+    # ---- servers. address: of one of them; "" : all
+
+    def ping(self, address: str = "", *, timeout: Seconds = None) -> Request[int]:
+        """How many shards answered: all of them. Raises InvalidArgument: no shard has this address."""
+        return self._engine.ping(address).within(timeout)
+
+    def get_db_node_info(
+        self, address: str = "", *, timeout: Seconds = None
+    ) -> Request[dict[str, dict[str, dict[str, str]]]]:
+        """What each shard tells of itself (INFO): address → section → field → value."""
+        return self._engine.node_info(address).then(_info).within(timeout)
+
+    def get_db_cluster_info(self, address: str = "", *, timeout: Seconds = None) -> Request[dict[str, dict[str, str]]]:
+        """The state of the cluster as each shard sees it: address → field → value. Raises NotSupported: it is none."""
+        return self._engine.cluster_info(address).then(_cluster_info).within(timeout)
+
+    def flush_db(self, prefix: str = "", *, timeout: Seconds = None) -> Request[int]:
+        """Delete all data of the store but models and what is ssasync's own; with a prefix only what has it.
+
+        Returns how many keys were deleted. Raises NotPermitted: the store was not started by this experiment.
+        """
+        return self._engine.flush(prefix).within(timeout)
+
+    def config_get(self, pattern: str, address: str = "", *, timeout: Seconds = None) -> Request[dict[str, str]]:
+        """Settings of a shard. Raises NotPermitted: this needs the user `admin`."""
+        return self._engine.config_get(pattern, address).then(_settings).within(timeout)
+
+    def config_set(self, parameter: str, value: str, address: str = "", *, timeout: Seconds = None) -> Request[None]:
+        """Change a setting of a shard. Raises NotPermitted: this needs the user `admin`; ServerError: it is refused."""
+        return self._engine.config_set(parameter, value, address).within(timeout)
+
+    def save(self, address: str = "", *, timeout: Seconds = None) -> Request[int]:
+        """Have the shards write a snapshot to disk; done when they have. Returns how many. Raises NotPermitted."""
+        return self._engine.save(address).within(timeout)
