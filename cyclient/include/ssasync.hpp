@@ -1,8 +1,13 @@
-// ssasync.hpp: the ssasync client for C++17, header only, over ssasync.h.
+// ssasync.hpp: the ssasync client for C++17, header only, over ssasync.h, where everything is said at length.
 //
 //     c++ -std=c++17 program.cpp $(ssasync config --cflags --libs)
 //
-// Objects own their handles, failures are exceptions of the class ssasync::Error.
+//     ssasync::Client client;                                     // of the store that the environment names
+//     client.put_tensor("u", std::vector<double>{1, 2, 3});
+//     std::vector<double> u = client.get_tensor("u").to_vector<double>();
+//
+// Objects own their handles: they can be moved, not copied. Failures are exceptions (ssasync::Error and its children), whose
+// text names thing, value and remedy. Threads may share a Client; the other objects are used by one thread at a time.
 #ifndef SSASYNC_HPP
 #define SSASYNC_HPP
 
@@ -10,9 +15,21 @@
 #error "ssasync.hpp needs C++17: compile with -std=c++17 or later"
 #endif
 
+#include <complex>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "ssasync.h"
 
@@ -26,9 +43,36 @@ inline std::string_view version() noexcept { return ssa_version(); }
 // What was chosen when the library was built: "tls" or "".
 inline std::string_view features() noexcept { return ssa_features(); }
 
-// ---- Errors --------------------------------------------------------------------------------------------------------
+inline constexpr double client_timeout = -1.0; // as a timeout: the client's own
+inline constexpr double no_timeout = std::numeric_limits<double>::infinity();
 
-// A call that failed: the text names thing, value and remedy; `status` is what the C function returned.
+// ---- Errors --------------------------------------------------------------------------------------------------------
+//
+// Error
+// |-- InvalidArgument     the caller passed something unusable
+// |-- OutOfMemory
+// |-- ConnectionFailed    no connection: address, reason, remedy
+// |-- Disconnected        the connection broke, or the client was closed; it may or may not have been carried out
+// |-- OperationTimeout    no answer within the deadline
+// |-- WaitTimeout         what was waited for did not appear
+// |-- ServerError         the server refused; its text
+// |   |-- NotPermitted    the role may not do this
+// |   `-- StoreFull       the shard reached its memory limit
+// |-- NotFound            nothing under this name
+// |-- NotATensor          the key holds other bytes, or a header that contradicts itself
+// |-- WrongKind           the key holds another kind of value
+// |-- TensorMismatch      what is stored does not fit the array, or the type that was asked for
+// |-- ModelError          a worker answered with an error
+// |   |-- BadModel  BadInput  ModelFailed
+// |-- NoWorker            no model worker answers
+// |-- BadWorkerList
+// |-- NoShard             no shard of the cluster that may be followed has the key
+// |-- NotSupported        this build, or this server, cannot do it
+// |-- Cancelled
+// |-- ForkedClient        the client was opened before a fork
+// `-- InternalError       our fault: please report it
+
+// A call that failed; `status` is what the C function returned.
 class Error : public std::runtime_error {
 public:
     Error(ssa_status status, const std::string &text) : std::runtime_error(text), status_(status) {}
@@ -38,6 +82,709 @@ public:
 
 private:
     ssa_status status_;
+};
+
+struct InvalidArgument : Error { using Error::Error; };
+struct OutOfMemory : Error { using Error::Error; };
+struct ConnectionFailed : Error { using Error::Error; };
+struct Disconnected : Error { using Error::Error; };
+struct OperationTimeout : Error { using Error::Error; };
+struct WaitTimeout : Error { using Error::Error; };
+struct ServerError : Error { using Error::Error; };
+struct NotPermitted : ServerError { using ServerError::ServerError; };
+struct StoreFull : ServerError { using ServerError::ServerError; };
+struct NotFound : Error { using Error::Error; };
+struct NotATensor : Error { using Error::Error; };
+struct WrongKind : Error { using Error::Error; };
+struct TensorMismatch : Error { using Error::Error; };
+struct ModelError : Error { using Error::Error; };
+struct BadModel : ModelError { using ModelError::ModelError; };
+struct BadInput : ModelError { using ModelError::ModelError; };
+struct ModelFailed : ModelError { using ModelError::ModelError; };
+struct NoWorker : Error { using Error::Error; };
+struct BadWorkerList : Error { using Error::Error; };
+struct NoShard : Error { using Error::Error; };
+struct NotSupported : Error { using Error::Error; };
+struct Cancelled : Error { using Error::Error; };
+struct ForkedClient : Error { using Error::Error; };
+struct InternalError : Error { using Error::Error; };
+
+// The exception of a status.
+[[noreturn]] inline void raise(ssa_status status, const std::string &text) {
+    switch (status) {
+    case SSA_EARGUMENT:
+    case SSA_ELIMIT: throw InvalidArgument(status, text);
+    case SSA_ENOMEM: throw OutOfMemory(status, text);
+    case SSA_ECONNECT: throw ConnectionFailed(status, text);
+    case SSA_ECLOSED: throw Disconnected(status, text);
+    case SSA_ETIMEOUT: throw OperationTimeout(status, text);
+    case SSA_EWAIT: throw WaitTimeout(status, text);
+    case SSA_ESERVER: throw ServerError(status, text);
+    case SSA_EPERMISSION: throw NotPermitted(status, text);
+    case SSA_EFULL: throw StoreFull(status, text);
+    case SSA_ENOTFOUND: throw NotFound(status, text);
+    case SSA_EHEADER:
+    case SSA_EVERSION: throw NotATensor(status, text);
+    case SSA_ETYPE: throw WrongKind(status, text);
+    case SSA_EDTYPE:
+    case SSA_ESHAPE: throw TensorMismatch(status, text);
+    case SSA_EMODEL: throw BadModel(status, text);
+    case SSA_EINPUT: throw BadInput(status, text);
+    case SSA_ERUN: throw ModelFailed(status, text);
+    case SSA_ENOWORKER: throw NoWorker(status, text);
+    case SSA_EWORKERLIST: throw BadWorkerList(status, text);
+    case SSA_ETOPOLOGY: throw NoShard(status, text);
+    case SSA_EUNSUPPORTED: throw NotSupported(status, text);
+    case SSA_ECANCELLED: throw Cancelled(status, text);
+    case SSA_EFORK: throw ForkedClient(status, text);
+    case SSA_EINTERNAL: throw InternalError(status, text);
+    case SSA_EPROTOCOL:
+    case SSA_ESYSTEM:
+    case SSA_OK:
+    case SSA_MORE: break;
+    }
+    throw Error(status, text);
+}
+
+// ---- Elements and arrays -------------------------------------------------------------------------------------------
+
+namespace detail {
+
+template <class T> struct is_complex : std::false_type {};
+template <class T> struct is_complex<std::complex<T>> : std::true_type {};
+
+template <class> inline constexpr bool no_dtype = false;
+
+template <class Handle, void (*Free)(Handle *)> struct Freed {
+    void operator()(Handle *handle) const noexcept { Free(handle); }
+};
+template <class Handle, void (*Free)(Handle *)> using Owned = std::unique_ptr<Handle, Freed<Handle, Free>>;
+
+} // namespace detail
+
+// The dtype of elements of a C++ type.
+template <class T> constexpr ssa_dtype dtype_of() noexcept {
+    if constexpr (std::is_same_v<T, bool>)
+        return SSA_BOOL;
+    else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>)
+        return sizeof(T) == 1 ? SSA_INT8 : sizeof(T) == 2 ? SSA_INT16 : sizeof(T) == 4 ? SSA_INT32 : SSA_INT64;
+    else if constexpr (std::is_integral_v<T>)
+        return sizeof(T) == 1 ? SSA_UINT8 : sizeof(T) == 2 ? SSA_UINT16 : sizeof(T) == 4 ? SSA_UINT32 : SSA_UINT64;
+    else if constexpr (std::is_same_v<T, float>)
+        return SSA_FLOAT32;
+    else if constexpr (std::is_same_v<T, double>)
+        return SSA_FLOAT64;
+    else if constexpr (std::is_same_v<T, std::complex<float>>)
+        return SSA_COMPLEX64;
+    else if constexpr (std::is_same_v<T, std::complex<double>>)
+        return SSA_COMPLEX128;
+    else
+        static_assert(detail::no_dtype<T>, "no dtype has elements of this type: describe the array by ssa_array");
+}
+
+using Shape = std::vector<std::int64_t>;
+
+// Elements that somebody else owns.
+template <class T> class Span {
+public:
+    constexpr Span() noexcept = default;
+    constexpr Span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+    constexpr T *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+    constexpr bool empty() const noexcept { return size_ == 0; }
+    constexpr T *begin() const noexcept { return data_; }
+    constexpr T *end() const noexcept { return data_ + size_; }
+    constexpr T &operator[](std::size_t place) const noexcept { return data_[place]; }
+
+private:
+    T *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// An array of the caller: where it lies and how. The elements are borrowed, shape and strides are its own.
+class Array {
+public:
+    // One piece, row- or column-major.
+    template <class T>
+    Array(T *data, Shape shape, ssa_layout layout = SSA_ROW_MAJOR)
+        : Array(data, dtype_of<std::remove_const_t<T>>(), std::move(shape), layout) {}
+
+    // A row.
+    template <class T, class Allocator>
+    Array(const std::vector<T, Allocator> &elements) : Array(elements.data(), {static_cast<std::int64_t>(elements.size())}) {
+        static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no elements in memory");
+    }
+    template <class T, class Allocator>
+    Array(std::vector<T, Allocator> &elements) : Array(elements.data(), {static_cast<std::int64_t>(elements.size())}) {
+        static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no elements in memory");
+    }
+    template <class T> Array(Span<T> elements) : Array(elements.data(), {static_cast<std::int64_t>(elements.size())}) {}
+
+    // Of any dtype.
+    Array(const void *data, ssa_dtype dtype, Shape shape, ssa_layout layout = SSA_ROW_MAJOR, std::size_t itemsize = 0)
+        : shape_(std::move(shape)) {
+        ssa_array_init(&array_, sizeof array_, data, dtype, nullptr, static_cast<int>(shape_.size()));
+        array_.layout = layout;
+        array_.itemsize = itemsize;
+    }
+
+    // Any distance in bytes between neighbours along each dimension.
+    template <class T> static Array strided(T *data, Shape shape, Shape strides) {
+        Array array(data, std::move(shape), SSA_STRIDED);
+        array.strides_ = std::move(strides);
+        if (array.strides_.size() != array.shape_.size())
+            throw InvalidArgument(SSA_EARGUMENT, "strides cannot be " + std::to_string(array.strides_.size()) +
+                                                     " numbers: give one for each dimension.");
+        return array;
+    }
+
+    // T** for two dimensions, T*** for three: `rows` is what such a variable holds.
+    template <class T> static Array nested(const void *rows, Shape shape) {
+        return Array(rows, dtype_of<T>(), std::move(shape), SSA_NESTED_POINTERS);
+    }
+
+    const Shape &shape() const noexcept { return shape_; }
+
+    // Borrowed from this object.
+    ssa_array described() const noexcept {
+        ssa_array array = array_;
+        array.shape = shape_.data();
+        array.strides = strides_.data();
+        return array;
+    }
+
+private:
+    ssa_array array_;
+    Shape shape_, strides_;
+};
+
+// A tensor that came from the store. It may outlive its client.
+class Tensor {
+public:
+    explicit Tensor(ssa_tensor *tensor) noexcept : tensor_(tensor) {}
+
+    ssa_dtype dtype() const noexcept { return ssa_tensor_dtype(tensor_.get()); }
+    ssa_layout layout() const noexcept { return ssa_tensor_layout(tensor_.get()); }
+    std::size_t bytes() const noexcept { return ssa_tensor_bytes(tensor_.get()); }
+    std::size_t itemsize() const noexcept { return ssa_tensor_itemsize(tensor_.get()); }
+    std::size_t size() const noexcept { return itemsize() ? bytes() / itemsize() : 0; } // elements
+    Span<const std::int64_t> shape() const noexcept {
+        return {ssa_tensor_shape(tensor_.get()), static_cast<std::size_t>(ssa_tensor_ndim(tensor_.get()))};
+    }
+    void *data() const noexcept { return ssa_tensor_data(tensor_.get()); }
+    void *nested() const noexcept { return ssa_tensor_nested(tensor_.get()); } // T**, if it was asked for so
+    ssa_tensor *handle() const noexcept { return tensor_.get(); }
+
+    // The elements, in one piece, owned by the tensor. Throws TensorMismatch: they are not of this type.
+    template <class T> Span<T> values() const {
+        if (dtype() != dtype_of<std::remove_const_t<T>>())
+            throw TensorMismatch(SSA_EDTYPE, "the tensor has elements of dtype " + std::to_string(dtype()) + ", not " +
+                                                 std::to_string(dtype_of<std::remove_const_t<T>>()) + " (ssa_dtype).");
+        return {static_cast<T *>(data()), size()};
+    }
+    template <class T> std::vector<T> to_vector() const {
+        const Span<T> elements = values<T>();
+        return {elements.begin(), elements.end()};
+    }
+
+private:
+    detail::Owned<ssa_tensor, ssa_tensor_free> tensor_;
+};
+
+namespace detail {
+
+// Texts of the library as strings.
+inline std::vector<std::string> strings(ssa_texts *texts) {
+    const Owned<ssa_texts, ssa_texts_free> owned(texts);
+    std::vector<std::string> strings;
+    strings.reserve(ssa_texts_count(texts));
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; const char *text = ssa_texts_at(texts, i, &bytes); i++)
+        strings.emplace_back(text, bytes);
+    return strings;
+}
+
+inline std::map<std::string, std::string> pairs(ssa_texts *texts) {
+    std::map<std::string, std::string> pairs;
+    std::vector<std::string> all = strings(texts);
+    for (std::size_t i = 0; i + 1 < all.size(); i += 2)
+        pairs.emplace(std::move(all[i]), std::move(all[i + 1]));
+    return pairs;
+}
+
+} // namespace detail
+
+// ---- Datasets ------------------------------------------------------------------------------------------------------
+
+// Tensors, bytes and metadata under one name, in memory.
+class Dataset {
+public:
+    explicit Dataset(std::string_view name) {
+        ssa_dataset *made = nullptr;
+        const ssa_status status = ssa_dataset_new(name.data(), name.size(), &made);
+        if (status < 0)
+            raise(status, "a dataset cannot be called '" + std::string(name) + "': use 1 to 1,024 bytes without braces.");
+        dataset_.reset(made);
+    }
+    explicit Dataset(ssa_dataset *dataset) noexcept : dataset_(dataset) {}
+
+    std::string name() const {
+        std::size_t bytes = 0;
+        const char *text = ssa_dataset_get_name(handle(), &bytes);
+        return {text, bytes};
+    }
+    ssa_dataset *handle() const noexcept { return dataset_.get(); }
+
+    void add_tensor(std::string_view name, const Array &array) {
+        const ssa_array described = array.described();
+        check(ssa_add_tensor(handle(), name.data(), name.size(), &described));
+    }
+    void add_bytes(std::string_view name, std::string_view bytes) {
+        check(ssa_add_bytes(handle(), name.data(), name.size(), bytes.data(), bytes.size()));
+    }
+    template <class T> void add_meta_scalar(std::string_view name, T value) {
+        check(ssa_add_meta_scalar(handle(), name.data(), name.size(), &value, dtype_of<T>()));
+    }
+    void add_meta_string(std::string_view name, std::string_view text) {
+        check(ssa_add_meta_string(handle(), name.data(), name.size(), text.data(), text.size()));
+    }
+
+    Tensor get_tensor(std::string_view name, ssa_layout layout = SSA_ROW_MAJOR) const {
+        ssa_tensor *tensor = nullptr;
+        check(ssa_get_dataset_tensor(handle(), name.data(), name.size(), layout, &tensor));
+        return Tensor(tensor);
+    }
+    void unpack_tensor(std::string_view name, const Array &into) const {
+        const ssa_array described = into.described();
+        check(ssa_unpack_dataset_tensor(handle(), name.data(), name.size(), &described));
+    }
+    // Valid until the dataset is changed.
+    std::string_view get_bytes(std::string_view name) const {
+        const void *data = nullptr;
+        std::size_t bytes = 0;
+        check(ssa_get_dataset_bytes(handle(), name.data(), name.size(), &data, &bytes));
+        return {static_cast<const char *>(data), bytes};
+    }
+    // Throws TensorMismatch: they are of another type.
+    template <class T> std::vector<T> get_meta_scalars(std::string_view name) const {
+        const void *values = nullptr;
+        std::size_t count = 0;
+        ssa_dtype type{};
+        check(ssa_get_meta_scalars(handle(), name.data(), name.size(), &values, &count, &type));
+        if (type != dtype_of<T>())
+            throw TensorMismatch(SSA_EDTYPE, "metadata '" + std::string(name) + "' are of dtype " + std::to_string(type) + ", not " +
+                                                 std::to_string(dtype_of<T>()) + " (ssa_dtype).");
+        const T *first = static_cast<const T *>(values);
+        return {first, first + count};
+    }
+    std::vector<std::string> get_meta_strings(std::string_view name) const {
+        ssa_texts *texts = nullptr;
+        check(ssa_get_meta_strings(handle(), name.data(), name.size(), &texts));
+        return detail::strings(texts);
+    }
+    std::vector<std::string> get_tensor_names() const { return names(ssa_get_tensor_names); }
+    std::vector<std::string> get_bytes_names() const { return names(ssa_get_bytes_names); }
+    std::vector<std::string> get_metadata_field_names() const { return names(ssa_get_metadata_field_names); }
+    ssa_dtype get_tensor_type(std::string_view name) const {
+        ssa_dtype type{};
+        check(ssa_get_tensor_type(handle(), name.data(), name.size(), &type));
+        return type;
+    }
+    Shape get_tensor_dims(std::string_view name) const {
+        const std::int64_t *shape = nullptr;
+        int ndim = 0;
+        check(ssa_get_tensor_dims(handle(), name.data(), name.size(), &shape, &ndim));
+        return {shape, shape + ndim};
+    }
+    ssa_dtype get_metadata_field_type(std::string_view name) const {
+        ssa_dtype type{};
+        check(ssa_get_metadata_field_type(handle(), name.data(), name.size(), &type));
+        return type;
+    }
+
+private:
+    void check(ssa_status status) const {
+        if (status < 0)
+            raise(status, ssa_dataset_error(handle()));
+    }
+    std::vector<std::string> names(ssa_status (*get)(ssa_dataset *, ssa_texts **)) const {
+        ssa_texts *texts = nullptr;
+        check(get(handle(), &texts));
+        return detail::strings(texts);
+    }
+
+    detail::Owned<ssa_dataset, ssa_dataset_free> dataset_;
+};
+
+// ---- Futures -------------------------------------------------------------------------------------------------------
+
+// An operation that was started. The caller's array is borrowed until it is done. Destroyed before, it is cancelled.
+class Future {
+public:
+    explicit Future(ssa_future *future) noexcept : future_(future) {}
+
+    // Whether it is done, without waiting. Throws what it ended with.
+    bool test() { return told(ssa_future_test(handle())); }
+    // Wait until it is done, so many seconds at most; negative: as long as it may take. Whether it is. Throws as test().
+    bool wait(double timeout = client_timeout) { return told(ssa_future_wait(handle(), timeout)); }
+    // The caller's array is the caller's again.
+    void cancel() { ssa_future_cancel(handle()); }
+    // What a get got, once; waits for it.
+    Tensor tensor() {
+        wait();
+        ssa_tensor *tensor = nullptr;
+        const ssa_status status = ssa_future_tensor(handle(), &tensor);
+        if (status < 0)
+            raise(status, "this future has no tensor, or it was taken.");
+        return Tensor(tensor);
+    }
+    ssa_future *handle() const noexcept { return future_.get(); }
+
+private:
+    bool told(ssa_status status) const {
+        if (status < 0)
+            raise(status, ssa_future_error(handle()));
+        return status == SSA_OK;
+    }
+
+    detail::Owned<ssa_future, ssa_future_free> future_;
+};
+
+// The place of one that is done, however it ended; nothing: none is after so many seconds. All of one client.
+inline std::optional<std::size_t> wait_any(const std::vector<Future> &futures, double timeout = client_timeout) {
+    std::vector<ssa_future *> handles;
+    handles.reserve(futures.size());
+    for (const Future &future : futures)
+        handles.push_back(future.handle());
+    std::size_t index = 0;
+    const ssa_status status = ssa_wait_any(handles.data(), handles.size(), timeout, &index);
+    if (status < 0)
+        raise(status, "futures to wait for: at least one, and all of one client.");
+    return status == SSA_OK ? std::optional<std::size_t>(index) : std::nullopt;
+}
+
+// ---- Client --------------------------------------------------------------------------------------------------------
+
+// What a client is to know; what is not set comes from the environment, or by default.
+struct Options {
+    std::optional<std::string> address, user, password, identifier;
+    std::optional<double> timeout; // seconds
+    std::optional<bool> bulk_connection, trust_topology, tls;
+    std::optional<std::int64_t> value_limit; // bytes
+    std::optional<ssa_log_level> log_level;
+    std::optional<std::string> log_file, tls_ca, tls_cert, tls_key, tls_name;
+    // Called in the middle of the client's work: must not call it, nor throw.
+    std::function<void(ssa_log_level, std::string_view)> log_sink;
+};
+
+// One request made of a simulation.
+struct ControlRequest {
+    std::string kind, name, value;
+};
+
+class Client {
+public:
+    // Of the store that the environment names. It connects at the first operation.
+    Client() : Client(Options{}) {}
+
+    explicit Client(const Options &options) {
+        ssa_options given;
+        ssa_options_init(&given, sizeof given);
+        given.address = text(options.address);
+        given.user = text(options.user);
+        given.password = text(options.password);
+        given.identifier = text(options.identifier);
+        given.timeout = options.timeout.value_or(given.timeout);
+        given.bulk_connection = flag(options.bulk_connection);
+        given.trust_topology = flag(options.trust_topology);
+        given.value_limit = options.value_limit.value_or(given.value_limit);
+        given.log_level = options.log_level ? static_cast<int>(*options.log_level) : given.log_level;
+        given.log_file = text(options.log_file);
+        given.tls = flag(options.tls);
+        given.tls_ca = text(options.tls_ca);
+        given.tls_cert = text(options.tls_cert);
+        given.tls_key = text(options.tls_key);
+        given.tls_name = text(options.tls_name);
+        if (options.log_sink) {
+            sink_ = std::make_unique<Sink>(options.log_sink);
+            given.log_sink = [](void *user, ssa_log_level level, const char *line, std::size_t bytes) {
+                (*static_cast<Sink *>(user))(level, {line, bytes});
+            };
+            given.log_user = sink_.get();
+        }
+        ssa_client *made = nullptr;
+        const ssa_status status = ssa_client_new(&given, &made);
+        client_.reset(made);
+        if (status < 0)
+            raise(status, ssa_client_error(made));
+    }
+
+    ssa_client *handle() const noexcept { return client_.get(); }
+
+    std::string describe() const {
+        std::size_t bytes = 0;
+        check(ssa_client_describe(handle(), nullptr, 0, &bytes));
+        std::string text(bytes + 1, '\0');
+        check(ssa_client_describe(handle(), text.data(), text.size(), &bytes));
+        text.resize(bytes);
+        return text;
+    }
+    void set_timeout(double seconds) { check(ssa_client_set_timeout(handle(), seconds)); }
+
+    // ---- prefixes
+
+    void set_data_source(std::string_view source) { check(ssa_set_data_source(handle(), source.data(), source.size())); }
+    void use_tensor_ensemble_prefix(bool use) { check(ssa_use_tensor_ensemble_prefix(handle(), use)); }
+    void use_dataset_ensemble_prefix(bool use) { check(ssa_use_dataset_ensemble_prefix(handle(), use)); }
+    void use_list_ensemble_prefix(bool use) { check(ssa_use_list_ensemble_prefix(handle(), use)); }
+    void use_model_ensemble_prefix(bool use) { check(ssa_use_model_ensemble_prefix(handle(), use)); }
+
+    // ---- tensors
+
+    void put_tensor(std::string_view name, const Array &array, double timeout = client_timeout) {
+        const ssa_array described = array.described();
+        check(ssa_put_tensor(handle(), name.data(), name.size(), &described, timeout));
+    }
+    Tensor get_tensor(std::string_view name, ssa_layout layout = SSA_ROW_MAJOR, double timeout = client_timeout) {
+        ssa_tensor *tensor = nullptr;
+        check(ssa_get_tensor(handle(), name.data(), name.size(), layout, &tensor, timeout));
+        return Tensor(tensor);
+    }
+    void unpack_tensor(std::string_view name, const Array &into, double timeout = client_timeout) {
+        const ssa_array described = into.described();
+        check(ssa_unpack_tensor(handle(), name.data(), name.size(), &described, timeout));
+    }
+    void delete_tensor(std::string_view name, double timeout = client_timeout) { on(ssa_delete_tensor, name, timeout); }
+    bool tensor_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_tensor_exists, name, timeout); }
+    void wait_for_tensor(std::string_view name, double timeout = client_timeout) { on(ssa_wait_for_tensor, name, timeout); }
+    bool poll_tensor(std::string_view name, std::int64_t frequency_ms, std::int64_t tries, double timeout = client_timeout) {
+        return poll(ssa_poll_tensor, name, frequency_ms, tries, timeout);
+    }
+    void copy_tensor(std::string_view source, std::string_view target, double timeout = client_timeout) {
+        from_to(ssa_copy_tensor, source, target, timeout);
+    }
+    void rename_tensor(std::string_view source, std::string_view target, double timeout = client_timeout) {
+        from_to(ssa_rename_tensor, source, target, timeout);
+    }
+    void set_tensor_ttl(std::string_view name, double seconds, double timeout = client_timeout) {
+        check(ssa_set_tensor_ttl(handle(), name.data(), name.size(), seconds, timeout));
+    }
+    double get_tensor_ttl(std::string_view name, double timeout = client_timeout) {
+        double seconds = 0;
+        check(ssa_get_tensor_ttl(handle(), name.data(), name.size(), &seconds, timeout));
+        return seconds;
+    }
+    void persist_tensor(std::string_view name, double timeout = client_timeout) { on(ssa_persist_tensor, name, timeout); }
+
+    Future start_put_tensor(std::string_view name, const Array &array, double timeout = client_timeout) {
+        const ssa_array described = array.described();
+        ssa_future *future = nullptr;
+        check(ssa_start_put_tensor(handle(), name.data(), name.size(), &described, timeout, &future));
+        return Future(future);
+    }
+    Future start_get_tensor(std::string_view name, ssa_layout layout = SSA_ROW_MAJOR, double timeout = client_timeout) {
+        ssa_future *future = nullptr;
+        check(ssa_start_get_tensor(handle(), name.data(), name.size(), layout, timeout, &future));
+        return Future(future);
+    }
+    Future start_unpack_tensor(std::string_view name, const Array &into, double timeout = client_timeout) {
+        const ssa_array described = into.described();
+        ssa_future *future = nullptr;
+        check(ssa_start_unpack_tensor(handle(), name.data(), name.size(), &described, timeout, &future));
+        return Future(future);
+    }
+
+    // ---- bytes
+
+    void put_bytes(std::string_view name, std::string_view bytes, double timeout = client_timeout) {
+        check(ssa_put_bytes(handle(), name.data(), name.size(), bytes.data(), bytes.size(), timeout));
+    }
+    std::string get_bytes(std::string_view name, double timeout = client_timeout) {
+        ssa_tensor *came = nullptr;
+        check(ssa_get_bytes(handle(), name.data(), name.size(), &came, timeout));
+        const Tensor tensor(came);
+        return {static_cast<const char *>(tensor.data()), tensor.bytes()};
+    }
+    void delete_bytes(std::string_view name, double timeout = client_timeout) { on(ssa_delete_bytes, name, timeout); }
+    bool bytes_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_bytes_exists, name, timeout); }
+
+    // ---- datasets and lists of them
+
+    void put_dataset(Dataset &dataset, double timeout = client_timeout) {
+        check(ssa_put_dataset(handle(), dataset.handle(), timeout));
+    }
+    Dataset get_dataset(std::string_view name, double timeout = client_timeout) {
+        ssa_dataset *dataset = nullptr;
+        check(ssa_get_dataset(handle(), name.data(), name.size(), &dataset, timeout));
+        return Dataset(dataset);
+    }
+    void delete_dataset(std::string_view name, double timeout = client_timeout) { on(ssa_delete_dataset, name, timeout); }
+    bool dataset_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_dataset_exists, name, timeout); }
+    void wait_for_dataset(std::string_view name, double timeout = client_timeout) { on(ssa_wait_for_dataset, name, timeout); }
+    bool poll_dataset(std::string_view name, std::int64_t frequency_ms, std::int64_t tries, double timeout = client_timeout) {
+        return poll(ssa_poll_dataset, name, frequency_ms, tries, timeout);
+    }
+    void copy_dataset(std::string_view source, std::string_view target, double timeout = client_timeout) {
+        from_to(ssa_copy_dataset, source, target, timeout);
+    }
+    void rename_dataset(std::string_view source, std::string_view target, double timeout = client_timeout) {
+        from_to(ssa_rename_dataset, source, target, timeout);
+    }
+
+    void append_to_list(std::string_view list, std::string_view dataset, double timeout = client_timeout) {
+        from_to(ssa_append_to_list, list, dataset, timeout);
+    }
+    std::int64_t get_list_length(std::string_view list, double timeout = client_timeout) {
+        std::int64_t length = 0;
+        check(ssa_get_list_length(handle(), list.data(), list.size(), &length, timeout));
+        return length;
+    }
+    void delete_list(std::string_view list, double timeout = client_timeout) { on(ssa_delete_list, list, timeout); }
+    void copy_list(std::string_view source, std::string_view target, double timeout = client_timeout) {
+        from_to(ssa_copy_list, source, target, timeout);
+    }
+    void rename_list(std::string_view source, std::string_view target, double timeout = client_timeout) {
+        from_to(ssa_rename_list, source, target, timeout);
+    }
+    std::vector<Dataset> get_datasets_from_list(std::string_view list, double timeout = client_timeout) {
+        ssa_datasets *all = nullptr;
+        check(ssa_get_datasets_from_list(handle(), list.data(), list.size(), &all, timeout));
+        return datasets(all);
+    }
+    std::vector<Dataset> get_dataset_list_range(std::string_view list, std::int64_t from, std::int64_t to,
+                                                double timeout = client_timeout) {
+        ssa_datasets *all = nullptr;
+        check(ssa_get_dataset_list_range(handle(), list.data(), list.size(), from, to, &all, timeout));
+        return datasets(all);
+    }
+    void wait_for_list_length(std::string_view list, std::int64_t length, ssa_comparison comparison = SSA_COMPARE_EQUAL,
+                              double timeout = client_timeout) {
+        check(ssa_wait_for_list_length(handle(), list.data(), list.size(), length, comparison, timeout));
+    }
+    bool poll_list_length(std::string_view list, std::int64_t length, std::int64_t frequency_ms, std::int64_t tries,
+                          double timeout = client_timeout) {
+        return poll_length(ssa_poll_list_length, list, length, frequency_ms, tries, timeout);
+    }
+    bool poll_list_length_gte(std::string_view list, std::int64_t length, std::int64_t frequency_ms, std::int64_t tries,
+                              double timeout = client_timeout) {
+        return poll_length(ssa_poll_list_length_gte, list, length, frequency_ms, tries, timeout);
+    }
+    bool poll_list_length_lte(std::string_view list, std::int64_t length, std::int64_t frequency_ms, std::int64_t tries,
+                              double timeout = client_timeout) {
+        return poll_length(ssa_poll_list_length_lte, list, length, frequency_ms, tries, timeout);
+    }
+
+    // ---- keys, models, scripts
+
+    bool key_exists(std::string_view key, double timeout = client_timeout) { return is(ssa_key_exists, key, timeout); }
+    void wait_for_key(std::string_view key, double timeout = client_timeout) { on(ssa_wait_for_key, key, timeout); }
+    bool poll_key(std::string_view key, std::int64_t frequency_ms, std::int64_t tries, double timeout = client_timeout) {
+        return poll(ssa_poll_key, key, frequency_ms, tries, timeout);
+    }
+    bool model_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_model_exists, name, timeout); }
+    bool script_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_script_exists, name, timeout); }
+    void wait_for_model(std::string_view name, double timeout = client_timeout) { on(ssa_wait_for_model, name, timeout); }
+    bool poll_model(std::string_view name, std::int64_t frequency_ms, std::int64_t tries, double timeout = client_timeout) {
+        return poll(ssa_poll_model, name, frequency_ms, tries, timeout);
+    }
+
+    // ---- what a simulation is asked for; entity: "" for the prefix of this client
+
+    std::vector<ControlRequest> control_poll(std::string_view entity = {}, double timeout = client_timeout) {
+        ssa_texts *texts = nullptr;
+        check(ssa_control_poll(handle(), entity.data(), entity.size(), &texts, timeout));
+        std::vector<std::string> words = detail::strings(texts);
+        std::vector<ControlRequest> requests;
+        for (std::size_t i = 0; i + 2 < words.size(); i += 3)
+            requests.push_back({std::move(words[i]), std::move(words[i + 1]), std::move(words[i + 2])});
+        return requests;
+    }
+    void control_send(std::string_view entity, std::string_view kind, std::string_view name = {}, std::string_view value = {},
+                      double timeout = client_timeout) {
+        check(ssa_control_send(handle(), entity.data(), entity.size(), kind.data(), kind.size(), name.data(), name.size(),
+                               value.data(), value.size(), timeout));
+    }
+    void control_clear(std::string_view entity = {}, double timeout = client_timeout) { on(ssa_control_clear, entity, timeout); }
+
+    // ---- servers; address: "" for all of them
+
+    std::map<std::string, std::string> get_db_node_info(std::string_view address = {}, double timeout = client_timeout) {
+        ssa_texts *texts = nullptr;
+        check(ssa_get_db_node_info(handle(), address.data(), address.size(), &texts, timeout));
+        return detail::pairs(texts);
+    }
+    std::map<std::string, std::string> get_db_cluster_info(std::string_view address = {}, double timeout = client_timeout) {
+        ssa_texts *texts = nullptr;
+        check(ssa_get_db_cluster_info(handle(), address.data(), address.size(), &texts, timeout));
+        return detail::pairs(texts);
+    }
+    void ping(std::string_view address = {}, double timeout = client_timeout) { on(ssa_ping, address, timeout); }
+    void save(std::string_view address = {}, double timeout = client_timeout) { on(ssa_save, address, timeout); }
+    std::map<std::string, std::string> config_get(std::string_view pattern, std::string_view address = {},
+                                                  double timeout = client_timeout) {
+        ssa_texts *texts = nullptr;
+        check(ssa_config_get(handle(), pattern.data(), pattern.size(), address.data(), address.size(), &texts, timeout));
+        return detail::pairs(texts);
+    }
+    void config_set(std::string_view parameter, std::string_view value, std::string_view address = {},
+                    double timeout = client_timeout) {
+        check(ssa_config_set(handle(), parameter.data(), parameter.size(), value.data(), value.size(), address.data(),
+                             address.size(), timeout));
+    }
+    // How many keys were deleted.
+    std::int64_t flush_db(std::string_view prefix = {}, double timeout = client_timeout) {
+        std::int64_t deleted = 0;
+        check(ssa_flush_db(handle(), prefix.data(), prefix.size(), &deleted, timeout));
+        return deleted;
+    }
+
+private:
+    using Sink = std::function<void(ssa_log_level, std::string_view)>;
+    using OnName = ssa_status(ssa_client *, const char *, std::size_t, double);
+    using IsName = ssa_status(ssa_client *, const char *, std::size_t, int *, double);
+    using FromTo = ssa_status(ssa_client *, const char *, std::size_t, const char *, std::size_t, double);
+    using PollName = ssa_status(ssa_client *, const char *, std::size_t, std::int64_t, std::int64_t, int *, double);
+    using PollLength = ssa_status(ssa_client *, const char *, std::size_t, std::int64_t, std::int64_t, std::int64_t, int *, double);
+
+    void check(ssa_status status) const {
+        if (status < 0)
+            raise(status, ssa_client_error(handle()));
+    }
+    static const char *text(const std::optional<std::string> &text) noexcept { return text ? text->c_str() : nullptr; }
+    static int flag(const std::optional<bool> &flag) noexcept { return flag ? static_cast<int>(*flag) : -1; }
+
+    void on(OnName *call, std::string_view name, double timeout) { check(call(handle(), name.data(), name.size(), timeout)); }
+    bool is(IsName *call, std::string_view name, double timeout) {
+        int found = 0;
+        check(call(handle(), name.data(), name.size(), &found, timeout));
+        return found != 0;
+    }
+    void from_to(FromTo *call, std::string_view from, std::string_view to, double timeout) {
+        check(call(handle(), from.data(), from.size(), to.data(), to.size(), timeout));
+    }
+    bool poll(PollName *call, std::string_view name, std::int64_t frequency_ms, std::int64_t tries, double timeout) {
+        int found = 0;
+        check(call(handle(), name.data(), name.size(), frequency_ms, tries, &found, timeout));
+        return found != 0;
+    }
+    bool poll_length(PollLength *call, std::string_view list, std::int64_t length, std::int64_t frequency_ms, std::int64_t tries,
+                     double timeout) {
+        int found = 0;
+        check(call(handle(), list.data(), list.size(), length, frequency_ms, tries, &found, timeout));
+        return found != 0;
+    }
+    static std::vector<Dataset> datasets(ssa_datasets *all) {
+        const detail::Owned<ssa_datasets, ssa_datasets_free> owned(all);
+        std::vector<Dataset> taken;
+        taken.reserve(ssa_datasets_count(all));
+        for (std::size_t i = 0; i < ssa_datasets_count(all); i++)
+            taken.emplace_back(ssa_datasets_take(all, i));
+        return taken;
+    }
+
+    std::unique_ptr<Sink> sink_; // outlives the client
+    detail::Owned<ssa_client, ssa_client_free> client_;
 };
 
 } // namespace ssasync

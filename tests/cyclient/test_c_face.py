@@ -1,4 +1,4 @@
-"""The C library as C programs use it (c_face/): against one server and a cluster, under sanitizers and without memory."""
+"""The library as programs in C and C++ use it (c_face/): on a server and a cluster, under sanitizers, without memory."""
 
 import os
 import re
@@ -15,7 +15,18 @@ from tests.cyclient.write_test_vectors import FOLDER as VECTORS
 
 FOLDER = Path(__file__).parent / "c_face"
 CORE = Path(__file__).resolve().parents[2] / "cyclient"
-FLAGS = ("-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-format-truncation", "-D_GNU_SOURCE", "-pthread")
+FLAGS = ("-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Wno-format-truncation", "-D_GNU_SOURCE", "-pthread")
+CPP_FLAGS = (
+    "-std=c++17",
+    "-g",
+    "-O1",
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wshadow",
+    "-Wconversion",
+    "-Wold-style-cast",
+)
 INCLUDES = (f"-I{CORE / 'include'}", f"-I{CORE / 'c'}")
 SANITIZERS = {
     "address": ("-fsanitize=address,undefined", "-fno-sanitize-recover", "-fno-omit-frame-pointer"),
@@ -40,7 +51,11 @@ class Builder:
             sources = sorted((CORE / "c").glob("*.c"))
             with ThreadPoolExecutor(2) as pool:
                 objects = list(pool.map(self._object, sources))
-            self._compile(FOLDER / f"{name}.c", *objects, "-o", built, "-lm")
+            source = FOLDER / f"{name}.c"
+            if source.exists():
+                self._compile(source, *objects, "-o", built, "-lm")
+            else:
+                self._run("c++", *CPP_FLAGS, source.with_suffix(".cpp"), *objects, "-pthread", "-o", built)
         return built
 
     def _object(self, source: Path) -> Path:
@@ -50,7 +65,10 @@ class Builder:
         return built
 
     def _compile(self, *words: str | Path) -> None:
-        command = ["cc", *FLAGS, *self._sanitizers, *INCLUDES, *words]
+        self._run("cc", *FLAGS, *words)
+
+    def _run(self, compiler: str, *words: str | Path) -> None:
+        command = [compiler, "-Werror", *self._sanitizers, *INCLUDES, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
         assert done.returncode == 0, done.stderr
 
@@ -116,6 +134,12 @@ def test_who_has_a_prefix_writes_and_reads_with_it(run_on, store):
 @pytest.mark.parametrize("sanitizer", SANITIZERS)
 def test_threads_share_a_client(run_on, sanitizer):
     run_on(sanitizer, "threads", TSAN_OPTIONS="halt_on_error=1")
+
+
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+@pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)
+def test_the_face_of_cpp(run_on, sanitizer, store):
+    run_on(sanitizer, "face", TSAN_OPTIONS="halt_on_error=1")
 
 
 @pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)
