@@ -17,7 +17,7 @@ P = ParamSpec("P")
 class Handle:
     """What an operation of a batch will give: `value` is there after `execute()`."""
 
-    def __init__(self, request: _core.Request, operation: str, subject: str) -> None:
+    def __init__(self, request: _core.Request[Any], operation: str, subject: str) -> None:
         self._request = request
         self._operation = operation
         self._subject = subject

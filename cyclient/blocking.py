@@ -68,8 +68,8 @@ class Client:
         self._first = _Member(self._new_engine())
         self._members = [self._first]
         self._free = [self._first]
-        # One that gave up on a command which may still be carried out. Until it has been answered all operations go that way,
-        # so that none overtakes it.
+        # One that gave up on a command which may still be carried out. Until it has been answered all operations go that
+        # way, so that none overtakes it.
         self._overdue: _Member | None = None
 
     def __enter__(self) -> Self:
@@ -152,7 +152,9 @@ class Client:
             yield member
         finally:
             with self._changed:
-                self._overdue = member if member.engine.unanswered else None if self._overdue is member else self._overdue
+                self._overdue = (
+                    member if member.engine.unanswered else None if self._overdue is member else self._overdue
+                )
                 self._free.append(member)
                 self._changed.notify_all()
 
@@ -266,8 +268,8 @@ class Batch(BatchBase):
     def execute(self, *, timeout: float | None = None) -> None:
         """Carry out all operations; done when everything is acknowledged, outputs of runs included.
 
-        After a failure nothing more is begun, and no run behind it stores its outputs. Raises the error of the operation that
-        failed, or an ExceptionGroup of several; each handle keeps its own.
+        After a failure nothing more is begun, and no run behind it stores its outputs. Raises the error of the operation
+        that failed, or an ExceptionGroup of several; each handle keeps its own.
         """
         with self._client._member(self._client._first) as member:
             self._core.execute(timeout)

@@ -273,8 +273,8 @@ class Batch(BatchBase):
     async def execute(self, *, timeout: float | None = None) -> None:
         """Carry out all operations; done when everything is acknowledged, outputs of runs included.
 
-        After a failure nothing more is begun, and no run behind it stores its outputs. Raises the error of the operation that
-        failed, or an ExceptionGroup of several; each handle keeps its own.
+        After a failure nothing more is begun, and no run behind it stores its outputs. Raises the error of the operation
+        that failed, or an ExceptionGroup of several; each handle keeps its own.
         """
         _ = self._client._engine
         waiter = self._core.execute(timeout)

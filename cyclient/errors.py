@@ -169,7 +169,7 @@ class WrongKind(StoreError):
 
 
 class NotSupported(StoreError):
-    """This build of ssasync, or this server, cannot do it."""
+    """The build of ssasync, or the server, cannot do it."""
 
 
 class NoShard(StoreError):
@@ -269,7 +269,7 @@ class ForkedClient(StoreError):
         super().__init__(f"this client was opened in process {pid}, before a fork: open a new one in the child.")
 
 
-# Statuses of ssasync.h that end a request, and the class of each. The text comes from the C core, the same in every language.
+# Statuses of ssasync.h that end a request, and the class of each. The text comes from the C core, as in every language.
 _CLASSES: dict[int, type[StoreError]] = {
     -3: NotATensor,
     -4: Disconnected,

@@ -301,7 +301,9 @@ class Operations:
         """
         blob = model_bytes(name, model, backend)
         batching = (batch_size, min_batch_size, min_batch_timeout)
-        request = self._engine.set_model(name, blob, backend, device, *batching, tag, as_names(inputs), as_names(outputs))
+        request = self._engine.set_model(
+            name, blob, backend, device, *batching, tag, as_names(inputs), as_names(outputs)
+        )
         return request.within(timeout)
 
     def set_model_multigpu(
@@ -329,18 +331,16 @@ class Operations:
         return request.within(timeout)
 
     def set_model_from_file(
-        self, name: str, model_file: str | Path, backend: str, device: str = "CPU", **options: Any
+        self, /, name: str, model_file: str | Path, backend: str, device: str = "CPU", **options: Any
     ) -> Request[str]:
         """As `set_model`, with the bytes of a file. Raises FileNotFoundError."""
         return self.set_model(name, read_model_file(name, model_file), backend, device, **options)
 
     def set_model_from_file_multigpu(
-        self, name: str, model_file: str | Path, backend: str, first_gpu: int, num_gpus: int, **options: Any
+        self, /, name: str, model_file: str | Path, backend: str, first_gpu: int, num_gpus: int, **options: Any
     ) -> Request[str]:
         """As `set_model_multigpu`, with the bytes of a file. Raises FileNotFoundError."""
-        return self.set_model_multigpu(
-            name, read_model_file(name, model_file), backend, first_gpu, num_gpus, **options
-        )
+        return self.set_model_multigpu(name, read_model_file(name, model_file), backend, first_gpu, num_gpus, **options)
 
     def get_model(self, name: str, *, timeout: Seconds = None) -> Request[bytes]:
         """The bytes of the current version of the model `name`. Raises ModelNotFound."""
@@ -354,7 +354,9 @@ class Operations:
         """The current version of the model `name`. Raises ModelNotFound."""
         return self._engine.get_model_version(name).within(timeout)
 
-    def get_model_blob(self, name: str, version: str, *, timeout: Seconds = None) -> Request[tuple[bytes, dict[str, str]]]:
+    def get_model_blob(
+        self, name: str, version: str, *, timeout: Seconds = None
+    ) -> Request[tuple[bytes, dict[str, str]]]:
         """The bytes and the metadata (WIRE.md, "Model") of one version: for model workers. Raises ModelNotFound."""
         return self._engine.get_model_blob(name, version).then(_blob_and_metadata).within(timeout)
 
@@ -375,7 +377,9 @@ class Operations:
         arrays = [np.asarray(x) for x in inputs]
         return self._engine.run("infer", model, arrays, []).then(_one_or_all).within(timeout)
 
-    def run_model(self, name: str, inputs: Names, outputs: Names, *, keep: bool = True, timeout: Seconds = None) -> Request[None]:
+    def run_model(
+        self, name: str, inputs: Names, outputs: Names, *, keep: bool = True, timeout: Seconds = None
+    ) -> Request[None]:
         """Run the model on tensors of the store and store its outputs; done when the shards have acknowledged them.
 
         inputs, outputs: one name or several. The worker fetches the inputs; this client stores the outputs, so that a
@@ -457,7 +461,9 @@ class Operations:
         """The current version of the script `name`. Raises ScriptNotFound."""
         return self._engine.get_model_version(name, True).within(timeout)
 
-    def get_script_blob(self, name: str, version: str, *, timeout: Seconds = None) -> Request[tuple[bytes, dict[str, str]]]:
+    def get_script_blob(
+        self, name: str, version: str, *, timeout: Seconds = None
+    ) -> Request[tuple[bytes, dict[str, str]]]:
         """The source and the metadata (WIRE.md, "Script") of one version: for model workers. Raises ScriptNotFound."""
         return self._engine.get_model_blob(name, version, True).then(_blob_and_metadata).within(timeout)
 
@@ -558,7 +564,9 @@ class Operations:
         """Whether there is a dataset `name` within poll_frequency_ms × num_tries milliseconds."""
         return self._engine.poll_dataset(name, poll_frequency_ms, num_tries).within(timeout)
 
-    def poll_model(self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None) -> Request[bool]:
+    def poll_model(
+        self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
+    ) -> Request[bool]:
         """Whether there is a model `name` within poll_frequency_ms × num_tries milliseconds."""
         return self._engine.poll_model(name, poll_frequency_ms, num_tries).within(timeout)
 
@@ -574,14 +582,18 @@ class Operations:
     ) -> Request[bool]:
         """As `poll_list_length`: at least this length."""
         times = (poll_frequency_ms, num_tries)
-        return self._engine.poll_list_length("poll_list_length_gte", list_name, list_length, ">=", *times).within(timeout)
+        return self._engine.poll_list_length("poll_list_length_gte", list_name, list_length, ">=", *times).within(
+            timeout
+        )
 
     def poll_list_length_lte(
         self, list_name: str, list_length: int, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
         """As `poll_list_length`: at most this length."""
         times = (poll_frequency_ms, num_tries)
-        return self._engine.poll_list_length("poll_list_length_lte", list_name, list_length, "<=", *times).within(timeout)
+        return self._engine.poll_list_length("poll_list_length_lte", list_name, list_length, "<=", *times).within(
+            timeout
+        )
 
     # ---- what a simulation is asked for
 

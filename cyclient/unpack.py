@@ -13,8 +13,8 @@ from ssasync.cyclient.errors import InvalidArgument, TensorMismatch
 Array = np.ndarray[Any, Any]
 
 
-def unpack_request(engine: _core.Engine, name: str, out: Array) -> _core.Request:
-    """The get that fills `out`, directly if it can. Raises TypeError or InvalidArgument if nothing can be unpacked into it."""
+def unpack_request(engine: _core.Engine, name: str, out: Array) -> _core.Request[Array]:
+    """The get that fills `out`, directly if it can. Raises TypeError, InvalidArgument: nothing can be unpacked into it."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
     if not out.flags.writeable:

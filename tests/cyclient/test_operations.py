@@ -1,6 +1,7 @@
 """cyclient/operations.toml against the faces: no row missing, none too many, the same parameters everywhere."""
 
 import inspect
+import re
 import tomllib
 from pathlib import Path
 
@@ -13,12 +14,11 @@ OPERATIONS = TABLE["operations"]
 CLASSES = {"python_async": client.Client, "python_blocking": blocking.Client}
 BATCHES = {"python_async": client.Batch, "python_blocking": blocking.Batch}
 #: What a batch has beside the operations of a client.
-OF_BATCHES_ALONE = {
-    "execute": "carries the batch out",
-    "stages": "for the faces",
-    "outputs_to_give": "for the faces",
-    "failures": "for the faces",
-}
+OF_BATCHES_ALONE = {"execute": "carries the batch out"}
+#: What a face calls otherwise because its language has a word of its own for it.
+NAMES_IN_C = {"close": "client_free", "describe": "client_describe"}
+NAMES_IN_CPP = {"close": "Client"}  # its destructor
+INCLUDE = Path(__file__).parents[2] / "cyclient" / "include"
 
 
 def public_methods(class_):
@@ -101,6 +101,27 @@ def test_defaults_and_results_are_alike(operation):
 
 
 def test_only_what_waits_is_awaited():
+    at_once = {"batch", "close", "set_data_source", "watch_key", "describe", "statistics"}
     for name in OPERATIONS:
         method = getattr(client.Client, name)
-        assert inspect.iscoroutinefunction(method) == (name not in ("batch", "close", "set_data_source", "watch_key"))
+        is_switch = name.startswith("use_")
+        assert inspect.iscoroutinefunction(method) == (name not in at_once and not is_switch)
+
+
+def declared_in_c() -> set[str]:
+    return set(re.findall(r"^SSA_API .*?\bssa_(\w+)\(", (INCLUDE / "ssasync.h").read_text(), re.MULTILINE))
+
+
+def declared_in_cpp() -> set[str]:
+    text = (INCLUDE / "ssasync.hpp").read_text()
+    client_class = text[text.index("class Client") :]
+    return set(re.findall(r"(~?\b[A-Za-z_]\w*)\(", client_class))
+
+
+@pytest.mark.parametrize(
+    ("face", "declared", "names"), [("c", declared_in_c, NAMES_IN_C), ("cpp", declared_in_cpp, NAMES_IN_CPP)]
+)
+def test_the_headers_declare_what_the_rows_say(face, declared, names):
+    there = declared()
+    for name, row in OPERATIONS.items():
+        assert (names.get(name, name) in there) == has(row, face), f"{name}: {face}"
