@@ -1,52 +1,42 @@
-"""What a client reads from arguments and from the environment; addresses, names and prefixes."""
+"""What a client reads from arguments and from the environment, and what its prefixes do to names.
+
+Each setting by itself, and each way in which one can be wrong: c/test_settings.c, c/test_address.c and c/test_key_names.c.
+"""
 
 import os
 
 import numpy as np
 import pytest
 
-from ssasync.cyclient import InvalidArgument, Options
-from ssasync.cyclient.address import Address
-from ssasync.cyclient.key_names import KeyNames
-from ssasync.cyclient.options import options_from
+from ssasync.cyclient import Client, InvalidArgument
+from ssasync.cyclient.blocking import Client as BlockingClient
+from tests.model_archive import archive_of
+
+CLIENTS = {"asyncio": Client, "blocking": BlockingClient}
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch):
     for name in list(os.environ):
-        if name.startswith(("SSDB", "SSKEY", "SSA_TIMEOUT")):
+        if name.startswith(("SSDB", "SSKEY", "SSA_", "SR_DB")):
             monkeypatch.delenv(name)
 
 
-ADDRESSES = {
-    "127.0.0.1:6379": Address(host="127.0.0.1", port=6379),
-    "node-07.cluster:1": Address(host="node-07.cluster", port=1),
-    "tcp://a:65535": Address(host="a", port=65535),
-    "[::1]:6379": Address(host="::1", port=6379),
-    "[fe80::1%eth0]:6379": Address(host="fe80::1%eth0", port=6379),
-    "unix:///tmp/s x.sock": Address(path="/tmp/s x.sock"),
-}
+@pytest.fixture(params=CLIENTS)
+def make(request):
+    """Make a client, which does not connect yet."""
+    return CLIENTS[request.param]
 
 
-@pytest.mark.parametrize("text", ADDRESSES)
-def test_an_address_is_read_and_written(text):
-    address = Address.parse(text)
-    assert address == ADDRESSES[text]
-    assert str(address) == text.removeprefix("tcp://")
-    assert Address.parse(str(address)) == address
+@pytest.fixture
+def environment(monkeypatch):
+    """Set what an experiment sets for a workload."""
 
+    def set_environment(**changed):
+        for name, value in (ENVIRONMENT | changed).items():
+            monkeypatch.setenv(name, value)
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "localhost", ":6379", "a:", "a:0", "a:65536", "a:b", "::1:6379", "unix://", "http://a:1", "a b:1", "a:1/0"],
-)
-def test_what_is_no_address_is_refused(text):
-    with pytest.raises(InvalidArgument, match=r"address cannot be .*host:port"):
-        Address.parse(text)
-
-
-def test_a_list_of_addresses():
-    assert Address.parse_list("a:1, unix:///b ,,") == (Address(host="a", port=1), Address(path="/b"))
+    return set_environment
 
 
 ENVIRONMENT = {
@@ -59,81 +49,176 @@ ENVIRONMENT = {
 }
 
 
-def test_options_come_from_the_environment():
-    options = Options.from_environment(environment=ENVIRONMENT)
-    assert options == Options(
-        addresses=(Address(path="/run/1.sock"), Address(host="node", port=6379)),
-        user="reader",
-        password="hush",  # noqa: S106
-        write_prefix="ens_3",
-        read_prefixes=("ens_3", "ens_4"),
-        timeout=2.5,
-    )
-    assert "hush" not in repr(options)
+def settings_of(client) -> dict[str, tuple[str, str]]:
+    """Value and source of each setting, by name, as it describes them."""
+    lines = [line.split(maxsplit=3) for line in client.describe().splitlines()]
+    # "2.5 s" is the only kind of value with a blank in it.
+    lines = [
+        [name, f"{value} s", *rest.split()] if unit == "s" else [name, value, unit] for name, value, unit, rest in lines
+    ]
+    return {name: (value, source) for name, value, source, *_ in lines}
 
 
-def test_defaults():
-    options = Options.from_environment(environment={"SSDB": "a:1"})
-    assert (options.user, options.password, options.write_prefix, options.read_prefixes) == ("workload", None, "", ())
-    assert options.timeout == 60
+def test_everything_comes_from_the_environment(make, environment):
+    environment()
+    client = make()
+    settings = settings_of(client)
+    assert {name for name, (_, source) in settings.items() if source == "environment"} == set(ENVIRONMENT)
+    assert settings["SSDB"][0] == ENVIRONMENT["SSDB"]
+    assert settings["SSDB_USER"][0] == "reader"
+    assert settings["SSDB_PASSWORD"][0] == "(set)"
+    assert settings["SSKEYOUT"][0] == "ens_3"
+    assert settings["SSKEYIN"][0] == "ens_3,ens_4"
+    assert settings["SSA_TIMEOUT"][0] == "2.5 s"
+    assert repr(client) == "Client(unix:///run/1.sock, node:6379, user='reader')"
+    assert "hush" not in client.describe()
 
 
-def test_a_named_store_has_variables_of_its_own():
-    named = {"SSDB_ocean": "b:2", "SSDB_PASSWORD_ocean": "deep", "SSKEYIN_ocean": "x"}
-    options = Options.from_environment("ocean", {**ENVIRONMENT, **named})
-    assert options.addresses == (Address(host="b", port=2),)
-    assert (options.user, options.password) == ("workload", "deep")
-    assert (options.write_prefix, options.read_prefixes) == ("ens_3", ("x",))
+def test_defaults(make):
+    settings = settings_of(make("a:1"))
+    assert settings.pop("SSDB") == ("a:1", "argument")
+    # The blocking client has connections for each thread; a further one for large values would be of no use.
+    bulk = ("0", "argument") if make is BlockingClient else ("1", "default")
+    assert settings.pop("SSA_BULK_CONNECTION") == bulk
+    assert {source for _, source in settings.values()} == {"default"}
+    expected = {"SSDB_USER": "workload", "SSDB_PASSWORD": "(unset)", "SSKEYIN": "(none)", "SSA_TIMEOUT": "60 s"}
+    assert {name: settings[name][0] for name in expected} == expected
+
+
+def test_a_named_store_has_variables_of_its_own(make, environment):
+    environment(SSDB_ocean="b:2", SSDB_PASSWORD_ocean="deep", SSKEYIN_ocean="x")  # noqa: S106
+    settings = settings_of(make(identifier="ocean"))
+    assert settings["identifier"] == ("ocean", "argument")
+    assert settings["SSDB_ocean"] == ("b:2", "environment")
+    assert settings["SSDB_USER_ocean"] == ("workload", "default")
+    assert settings["SSKEYIN_ocean"] == ("x", "environment")
+    assert settings["SSKEYOUT_ocean"] == ("ens_3", "environment")
     with pytest.raises(
-        InvalidArgument, match=r"SSDB_ice cannot be empty or unset: start the program through an Experiment"
+        InvalidArgument, match="SSDB_ice cannot be empty or unset: start the program through an Experiment"
     ):
-        Options.from_environment("ice", ENVIRONMENT)
+        make(identifier="ice")
+
+
+GIVEN = [
+    ({"user": "admin"}, "SSDB_USER", "admin"),
+    ({"password": "other"}, "SSDB_PASSWORD", "(set)"),
+    ({"timeout": 7}, "SSA_TIMEOUT", "7 s"),
+    ({"timeout": float("inf")}, "SSA_TIMEOUT", "(none)"),
+    ({"value_limit": 0}, "SSA_VALUE_LIMIT", "0"),
+    ({"value_limit": 1 << 40}, "SSA_VALUE_LIMIT", str(1 << 40)),
+    ({"trust_topology": True}, "SSA_TRUST_TOPOLOGY", "1"),
+    ({"bulk_connection": True}, "SSA_BULK_CONNECTION", "1"),
+    ({"bulk_connection": False}, "SSA_BULK_CONNECTION", "0"),
+    ({"log_level": 3}, "SSA_LOG_LEVEL", "debug"),
+    ({"tls_ca": "ca.pem"}, "SSA_TLS_CA", "ca.pem"),
+    ({"tls_cert": "cert.pem", "tls_key": "key.pem"}, "SSA_TLS_CERT", "cert.pem"),
+    ({"tls_cert": "cert.pem", "tls_key": "key.pem"}, "SSA_TLS_KEY", "key.pem"),
+    ({"tls_name": "store"}, "SSA_TLS_NAME", "store"),
+]
+
+
+@pytest.mark.parametrize(("given", "name", "value"), GIVEN)
+def test_an_argument_sets_what_it_names_and_nothing_else(make, environment, given, name, value):
+    environment()
+    before, after = settings_of(make()), settings_of(make(**given))
+    assert after[name] == (value, "argument")
+    meant = {f"SSDB_{each.upper()}" if each in ("user", "password") else f"SSA_{each.upper()}" for each in given}
+    changed = {each for each in after if after[each] != before[each]}
+    assert changed == {each for each in meant if before[each] != (value, "argument")}
+
+
+def test_the_log_goes_where_an_argument_says(make, tmp_path):
+    log = tmp_path / "ssasync.log"
+    assert settings_of(make("a:1", log_level=2, log_file=str(log)))["SSA_LOG_FILE"] == (str(log), "argument")
+
+
+def test_an_address_of_ones_own_leaves_the_store_of_the_environment_aside(make, environment):
+    environment(SSDB="nonsense", SSA_TIMEOUT="soon")
+    settings = settings_of(make("c:3"))
+    assert settings["SSDB"] == ("c:3", "argument")
+    assert not [name for name, (_, source) in settings.items() if source == "environment"]
+
+
+def test_all_mistakes_are_told_at_once_and_no_password(make, environment):
+    environment(SSDB="nonsense", SSA_TIMEOUT="soon", SSKEYOUT="a{b")
+    with pytest.raises(InvalidArgument) as failure:
+        make()
+    assert str(failure.value) == (
+        "SSDB cannot be 'nonsense': write host:port, [ipv6]:port or unix:///path.\n"
+        "SSKEYOUT cannot be 'a{b': braces decide which shard holds a key; leave them out.\n"
+        "SSA_TIMEOUT cannot be 'soon': give seconds as a number."
+    )
 
 
 @pytest.mark.parametrize(
-    ("changed", "text"),
+    ("given", "says"),
     [
-        ({"SSDB": ""}, "SSDB cannot be empty or unset"),
-        ({"SSDB": ","}, "addresses cannot be empty"),
-        ({"SSDB": "nonsense"}, "address cannot be 'nonsense'"),
-        ({"SSA_TIMEOUT": "soon"}, "SSA_TIMEOUT cannot be 'soon': give seconds as a number"),
-        ({"SSA_TIMEOUT": "0"}, "timeout cannot be 0"),
-        ({"SSA_TIMEOUT": "-1"}, "timeout cannot be -1"),
-        ({"SSA_TIMEOUT": "nan"}, "timeout cannot be nan"),
+        ({"address": ""}, "address cannot be empty: name at least one shard"),
+        ({"address": "localhost"}, r"address cannot be 'localhost': write host:port, \[ipv6\]:port or unix:///path"),
+        ({"address": "a:1,größe"}, "address cannot be 'größe'"),
+        ({"address": "a:1", "timeout": 0}, "timeout cannot be 0: give a positive number of seconds"),
+        ({"address": "a:1", "timeout": -1.5}, "timeout cannot be -1.5"),
+        ({"address": "a:1", "timeout": float("nan")}, "timeout cannot be nan"),
+        ({"address": "a:1", "log_level": 4}, "log_level cannot be 4: write quiet, error, info or debug"),
+        (
+            {"address": "a:1", "tls_key": "k.pem"},
+            "SSA_TLS_KEY cannot be set alone: a certificate and its key go together",
+        ),
+        ({"address": "a:1", "user": "\udc80\ud800"}, "user cannot be .*no form in UTF-8"),
+        ({"identifier": "a b"}, "identifier cannot be 'a b': use at most 64 letters"),
+        ({}, "SSDB cannot be empty or unset"),
     ],
 )
-def test_an_environment_that_cannot_be_right_is_refused(changed, text):
-    with pytest.raises(InvalidArgument, match=text):
-        Options.from_environment(environment={**ENVIRONMENT, **changed})
+def test_an_argument_that_cannot_be_right_is_refused(make, given, says):
+    with pytest.raises(InvalidArgument, match=says):
+        make(**given)
 
 
-def test_arguments_come_before_the_environment(monkeypatch):
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    options = options_from(None, user="admin", password="other", timeout=7)  # noqa: S106
-    assert (options.user, options.password, options.timeout, options.write_prefix) == ("admin", "other", 7, "ens_3")
-    # An address of one's own: nothing of the environment is meant for that store.
-    options = options_from("c:3")
-    assert options == Options(addresses=(Address(host="c", port=3),))
+@pytest.mark.parametrize(
+    "given",
+    [{"address": 5}, {"address": b"a:1"}, {"user": 5}, {"timeout": "soon"}, {"value_limit": "1"}, {"colour": 1}],
+)
+def test_an_argument_of_another_type_is_refused(make, given):
+    with pytest.raises(TypeError):
+        make(**{"address": "a:1", **given})
 
 
-def test_a_client_takes_everything_from_the_environment(face, engine, monkeypatch):
-    monkeypatch.setenv("SSDB", engine.unix)
-    monkeypatch.setenv("SSDB_PASSWORD", engine.password)
-    monkeypatch.setenv("SSKEYOUT", "mine")
-    monkeypatch.setenv("SSKEYIN", "mine,other")
-    client = face.open()
+# ---- with a store
+
+
+@pytest.fixture
+def workload(face, engine, environment):
+    """Open a client of a workload: all it knows comes from the environment."""
+
+    def open_workload(**changed):
+        environment(SSDB=engine.unix, SSDB_USER="workload", SSDB_PASSWORD=engine.password, SSA_TIMEOUT="20", **changed)
+        return face.open()
+
+    return open_workload
+
+
+def test_a_client_takes_everything_from_the_environment(workload, engine):
+    client = workload(SSKEYOUT="mine", SSKEYIN="mine,other")
     client.put_tensor("t", np.ones(3))
     assert engine.redis.keys() == [b"mine.t"]
     np.testing.assert_array_equal(client.get_tensor("t"), np.ones(3))
 
 
-def test_reading_and_writing_have_prefixes_of_their_own(face, engine, monkeypatch):
-    monkeypatch.setenv("SSDB", engine.unix)
-    monkeypatch.setenv("SSDB_PASSWORD", engine.password)
-    monkeypatch.setenv("SSKEYOUT", "me")
-    monkeypatch.setenv("SSKEYIN", "a,b")
-    client = face.open()
+def test_a_client_is_the_user_that_it_was_told_to_be(face, engine):
+    client = face.open(engine.unix, user="reader", password=engine.password)
+    assert not client.key_exists("t")
+    assert [each["user"] for each in engine.redis.client_list() if each["cmd"] == "exists"] == ["reader"]
+
+
+def test_a_password_may_have_any_character(face, own_engine):
+    password = "größe '\"\\ {}\t$1"  # noqa: S105
+    own_engine.redis.acl_setuser("odd", enabled=True, passwords=[f"+{password}"], keys=["*"], categories=["+@all"])
+    client = face.open(own_engine.unix, user="odd", password=password)
+    assert not client.key_exists("t")
+
+
+def test_reading_and_writing_have_prefixes_of_their_own(face, workload, engine):
+    client = workload(SSKEYOUT="me", SSKEYIN="a,b")
     plain = face.open(engine.unix, password=engine.password)
     plain.put_tensor("a.t", np.full(1, 1))
     plain.put_tensor("b.t", np.full(1, 2))
@@ -148,7 +233,7 @@ def test_reading_and_writing_have_prefixes_of_their_own(face, engine, monkeypatc
         face.execute(batch)
         assert got.value == [number]
         assert client.tensor_exists("t")
-        client.wait_for_tensor("t", timeout=0)
+        client.wait_for_tensor("t", timeout=1)
     client.set_data_source("b")
     client.delete_tensor("t")
     assert sorted(engine.redis.keys()) == [b"a.t", b"me.t"]
@@ -171,9 +256,44 @@ def test_without_prefixes_names_are_keys(face, engine):
         client.set_data_source("a")
 
 
-@pytest.mark.parametrize("prefix", ["a{b", "}"])
-def test_a_prefix_with_braces_is_refused(prefix):
-    with pytest.raises(InvalidArgument, match="prefix cannot be"):
-        KeyNames(prefix, ())
-    with pytest.raises(InvalidArgument, match="prefix cannot be"):
-        KeyNames("", ("a", prefix))
+def test_each_kind_of_name_has_a_switch_of_its_own(workload, engine):
+    client = workload(SSKEYOUT="me", SSKEYIN="me")
+
+    def model_keys():
+        return set(engine.redis.keys("*:model:*current"))
+
+    client.use_list_ensemble_prefix(False)
+    client.use_dataset_ensemble_prefix(False)
+    client.put_tensor("t", np.ones(1))
+    client.use_tensor_ensemble_prefix(False)
+    client.put_tensor("u", np.ones(1))
+    assert sorted(engine.redis.keys()) == [b"me.t", b"u"]
+    assert [client.tensor_exists(name) for name in ("t", "u", "me.t")] == [False, True, True]
+    client.use_tensor_ensemble_prefix(True)
+    assert client.tensor_exists("t")
+
+    engine.redis.hset("{d}.meta", mapping={".COMPLETE": "1"})
+    assert client.dataset_exists("d")
+    client.use_dataset_ensemble_prefix(True)
+    assert not client.dataset_exists("d")
+    engine.redis.hset("me.{d}.meta", mapping={".COMPLETE": "1"})
+    assert client.dataset_exists("d")
+
+    client.set_model("m", archive_of(b""), "TORCH")
+    assert model_keys() == {b"{ssa:model:m}current"}
+    client.use_model_ensemble_prefix(True)
+    assert not client.model_exists("m")
+    client.set_model("m", archive_of(b""), "TORCH")
+    assert model_keys() == {b"{ssa:model:m}current", b"{ssa:model:me.m}current"}
+
+
+def test_threads_of_a_blocking_client_share_its_prefixes(engine, environment):
+    """Also those whose connections are opened after a prefix was set."""
+    environment(SSDB=engine.unix, SSDB_USER="workload", SSDB_PASSWORD=engine.password, SSKEYOUT="me", SSKEYIN="a,b")
+    engine.redis.set("b.t", "")
+    with BlockingClient() as client:
+        client.set_data_source("b")
+        client.use_tensor_ensemble_prefix(True)
+        with client._member(), client._member():  # as two threads that operate hold them
+            assert client.tensor_exists("t")
+        assert len(client._members) == 3
