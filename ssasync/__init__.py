@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ssasync.actors import Backoff, Intensity, RestartPolicy, Subscription, render_tree
-    from ssasync.cyclient import Batch, Client
+    from ssasync.cyclient import Batch, Client, ControlRequest, Dataset
     from ssasync.ensemble import Ensemble
     from ssasync.errors import ExperimentClosed, ExperimentError, InvalidExperiment, NotStarted
     from ssasync.experiment import Experiment
@@ -23,6 +23,8 @@ __all__ = [
     "Backoff",
     "Batch",
     "Client",
+    "ControlRequest",
+    "Dataset",
     "Ensemble",
     "Experiment",
     "ExperimentClosed",
@@ -43,7 +45,7 @@ __all__ = [
 
 _HOME = {
     "ssasync.actors": ("Backoff", "Intensity", "RestartPolicy", "Subscription", "render_tree"),
-    "ssasync.cyclient": ("Batch", "Client"),
+    "ssasync.cyclient": ("Batch", "Client", "ControlRequest", "Dataset"),
     "ssasync.ensemble": ("Ensemble",),
     "ssasync.errors": ("ExperimentClosed", "ExperimentError", "InvalidExperiment", "NotStarted"),
     "ssasync.experiment": ("Experiment",),
