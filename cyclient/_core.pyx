@@ -152,7 +152,8 @@ def decode_tensor(bytes value not None):
     cdef const unsigned char *data = value
     cdef ssa_status status = ssa_tensor_header_decode(&header, data, len(value), len(value), &offset)
     if status != SSA_OK:
-        raise errors.NotATensor("the value", "memory", "its header is missing, contradicts itself or is of another version")
+        raise errors.NotATensor("the value", "memory", "its header is of another version" if status == SSA_EVERSION
+                                else "its header is missing or contradicts itself")
     tensor.header = header
     tensor.memory = ssa_memory_new(header.data_bytes)
     if tensor.memory.data == NULL:

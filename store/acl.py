@@ -29,7 +29,7 @@ _CONNECTION = frozenset({"hello", "auth", "ping", "client|id", "client|setname",
 # What a client must know of a cluster; its nodes' bus addresses and its reconfiguration are the admin's.
 _CLUSTER = frozenset({"cluster|slots", "cluster|shards", "cluster|myid", "cluster|info", "asking"})
 _VALUES = frozenset({"get", "mget", "getrange", "strlen", "exists", "type", "ttl", "pttl"})
-_HASHES = frozenset({"hget", "hmget", "hgetall", "hexists"})
+_HASHES = frozenset({"hget", "hmget", "hgetall", "hexists", "hlen"})
 _LISTS = frozenset({"llen", "lrange"})
 # Each command of a transaction needs its own permission: readers wait for keys, and read datasets, in one.
 _TRANSACTIONS = frozenset({"multi", "exec", "discard"})

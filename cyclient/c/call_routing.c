@@ -97,10 +97,10 @@ static int is_held(const ssa_engine *engine, const ssa_call *call) {
     return is_held_at(server_of(engine, call), call);
 }
 
-/* What waits for the end of this very call's turn does not hold it back. */
+/* What waits for the end of a turn does not hold back the calls of its owner. */
 static int has_turn(const ssa_engine *engine, const ssa_call *call) {
-    const ssa_server *server = (call->flags & (SSA_CALL_WATCH | SSA_CALL_WATCHED)) ? server_of(engine, call) : NULL;
-    return server && server->turn == call->owner;
+    const ssa_server *server = server_of(engine, call);
+    return server && server->turn && server->turn == call->owner;
 }
 
 static ssa_link *watching_link(ssa_server *server, const void *owner) {

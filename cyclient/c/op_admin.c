@@ -24,8 +24,8 @@ static void step(ssa_request *request) {
     if (ssa_servers_find(request) != SSA_OK)
         return;
     if (state->needs_cluster && request->engine->mode != SSA_MODE_CLUSTER) {
-        ssa_request_fail(request, SSA_EUNSUPPORTED, "%s: %s is one server, no cluster. Use get_db_node_info.", request->operation,
-                         request->engine->description);
+        ssa_request_fail(request, SSA_EUNSUPPORTED, "%s: %s is one server, no cluster. Use get_db_node_info.",
+                         request->operation, request->engine->description);
         return;
     }
     request->stage = ASKED;
@@ -79,12 +79,13 @@ static void keep_texts(ssa_request *request) {
 }
 
 ssa_request *ssa_op_node_info(ssa_engine *engine, ssa_text address, ssa_problem *problem) {
-    return new_request(engine, "get_db_node_info", address, SSA_TEXTS(SSA_TEXT("INFO"), SSA_TEXT("everything")), keep_texts, problem);
+    return new_request(engine, "get_db_node_info", address, SSA_TEXTS(SSA_TEXT("INFO"), SSA_TEXT("everything")),
+                       keep_texts, problem);
 }
 
 ssa_request *ssa_op_cluster_info(ssa_engine *engine, ssa_text address, ssa_problem *problem) {
-    ssa_request *request = new_request(engine, "get_db_cluster_info", address, SSA_TEXTS(SSA_TEXT("CLUSTER"), SSA_TEXT("INFO")),
-                                       keep_texts, problem);
+    ssa_request *request = new_request(engine, "get_db_cluster_info", address,
+                                       SSA_TEXTS(SSA_TEXT("CLUSTER"), SSA_TEXT("INFO")), keep_texts, problem);
     if (request)
         ((admin_state *)request->state)->needs_cluster = 1;
     return request;
@@ -105,15 +106,18 @@ static void keep_settings(ssa_request *request) {
     ssa_command *answer = ssa_request_answer(request, 0);
     const ssa_servers *servers = request->state;
     if (request->call_count > 1) {
-        ssa_request_fail(request, SSA_EARGUMENT, "%s: %s has %zu servers, which may have different settings. Name one of them.",
+        ssa_request_fail(request, SSA_EARGUMENT,
+                         "%s: %s has %zu servers, which may have different settings. Name one of them.",
                          request->operation, request->engine->description, servers->count);
         return;
     }
     const ssa_node *root = answer->reply.nodes;
     if (!root->number) {
         size_t begin = servers->ends[1];
-        ssa_request_fail(request, SSA_ENOTFOUND, "%s: %s has no setting '%.*s'.", request->operation, request->engine->description,
-                         (int)(servers->ends[2] - begin < 200 ? servers->ends[2] - begin : 200), servers->arguments.data + begin);
+        ssa_request_fail(request, SSA_ENOTFOUND, "%s: %s has no setting '%.*s'.", request->operation,
+                         request->engine->description,
+                         (int)(servers->ends[2] - begin < 200 ? servers->ends[2] - begin : 200),
+                         servers->arguments.data + begin);
         return;
     }
     request->number = root->number / 2;
@@ -125,7 +129,8 @@ static void keep_settings(ssa_request *request) {
 static int is_empty(ssa_text parameter, ssa_problem *problem) {
     if (parameter.bytes)
         return 0;
-    ssa_mistake_word(problem->text, sizeof problem->text, "parameter", "empty", "name a setting of the server, such as maxmemory");
+    ssa_mistake_word(problem->text, sizeof problem->text, "parameter", "empty",
+                     "name a setting of the server, such as maxmemory");
     problem->status = SSA_EARGUMENT;
     return 1;
 }
@@ -133,11 +138,12 @@ static int is_empty(ssa_text parameter, ssa_problem *problem) {
 ssa_request *ssa_op_config_get(ssa_engine *engine, ssa_text parameter, ssa_text address, ssa_problem *problem) {
     if (is_empty(parameter, problem))
         return NULL;
-    return new_request(engine, "config_get", address, SSA_TEXTS(SSA_TEXT("CONFIG"), SSA_TEXT("GET"), parameter), keep_settings,
-                       problem);
+    return new_request(engine, "config_get", address, SSA_TEXTS(SSA_TEXT("CONFIG"), SSA_TEXT("GET"), parameter),
+                       keep_settings, problem);
 }
 
-ssa_request *ssa_op_config_set(ssa_engine *engine, ssa_text parameter, ssa_text value, ssa_text address, ssa_problem *problem) {
+ssa_request *ssa_op_config_set(ssa_engine *engine, ssa_text parameter, ssa_text value, ssa_text address,
+                               ssa_problem *problem) {
     if (is_empty(parameter, problem))
         return NULL;
     ssa_text given = value.data ? value : SSA_TEXT("");

@@ -2,15 +2,13 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "allocator.h"
-#include "failure_text.h"
+#include "control_entry.h"
 #include "op_build.h"
 
-#define ID_BYTES 16              /* hexadecimal digits: which request this is */
-#define PAGE 1000                /* requests that one question asks for */
-#define VALUE_MAX ((size_t)64 << 10)
+#define ID_BYTES SSA_CONTROL_ID_BYTES
+#define PAGE 1000 /* requests that one question asks for */
 
 typedef struct poll_state poll_state;
 
@@ -40,55 +38,25 @@ struct poll_state {
 
 static void ask(ssa_control *control);
 
-/* ---- reading requests */
-
-/* "<id> <kind>" or "<id> set <bytes of the name> <name><value>" */
-typedef struct entry {
-    ssa_text kind, name, value;
-} entry;
-
-static int is_kind(ssa_text text, const char *kind) {
-    return text.bytes == strlen(kind) && !memcmp(text.data, kind, text.bytes);
-}
-
-static int read_set(const char *text, size_t bytes, entry *entry) {
-    size_t length = 0, digits = 0;
-    while (digits < bytes && digits < 5 && text[digits] >= '0' && text[digits] <= '9')
-        length = 10 * length + (size_t)(text[digits++] - '0');
-    if (!digits || digits == bytes || text[digits] != ' ' || !length || length > bytes - digits - 1)
-        return 0;
-    entry->name = (ssa_text){text + digits + 1, length};
-    entry->value = (ssa_text){text + digits + 1 + length, bytes - digits - 1 - length};
-    return 1;
-}
-
-static int read_entry(const char *text, size_t bytes, entry *entry) {
-    memset(entry, 0, sizeof *entry);
-    if (bytes < ID_BYTES + 2 || text[ID_BYTES] != ' ')
-        return 0;
-    text += ID_BYTES + 1;
-    bytes -= ID_BYTES + 1;
-    const char *blank = memchr(text, ' ', bytes);
-    entry->kind = (ssa_text){text, blank ? (size_t)(blank - text) : bytes};
-    if (is_kind(entry->kind, "set"))
-        return blank && read_set(blank + 1, bytes - entry->kind.bytes - 1, entry);
-    return !blank && (is_kind(entry->kind, "checkpoint") || is_kind(entry->kind, "stop"));
-}
+/* ---- the requests that came */
 
 static ssa_status keep_entry(ssa_control *control, const char *text, size_t bytes) {
-    entry entry;
+    ssa_control_entry entry;
     ssa_reply *pending = &control->pending;
-    if (!read_entry(text, bytes, &entry)) {
+    if (!ssa_control_entry_read(&entry, text, bytes)) {
         char quoted[200];
         ssa_text_quote(quoted, sizeof quoted, text, bytes);
-        snprintf(control->error, sizeof control->error, "'%.150s' has a request that this client does not understand: %s. Use the same "
-                 "ssasync on both sides.", (char *)control->key.data, quoted);
+        snprintf(control->error, sizeof control->error,
+                 "'%.150s' has a request that this client does not understand: %s. Use the same "
+                 "ssasync on both sides.",
+                 (char *)control->key.data, quoted);
         return SSA_OK;
     }
     if (!pending->count && ssa_reply_begin_list(pending))
         return SSA_ENOMEM;
     size_t count = pending->count;
-    if (ssa_reply_add_text(pending, entry.kind.data, entry.kind.bytes) || ssa_reply_add_text(pending, entry.name.data, entry.name.bytes) ||
+    if (ssa_reply_add_text(pending, entry.kind.data, entry.kind.bytes) ||
+        ssa_reply_add_text(pending, entry.name.data, entry.name.bytes) ||
         ssa_reply_add_text(pending, entry.value.data, entry.value.bytes)) {
         pending->nodes[0].number -= (int64_t)(pending->count - count);
         pending->count = count;
@@ -207,8 +175,9 @@ static void changed(ssa_waiter *waiter) {
 
 static ssa_command *question(const ssa_control *control) {
     ssa_command *command = ssa_tracking_command(control->engine, 4, "LRANGE");
-    if (command && (ssa_command_argument(command, control->key.data, control->key.bytes) || ssa_command_number(command, control->from) ||
-                    ssa_command_number(command, control->from + PAGE) || ssa_tracking_close(command))) {
+    if (command && (ssa_command_argument(command, control->key.data, control->key.bytes) ||
+                    ssa_command_number(command, control->from) || ssa_command_number(command, control->from + PAGE) ||
+                    ssa_tracking_close(command))) {
         ssa_command_free(command);
         return NULL;
     }
@@ -327,7 +296,8 @@ static ssa_status make_key(ssa_engine *engine, ssa_text *entity, ssa_buffer *key
     if (!entity->bytes && engine->names.write_prefix && *engine->names.write_prefix)
         *entity = (ssa_text){engine->names.write_prefix, strlen(engine->names.write_prefix)};
     if (!entity->bytes) {
-        ssa_mistake_word(problem->text, sizeof problem->text, "entity", "empty", "name the one that is asked, or set SSKEYOUT");
+        ssa_mistake_word(problem->text, sizeof problem->text, "entity", "empty",
+                         "name the one that is asked, or set SSKEYOUT");
         return problem->status = SSA_EARGUMENT;
     }
     ssa_status status = ssa_key_make_control(&engine->names, entity->data, entity->bytes, key);
@@ -348,7 +318,8 @@ ssa_request *ssa_op_control_poll(ssa_engine *engine, ssa_text entity, ssa_proble
     if (!control && (control = add(engine, &key)))
         key.data = NULL;
     ssa_release(key.data);
-    ssa_request *request = control ? ssa_request_new(engine, "control_poll", SSA_KIND_LIST, entity.data, entity.bytes, step) : NULL;
+    ssa_request *request =
+        control ? ssa_request_new(engine, "control_poll", SSA_KIND_LIST, entity.data, entity.bytes, step) : NULL;
     poll_state *state = request ? ssa_allocate(sizeof *state) : NULL;
     if (!state) {
         ssa_request_free(request);
@@ -364,44 +335,13 @@ ssa_request *ssa_op_control_poll(ssa_engine *engine, ssa_text entity, ssa_proble
 
 /* ---- asking */
 
-static ssa_status check_request(ssa_text kind, ssa_text name, ssa_text value, ssa_problem *problem) {
-    problem->status = SSA_EARGUMENT;
-    if (!is_kind(kind, "set") && !is_kind(kind, "checkpoint") && !is_kind(kind, "stop"))
-        ssa_mistake_value(problem->text, sizeof problem->text, "kind of a request", kind.data, kind.bytes, "it is set, checkpoint or stop");
-    else if (!is_kind(kind, "set") && (name.bytes || value.bytes))
-        ssa_mistake_value(problem->text, sizeof problem->text, "name of a request that sets nothing", name.data, name.bytes,
-                          "only set has a name and a value");
-    else if (value.bytes > VALUE_MAX)
-        ssa_mistake_word(problem->text, sizeof problem->text, "value of a request", "longer than 65536 bytes", "put it as a tensor, "
-                         "and name that");
-    else if (!is_kind(kind, "set") || !ssa_name_check("parameter", name.data, name.bytes, problem->text, sizeof problem->text))
-        return problem->status = SSA_OK;
-    return SSA_EARGUMENT;
-}
-
-static ssa_status write_entry(ssa_buffer *text, ssa_text kind, ssa_text name, ssa_text value) {
-    unsigned char random[ID_BYTES / 2];
-    char head[ID_BYTES + 2], length[24];
-    if (getentropy(random, sizeof random))
-        return SSA_ESYSTEM;
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(head + 2 * i, 3, "%02x", random[i]);
-    head[ID_BYTES] = ' ';
-    if (ssa_buffer_append(text, head, ID_BYTES + 1) || ssa_buffer_append(text, kind.data, kind.bytes))
-        return SSA_ENOMEM;
-    if (!is_kind(kind, "set"))
-        return SSA_OK;
-    int digits = snprintf(length, sizeof length, " %zu ", name.bytes);
-    return ssa_buffer_append(text, length, (size_t)digits) || ssa_buffer_append(text, name.data, name.bytes) ||
-                   ssa_buffer_append(text, value.data, value.bytes) ? SSA_ENOMEM : SSA_OK;
-}
-
 static void keep_length(ssa_request *request, ssa_command *answer) {
     request->number = answer->reply.nodes[0].number;
 }
 
 /* A request about the key of an entity; *key_text is good until the next change of its state. */
-static ssa_request *about(ssa_engine *engine, const char *operation, ssa_text entity, ssa_text *key_text, ssa_problem *problem) {
+static ssa_request *about(ssa_engine *engine, const char *operation, ssa_text entity, ssa_text *key_text,
+                          ssa_problem *problem) {
     ssa_buffer key = {NULL, 0, 0};
     if (make_key(engine, &entity, &key, problem))
         return NULL;
@@ -419,13 +359,14 @@ ssa_request *ssa_op_control_send(ssa_engine *engine, ssa_text entity, ssa_text k
                                  ssa_problem *problem) {
     ssa_buffer text = {NULL, 0, 0};
     ssa_text key;
-    if (check_request(kind, name, value, problem))
+    ssa_control_entry entry = {kind, name, value};
+    if (ssa_control_entry_check(&entry, problem))
         return NULL;
     ssa_request *request = about(engine, "control_send", entity, &key, problem);
     if (!request)
         return NULL;
     ssa_command *command = NULL;
-    ssa_status status = write_entry(&text, kind, name, value);
+    ssa_status status = ssa_control_entry_write(&entry, &text);
     if (!status)
         command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("RPUSH"), key, SSA_KEY_TEXT(text)));
     ssa_buffer_free(&text);

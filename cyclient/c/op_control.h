@@ -1,5 +1,6 @@
-/* What a simulation was asked for (WIRE.md, "Control"): for each entity that a client polls, its place in the list of requests
- * and what has come and was not handed out. The list is tracked: as long as nobody told of a change there is nothing new. */
+/* What a simulation was asked for (WIRE.md, "Control"): for each entity that a client polls, its place in the list of
+ * requests and what has come and was not handed out. The list is tracked: as long as nobody told of a change there is
+ * nothing new. */
 #ifndef SSA_OP_CONTROL_H
 #define SSA_OP_CONTROL_H
 

@@ -40,7 +40,6 @@ static void end(ssa_request *request) {
     ssa_fetch_free(&state->fetch);
     ssa_buffer_free(&state->base);
     ssa_buffer_free(&state->target);
-    ssa_buffer_free(&state->stale);
     ssa_buffer_free(&state->list);
     ssa_engine_return_timer(request->engine);
     ssa_release(state);
@@ -152,13 +151,18 @@ static ssa_command *end_transaction(ssa_request *request, ssa_command *command, 
     return NULL;
 }
 
-static ssa_command *unlink_all(ssa_request *request, const ssa_stored *stored) {
+static ssa_command *unlink_all(ssa_request *request, ssa_stored *stored) {
     const ssa_dataset_state *state = request->state;
     ssa_command *command = begin_transaction();
-    ssa_status status = !command || ssa_command_next(command, 2 + stored->count) || ssa_command_argument(command, "UNLINK", 6)
+    uint64_t keys = 2 + stored->count + stored->kept_count; /* many of them twice, which does no harm */
+    ssa_status status = !command || ssa_command_next(command, 1 + keys) || ssa_command_argument(command, "UNLINK", 6)
                             ? SSA_ENOMEM : ssa_command_item_key(command, &state->base, "meta", 4);
+    if (!status)
+        status = ssa_command_item_key(command, &state->base, SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1);
     for (size_t i = 0; i < stored->count && !status; i++)
         status = ssa_command_item_key(command, &state->base, stored->names[i].text, stored->names[i].bytes);
+    for (size_t i = 0; i < stored->kept_count && !status; i++)
+        status = ssa_command_item_key(command, &state->base, stored->kept[i].text, stored->kept[i].bytes);
     return end_transaction(request, command, status);
 }
 
@@ -182,7 +186,7 @@ static ssa_status add_expiry(ssa_command *command, const ssa_dataset_state *stat
     return status;
 }
 
-static ssa_command *expire_all(ssa_request *request, const ssa_stored *stored) {
+static ssa_command *expire_all(ssa_request *request, ssa_stored *stored) {
     const ssa_dataset_state *state = request->state;
     if (!stored->complete) {
         ssa_request_fail_not_found(request, 0);
@@ -190,6 +194,8 @@ static ssa_command *expire_all(ssa_request *request, const ssa_stored *stored) {
     }
     ssa_command *command = begin_transaction();
     ssa_status status = command ? add_expiry(command, state, "meta", 4) : SSA_ENOMEM;
+    if (!status)
+        status = add_expiry(command, state, SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1);
     for (size_t i = 0; i < stored->count && !status; i++)
         status = add_expiry(command, state, stored->names[i].text, stored->names[i].bytes);
     return end_transaction(request, command, status);
@@ -211,7 +217,7 @@ ssa_request *ssa_dataset_expire(ssa_engine *engine, const char *operation, ssa_t
 
 static void begin_copy(ssa_request *request);
 
-static ssa_command *unlink_copied(ssa_request *request, const ssa_stored *stored) {
+static ssa_command *unlink_copied(ssa_request *request, ssa_stored *stored) {
     ssa_dataset_state *state = request->state;
     if (!stored->complete) /* gone already */
         return NULL;

@@ -1,10 +1,11 @@
 /* What the operations on datasets are made of; each part sends calls of its own and then calls what comes after it.
  *
- * put: one transaction, sent at once, which also says what names were there before. Only if some of them are stale is there a
- * second step, under a watch: they go unless somebody has put them again meanwhile. Most programs put the same names in each
- * step and never need it. Rejected: to read the names first, which costs every put a round trip, and needs the watch all the same
- * for what another writer puts in between; to put everything again with the names known, which lets a first put of this client
- * come back over its second. A client that dies between the two steps leaves keys that no dataset names.
+ * put: one transaction, sent at once. It adds its names to a hash of all names that have keys, and asks how many these are: as many
+ * as its own, and nothing is stale. Otherwise there is a second step, under a watch: those that the dataset has not go.
+ * Most programs put the same names in each step and never need it; what a client that died left stale, the next put finds.
+ * Rejected: to read the names first, which costs every put a round trip, and needs the watch all the same for what another
+ * writer puts in between; to take from the transaction what names it replaced, which nobody knows any more when its answer
+ * is lost; to put everything again with the names known, which lets a first put of this client come back over its second.
  *
  * get: the hash, then in one flight every item and, last, `.version`. Every execution of a put has a version of its own
  * (ssa_command_stamp), so an equal one says that no put, delete or rename came between. After two that changed, hash and items
@@ -47,10 +48,12 @@ void ssa_fetch_free(ssa_fetch *fetch); /* leaves it empty and usable */
 
 /* ---- under a watch (op_dataset_guard.c) */
 
-/* The hidden fields as they are while nobody changes them; the names are borrowed from the answer. */
+/* The hidden fields as they are while nobody changes them; the names are borrowed from the answers. */
 typedef struct ssa_stored {
     ssa_name *names;            /* of items; allocated */
     size_t count;
+    ssa_name *kept;             /* of all that have keys, or had; allocated */
+    size_t kept_count;
     ssa_name version;           /* no text: there is none */
     int complete;               /* there is a dataset */
 } ssa_stored;
@@ -58,17 +61,14 @@ typedef struct ssa_stored {
 typedef struct ssa_guard {
     const ssa_buffer *base;
     /* What to change, as one transaction; NULL: nothing, and the request may be over. */
-    ssa_command *(*decide)(ssa_request *request, const ssa_stored *stored);
+    ssa_command *(*decide)(ssa_request *request, ssa_stored *stored);
     ssa_step done;              /* it was carried out, or there was nothing to do */
     ssa_timer pause;            /* after an answer that says "not now" */
     int64_t delay;
 } ssa_guard;
 
 void ssa_guard_start(ssa_request *request, const ssa_buffer *base,
-                     ssa_command *(*decide)(ssa_request *, const ssa_stored *), ssa_step done);
-
-/* Names of items from two entries of a reply, at these nodes; what cannot be a name is passed over. SSA_ENOMEM. */
-ssa_status ssa_stored_names(const ssa_reply *reply, size_t at, ssa_name **names, size_t *count);
+                     ssa_command *(*decide)(ssa_request *, ssa_stored *), ssa_step done);
 
 /* ---- all of it: the state of a request */
 
@@ -76,7 +76,6 @@ typedef struct ssa_dataset_state {
     ssa_buffer base, target;    /* keys of the dataset; of a copy, of where it goes */
     ssa_dataset *dataset;       /* that is put */
     int pinned, owned;          /* the caller's, and pinned; ours */
-    ssa_buffer stale;           /* names that were replaced: an entry of strings */
     int64_t milliseconds;       /* of set_ttl; 0: persist */
     int moves, again;           /* a rename; whose source was put again meanwhile */
     char version[SSA_STAMP_BYTES]; /* of what was copied */
@@ -93,6 +92,8 @@ ssa_request *ssa_dataset_request(ssa_engine *engine, const char *operation, ssa_
 /* Put state->dataset, encoded, under this base. */
 void ssa_dataset_put_start(ssa_request *request, const ssa_buffer *base, ssa_step done);
 void ssa_dataset_succeed(ssa_request *request);
+
+#define SSA_KEPT_NAMES ".names" /* as an item: the key of the hash of all names that have keys; no item can be called so */
 
 /* Add as an argument the key of this item; "meta": of the hash. SSA_ENOMEM. */
 ssa_status ssa_command_item_key(ssa_command *command, const ssa_buffer *base, const char *name, size_t bytes);

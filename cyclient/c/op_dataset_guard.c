@@ -7,7 +7,7 @@
 #define LONGEST_DELAY INT64_C(200000000)
 
 
-/* ---- what is stored */
+/* ---- what is stored: four fields of the hash, and the names that are kept; what cannot be a name is passed over */
 
 static int entry_at(const ssa_reply *reply, size_t at, ssa_metadata *entry) {
     const ssa_node *node = at < reply->count ? &reply->nodes[at] : NULL;
@@ -16,39 +16,58 @@ static int entry_at(const ssa_reply *reply, size_t at, ssa_metadata *entry) {
     return !ssa_metadata_decode(entry, reply->text.data + node->text_at, node->text_bytes) && entry->type == SSA_STRING;
 }
 
-ssa_status ssa_stored_names(const ssa_reply *reply, size_t at, ssa_name **names, size_t *count) {
+static ssa_status read_names(const ssa_reply *fields, ssa_stored *stored) {
     ssa_metadata entries[2];
     size_t most = 0;
-    *names = NULL;
-    *count = 0;
     for (size_t i = 0; i < 2; i++) {
-        if (!entry_at(reply, at + i, &entries[i]))
+        if (!entry_at(fields, 1 + i, &entries[i]))
             entries[i] = (ssa_metadata){SSA_STRING, NULL, 0, 0};
         most += entries[i].count;
     }
     if (!most)
         return SSA_OK;
-    *names = ssa_allocate(most * sizeof **names);
-    if (!*names)
+    stored->names = ssa_allocate(most * sizeof *stored->names);
+    if (!stored->names)
         return SSA_ENOMEM;
     for (size_t i = 0; i < 2; i++) {
         ssa_name name;
         for (size_t next = 0; ssa_metadata_next(&entries[i], &next, &name.text, &name.bytes);)
             if (!ssa_item_name_refusal(name.text, name.bytes))
-                (*names)[(*count)++] = name;
+                stored->names[stored->count++] = name;
     }
     return SSA_OK;
 }
 
-static ssa_status read_stored(const ssa_reply *reply, ssa_stored *stored) {
-    memset(stored, 0, sizeof *stored);
-    if (reply->count < 5)
+static ssa_status read_kept(const ssa_reply *kept, ssa_stored *stored) {
+    if (kept->count < 3)
         return SSA_OK;
-    const ssa_node *version = &reply->nodes[3];
+    stored->kept = ssa_allocate(kept->count / 2 * sizeof *stored->kept);
+    if (!stored->kept)
+        return SSA_ENOMEM;
+    for (size_t i = 1; i + 1 < kept->count; i += 2) { /* the values are empty */
+        const ssa_node *node = &kept->nodes[i];
+        const char *text = (const char *)kept->text.data + node->text_at;
+        if (node->kind == SSA_TOKEN_BULK && !ssa_item_name_refusal(text, node->text_bytes))
+            stored->kept[stored->kept_count++] = (ssa_name){text, node->text_bytes};
+    }
+    return SSA_OK;
+}
+
+static ssa_status read_stored(const ssa_reply *fields, const ssa_reply *kept, ssa_stored *stored) {
+    memset(stored, 0, sizeof *stored);
+    ssa_status status = read_kept(kept, stored);
+    if (status || fields->count < 5)
+        return status;
+    const ssa_node *version = &fields->nodes[3];
     if (version->kind == SSA_TOKEN_BULK && version->text_bytes)
-        stored->version = (ssa_name){(const char *)reply->text.data + version->text_at, version->text_bytes};
-    stored->complete = reply->nodes[4].kind == SSA_TOKEN_BULK;
-    return ssa_stored_names(reply, 1, &stored->names, &stored->count);
+        stored->version = (ssa_name){(const char *)fields->text.data + version->text_at, version->text_bytes};
+    stored->complete = fields->nodes[4].kind == SSA_TOKEN_BULK;
+    return read_names(fields, stored);
+}
+
+static void free_stored(ssa_stored *stored) {
+    ssa_release(stored->names);
+    ssa_release(stored->kept);
 }
 
 /* ---- the watch and its transaction */
@@ -73,15 +92,24 @@ static ssa_command *watch_command(const ssa_buffer *base) {
     return NULL;
 }
 
-static void send(ssa_request *request, ssa_command *command, unsigned flags) {
-    const ssa_buffer *base = guard_of(request)->base;
-    ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_request_send(request, 0, command, base->data, base->bytes, flags);
+static ssa_command *kept_command(const ssa_buffer *base) {
+    ssa_command *command = ssa_command_new(2, SSA_EXPECT_REPLY);
+    if (command && !ssa_command_argument(command, "HGETALL", 7) &&
+        !ssa_command_item_key(command, base, SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1))
+        return command;
+    ssa_command_free(command);
+    return NULL;
 }
 
 static void look(ssa_request *request) {
+    const ssa_buffer *base = guard_of(request)->base;
     request->stage = 0;
-    send(request, watch_command(guard_of(request)->base), SSA_CALL_IDEMPOTENT | SSA_CALL_WATCH);
+    if (ssa_request_calls(request, 2)) {
+        ssa_request_fail_memory(request);
+        return;
+    }
+    ssa_request_send(request, 0, watch_command(base), base->data, base->bytes, SSA_CALL_IDEMPOTENT | SSA_CALL_WATCH);
+    ssa_request_send(request, 1, kept_command(base), base->data, base->bytes, SSA_CALL_IDEMPOTENT);
 }
 
 static void after_pause(ssa_timer *timer) {
@@ -107,21 +135,24 @@ static void finish(ssa_request *request) {
 }
 
 static void act(ssa_request *request) {
+    const ssa_buffer *base = guard_of(request)->base;
     ssa_stored stored;
     if (ssa_request_failed(request))
         return;
-    if (read_stored(&ssa_request_answer(request, 0)->reply, &stored)) {
+    ssa_command *command = NULL;
+    if (read_stored(&ssa_request_answer(request, 0)->reply, &ssa_request_answer(request, 1)->reply, &stored))
         ssa_request_fail_memory(request);
-        return;
-    }
-    ssa_command *command = guard_of(request)->decide(request, &stored);
-    ssa_release(stored.names);
-    if (request->complete)
-        ssa_command_free(command);
-    else if (command)
-        send(request, command, SSA_CALL_WATCHED);
     else
+        command = guard_of(request)->decide(request, &stored);
+    free_stored(&stored);
+    if (request->complete) {
+        ssa_command_free(command);
+    } else if (command) {
+        ssa_request_calls(request, 1); /* of one call: cannot fail */
+        ssa_request_send(request, 0, command, base->data, base->bytes, SSA_CALL_WATCHED);
+    } else {
         finish(request);
+    }
 }
 
 static void conclude(ssa_request *request) {
@@ -146,7 +177,7 @@ static void step(ssa_request *request) {
 }
 
 void ssa_guard_start(ssa_request *request, const ssa_buffer *base,
-                     ssa_command *(*decide)(ssa_request *, const ssa_stored *), ssa_step done) {
+                     ssa_command *(*decide)(ssa_request *, ssa_stored *), ssa_step done) {
     ssa_guard *guard = guard_of(request);
     guard->base = base;
     guard->decide = decide;

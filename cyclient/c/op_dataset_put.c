@@ -51,37 +51,38 @@ static ssa_status add_items(ssa_command *command, const ssa_dataset *dataset, co
     return status;
 }
 
-/* The first answer in that of EXEC are the names that were there. */
+static ssa_status add_kept(ssa_command *command, uint64_t arguments, const char *word, const ssa_buffer *base) {
+    ssa_status status = add_word(command, arguments, word);
+    return status ? status : ssa_command_item_key(command, base, SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1);
+}
+
+static ssa_status add_names(ssa_command *command, const ssa_dataset *dataset, const ssa_buffer *base) {
+    size_t count = ssa_dataset_item_count(dataset);
+    ssa_status status = count ? add_kept(command, 2 + 2 * count, "HSET", base) : SSA_OK;
+    for (size_t i = 0; i < count && !status; i++) {
+        ssa_name name = ssa_dataset_item_at(dataset, i)->name;
+        status = ssa_command_argument(command, name.text, name.bytes);
+        if (!status)
+            status = ssa_command_argument(command, "", 0);
+    }
+    if (!status && !(status = add_kept(command, 2, "PERSIST", base)))
+        status = add_kept(command, 2, "HLEN", base);
+    return status;
+}
+
+/* The last answer in that of EXEC is how many names have keys. */
 static ssa_command *put_command(const ssa_dataset *dataset, const ssa_buffer *base) {
     ssa_command *command = ssa_command_new(1, SSA_EXPECT_REPLY);
-    if (command && !add_text(command, "MULTI") && !add_about_hash(command, 4, "HMGET", base) &&
-        !add_text(command, SSA_FIELD_TENSOR_NAMES) && !add_text(command, SSA_FIELD_BYTES_NAMES) &&
-        !add_about_hash(command, 2, "UNLINK", base) && !add_fields(command, dataset, base) && !add_items(command, dataset, base) &&
+    if (command && !add_text(command, "MULTI") && !add_about_hash(command, 2, "UNLINK", base) &&
+        !add_fields(command, dataset, base) && !add_items(command, dataset, base) &&
         !add_about_hash(command, 4, "HSET", base) && !add_text(command, SSA_FIELD_COMPLETE) && !add_text(command, "1") &&
-        !add_word(command, 1, "EXEC"))
+        !add_names(command, dataset, base) && !add_word(command, 1, "EXEC"))
         return command;
     ssa_command_free(command);
     return NULL;
 }
 
-/* ---- what it replaced */
-
-static ssa_status keep_stale_names(ssa_dataset_state *state, const ssa_reply *reply) {
-    ssa_name *names;
-    size_t count;
-    state->stale.bytes = 0;
-    ssa_status status = ssa_stored_names(reply, 2, &names, &count);
-    for (size_t i = 0; i < count && !status; i++) {
-        if (ssa_dataset_has_item(state->dataset, names[i].text, names[i].bytes))
-            continue;
-        if (!state->stale.bytes)
-            status = ssa_metadata_begin(&state->stale, SSA_STRING);
-        if (!status)
-            status = ssa_metadata_add_string(&state->stale, names[i].text, names[i].bytes);
-    }
-    ssa_release(names);
-    return status;
-}
+/* ---- what it left stale */
 
 static ssa_name stored_name(const void *list, size_t place) {
     return ((const ssa_name *)list)[place];
@@ -95,66 +96,58 @@ static ssa_status index_names(const ssa_stored *stored, ssa_name_index *index) {
     return status;
 }
 
-/* Those stale names that nobody has put again. *count with command NULL: how many. */
-static ssa_status add_stale(ssa_command *command, const ssa_dataset_state *state, const ssa_stored *stored,
-                            const ssa_name_index *index, uint64_t *count) {
-    ssa_metadata stale;
-    ssa_name name;
-    ssa_status status = ssa_metadata_decode(&stale, state->stale.data, state->stale.bytes);
-    for (size_t next = 0; !status && ssa_metadata_next(&stale, &next, &name.text, &name.bytes);) {
-        if (ssa_name_index_find(index, stored->names, stored_name, name) != SSA_NAME_NOWHERE)
-            continue;
-        ++*count;
-        if (command)
-            status = ssa_command_item_key(command, state->guard.base, name.text, name.bytes);
-    }
-    return status;
+/* Bring the names that are not in the dataset to the front of those that are kept; returns how many they are. */
+static size_t part_stale(ssa_stored *stored, const ssa_name_index *index) {
+    size_t stale = 0;
+    for (size_t i = 0; i < stored->kept_count; i++)
+        if (ssa_name_index_find(index, stored->names, stored_name, stored->kept[i]) == SSA_NAME_NOWHERE) {
+            ssa_name name = stored->kept[i];
+            stored->kept[i] = stored->kept[stale];
+            stored->kept[stale++] = name;
+        }
+    return stale;
 }
 
-static ssa_command *drop_stale(ssa_request *request, const ssa_stored *stored) {
+static ssa_command *stale_command(const ssa_buffer *base, const ssa_name *stale, size_t count) {
+    ssa_command *command = ssa_command_new(1, SSA_EXPECT_REPLY);
+    ssa_status status = !command || add_text(command, "MULTI") || add_word(command, 1 + count, "UNLINK") ? SSA_ENOMEM : SSA_OK;
+    for (size_t i = 0; i < count && !status; i++)
+        status = ssa_command_item_key(command, base, stale[i].text, stale[i].bytes);
+    if (!status)
+        status = add_kept(command, 2 + count, "HDEL", base);
+    for (size_t i = 0; i < count && !status; i++)
+        status = ssa_command_argument(command, stale[i].text, stale[i].bytes);
+    if (!status && !add_word(command, 1, "EXEC"))
+        return command;
+    ssa_command_free(command);
+    return NULL;
+}
+
+static ssa_command *drop_stale(ssa_request *request, ssa_stored *stored) {
     const ssa_dataset_state *state = request->state;
     ssa_name_index index;
     ssa_command *command = NULL;
-    uint64_t count = 0;
     ssa_status status = index_names(stored, &index);
-    if (!status)
-        status = add_stale(NULL, state, stored, &index, &count);
-    if (!status && count) {
-        uint64_t again = 0;
-        command = ssa_command_new(1, SSA_EXPECT_REPLY);
-        if (!command || add_text(command, "MULTI") || add_word(command, 1 + count, "UNLINK") ||
-            add_stale(command, state, stored, &index, &again) || add_word(command, 1, "EXEC"))
-            status = SSA_ENOMEM;
-    }
+    size_t count = status ? 0 : part_stale(stored, &index);
     ssa_name_index_free(&index);
-    if (status)
+    if (count)
+        command = stale_command(state->guard.base, stored->kept, count);
+    if (status || (count && !command))
         ssa_request_fail_memory(request);
     return command;
 }
 
-/* What an error inside the transaction says; that the key was no hash is none: it is now. */
-static int put_failed(ssa_request *request) {
-    ssa_command *answer = ssa_request_answer(request, 0);
-    if (answer->status == SSA_OK && answer->reply.count > 1 && answer->reply.nodes[1].kind == SSA_TOKEN_ERROR)
-        answer->reply.nodes[1].kind = SSA_TOKEN_NULL;
-    if (ssa_transaction_failed(request, 0))
-        return 1;
-    if (answer->reply.count > 1)
-        return 0;
-    ssa_request_fail(request, SSA_EINTERNAL, "internal error: the transaction of '%s' was not carried out. Please report it.",
-                     (char *)request->subject.data);
-    return 1;
-}
-
 static void step(ssa_request *request) {
     ssa_dataset_state *state = state_of(request);
-    if (put_failed(request))
+    if (ssa_transaction_failed(request, 0))
         return;
-    ssa_command *answer = ssa_request_answer(request, 0);
+    const ssa_command *answer = ssa_request_answer(request, 0);
+    const ssa_node *names = &answer->reply.nodes[answer->reply.count - 1];
     ssa_engine_note_size(request->engine, &request->calls[0], answer->total);
-    if (keep_stale_names(state, &answer->reply))
-        ssa_request_fail_memory(request);
-    else if (state->stale.bytes)
+    if (names->kind != SSA_TOKEN_INTEGER)
+        ssa_request_fail(request, SSA_EINTERNAL, "internal error: the transaction of '%s' was not carried out. Please report it.",
+                         (char *)request->subject.data);
+    else if (names->number > (int64_t)ssa_dataset_item_count(state->dataset))
         ssa_guard_start(request, state->guard.base, drop_stale, state->put_done);
     else
         state->put_done(request);

@@ -1,12 +1,12 @@
-/* Deleting all keys that are not ours: pages of SCAN on every server, and UNLINK of what they name. FLUSHALL would take the models
- * and the list of workers too. */
+/* Deleting all keys that are not ours: pages of SCAN on every server, and UNLINK of what they name. FLUSHALL would take
+ * the models and the list of workers too. */
 #include <stdio.h>
 #include <string.h>
 
 #include "allocator.h"
 #include "op_servers.h"
 
-#define PAGE "1000"                    /* keys a server looks at for one page: what is in flight at a time is a page a server */
+#define PAGE "1000" /* keys a server looks at for one page: what is in flight at a time is a page a server */
 #define LOOK INT64_C(200000000)        /* between two looks whether the servers being scanned still own slots */
 #define CURSOR_BYTES 24
 
@@ -44,8 +44,8 @@ static ssa_command *scan_command(const flush_state *state, const scan *scan) {
     ssa_text cursor = {scan->cursor, strlen(scan->cursor)};
     if (!state->pattern.bytes)
         return ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("SCAN"), cursor, SSA_TEXT("COUNT"), SSA_TEXT(PAGE)));
-    return ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("SCAN"), cursor, SSA_TEXT("MATCH"), SSA_KEY_TEXT(state->pattern),
-                                                      SSA_TEXT("COUNT"), SSA_TEXT(PAGE)));
+    return ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("SCAN"), cursor, SSA_TEXT("MATCH"),
+                                                      SSA_KEY_TEXT(state->pattern), SSA_TEXT("COUNT"), SSA_TEXT(PAGE)));
 }
 
 static void send_scans(ssa_request *request) {
@@ -88,7 +88,8 @@ static void begin_pass(ssa_request *request) {
 static int take_page(ssa_request *request, scan *scan, ssa_command *answer) {
     const ssa_reply *reply = &answer->reply;
     const ssa_node *node = reply->nodes;
-    if (reply->count < 3 || node[1].kind != SSA_TOKEN_BULK || node[1].text_bytes >= CURSOR_BYTES || node[2].kind != SSA_TOKEN_ARRAY) {
+    if (reply->count < 3 || node[1].kind != SSA_TOKEN_BULK || node[1].text_bytes >= CURSOR_BYTES ||
+        node[2].kind != SSA_TOKEN_ARRAY) {
         ssa_request_fail(request, SSA_EPROTOCOL, "%s: a server answered SCAN with something else.", request->operation);
         return 0;
     }
@@ -118,7 +119,8 @@ static size_t keys_to_go(const flush_state *state, const ssa_reply *page) {
 }
 
 /* UNLINK of up to `most` keys from node *at on. */
-static ssa_command *unlink_command(const flush_state *state, const ssa_reply *page, size_t *at, size_t most, const ssa_node **first) {
+static ssa_command *unlink_command(const flush_state *state, const ssa_reply *page, size_t *at, size_t most,
+                                   const ssa_node **first) {
     ssa_command *command = ssa_command_new(1 + most, SSA_EXPECT_REPLY);
     ssa_status status = command ? ssa_command_argument(command, "UNLINK", 6) : SSA_ENOMEM;
     for (*first = NULL; most && !status; ++*at) {
@@ -135,7 +137,7 @@ static ssa_command *unlink_command(const flush_state *state, const ssa_reply *pa
     return NULL;
 }
 
-/* One command a page; in a cluster one a key: a page has keys of many slots, and of a slot on the move some are elsewhere. */
+/* One command a page; in a cluster one a key: a page has keys of many slots, and some may be on the move. */
 static size_t send_unlinks(ssa_request *request, const ssa_reply *page, size_t call) {
     const flush_state *state = request->state;
     size_t count = keys_to_go(state, page), at = 3;
@@ -196,8 +198,8 @@ static void take_numbers(ssa_request *request) {
     }
     if (!is_over)
         send_scans(request);
-    else if (state->epoch != request->engine->epoch) /* slots moved meanwhile, perhaps from behind a cursor to before one */
-        begin_pass(request);
+    else if (state->epoch != request->engine->epoch)
+        begin_pass(request); /* slots moved meanwhile, perhaps from behind a cursor to before one */
     else
         ssa_request_succeed(request);
 }
@@ -221,7 +223,7 @@ static void step(ssa_request *request) {
     }
 }
 
-/* A question to a server that has lost its slots may never be answered: it is dead, or has its tasks from another now. */
+/* A question to a server that has lost its slots may never be answered: it is dead, or has another task now. */
 static int asks_in_vain(const ssa_request *request) {
     const flush_state *state = request->state;
     for (size_t i = 0; i < state->scan_count && request->stage == SCANNING; i++)
@@ -264,7 +266,8 @@ static ssa_status make_pattern(flush_state *state, ssa_text prefix) {
         return SSA_ENOMEM;
     for (size_t i = 0; i < state->prefix.bytes; i++) {
         const char c = (char)state->prefix.data[i];
-        if ((strchr("*?[]^\\", c) && ssa_buffer_append(&state->pattern, "\\", 1)) || ssa_buffer_append(&state->pattern, &c, 1))
+        if ((strchr("*?[]^\\", c) && ssa_buffer_append(&state->pattern, "\\", 1)) ||
+            ssa_buffer_append(&state->pattern, &c, 1))
             return SSA_ENOMEM;
     }
     return ssa_buffer_append(&state->pattern, "*", 1);
@@ -273,7 +276,8 @@ static ssa_status make_pattern(flush_state *state, ssa_text prefix) {
 static ssa_status check_owner(const ssa_engine *engine, ssa_problem *problem) {
     if (engine->settings.owned || !strcmp(engine->settings.user, "admin"))
         return SSA_OK;
-    snprintf(problem->text, sizeof problem->text, "flush_db: %.200s was not started by the experiment of this program (SSDB_OWNED), "
+    snprintf(problem->text, sizeof problem->text,
+             "flush_db: %.200s was not started by the experiment of this program (SSDB_OWNED), "
              "and user '%.60s' may not empty a store of others. Delete keys by name, or connect as the user 'admin'.",
              engine->description, engine->settings.user);
     return problem->status = SSA_EPERMISSION;

@@ -1,5 +1,5 @@
-/* A snapshot of each server on its disk: BGSAVE, then looks until it is written. Not SAVE: a server answers nobody until that is
- * done, and a store that watches its shards takes it for dead. */
+/* A snapshot of each server on its disk: BGSAVE, then looks until it is written. Not SAVE: a server answers nobody
+ * until that is done, and a store that watches its shards takes it for dead. */
 #include <string.h>
 
 #include "allocator.h"
@@ -35,9 +35,10 @@ static void ask(ssa_request *request) {
     for (size_t i = 0; i < state->servers.count && !request->complete; i++) {
         if (state->progress[i] == WRITTEN)
             continue;
-        ssa_command *command = state->progress[i] == TO_BEGIN
-                                   ? ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("BGSAVE")))
-                                   : ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("INFO"), SSA_TEXT("persistence")));
+        ssa_command *command =
+            state->progress[i] == TO_BEGIN
+                ? ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("BGSAVE")))
+                : ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("INFO"), SSA_TEXT("persistence")));
         /* Twice is once more than needed, and does no harm. */
         ssa_request_send_to(request, call++, command, state->servers.list[i], SSA_CALL_IDEMPOTENT);
     }
@@ -69,8 +70,10 @@ static int take_answer(ssa_request *request, size_t server, ssa_call *call) {
             return 1;
         char name[SSA_ADDRESS_TEXT_BYTES];
         ssa_server_name(request->engine, state->servers.list[server], name, sizeof name);
-        ssa_request_fail(request, SSA_ESERVER, "save: %s could not write its snapshot. Its log says why; is there room on its disk, "
-                         "and for a copy of what changes meanwhile in its memory?", name);
+        ssa_request_fail(request, SSA_ESERVER,
+                         "save: %s could not write its snapshot. Its log says why; is there room on its disk, "
+                         "and for a copy of what changes meanwhile in its memory?",
+                         name);
         return 0;
     }
     return 1;

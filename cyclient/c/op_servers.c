@@ -59,15 +59,29 @@ size_t ssa_server_name(const ssa_engine *engine, const ssa_server *server, char 
     return strlen(text);
 }
 
-/* The way into a cluster has the addresses of several servers, and is none itself. */
+/* The way into a cluster has the addresses of several servers: it is none itself, and leads to whichever it is connected to.
+ * Others have one address, and on this host a socket in front of it. */
 static int is_server(const ssa_engine *engine, const ssa_server *server) {
-    return server->address_count && (engine->mode == SSA_MODE_STANDALONE || server->owns || *server->id || server->address_count == 1);
+    const ssa_address *addresses = server->addresses;
+    if (engine->mode == SSA_MODE_STANDALONE || server->owns)
+        return 1;
+    return server->address_count == 1 || (server->address_count == 2 && *addresses[0].path && !*addresses[1].path);
+}
+
+static int listens_at(const ssa_engine *engine, const ssa_server *server, const ssa_address *address) {
+    const ssa_link *link = &server->links[0];
+    if (!is_server(engine, server))
+        return link->state == SSA_LINK_OPEN && ssa_address_equal(&link->address, address);
+    for (size_t i = 0; i < server->address_count; i++)
+        if (ssa_address_equal(&server->addresses[i], address))
+            return 1;
+    return 0;
 }
 
 static ssa_server *server_at(const ssa_engine *engine, const ssa_address *address) {
-    for (ssa_server *server = engine->servers; server; server = server->next)
-        for (size_t i = 0; i < server->address_count && is_server(engine, server); i++)
-            if (ssa_address_equal(&server->addresses[i], address))
+    for (int owns = 1; owns >= 0; owns--)
+        for (ssa_server *server = engine->servers; server; server = server->next)
+            if (server->owns == owns && listens_at(engine, server, address))
                 return server;
     return NULL;
 }
@@ -81,12 +95,13 @@ static void fail_unknown(ssa_request *request) {
             continue;
         ssa_server_name(engine, server, one, sizeof one);
         int fits = length + strlen(one) + 8 < sizeof known;
-        length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", length ? ", " : "", fits ? one : "...");
+        length +=
+            (size_t)snprintf(known + length, sizeof known - length, "%s%s", length ? ", " : "", fits ? one : "...");
         if (!fits)
             break;
     }
-    ssa_request_fail(request, SSA_EARGUMENT, "%s: '%s' is no server of this store. Its servers are: %s.", request->operation,
-                     (char *)request->subject.data, known);
+    ssa_request_fail(request, SSA_EARGUMENT, "%s: '%s' is no server of this store. Its servers are: %s.",
+                     request->operation, (char *)request->subject.data, known);
 }
 
 static ssa_status list_owners(ssa_engine *engine, ssa_servers *servers) {
@@ -108,7 +123,8 @@ ssa_status ssa_servers_find(ssa_request *request) {
         return request->status;
     if (!ssa_engine_knows_topology(engine)) {
         ssa_request_calls(request, 1); /* of one call: cannot fail */
-        ssa_request_send(request, 0, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("PING"))), "", 0, SSA_CALL_IDEMPOTENT);
+        ssa_request_send(request, 0, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("PING"))), "", 0,
+                         SSA_CALL_IDEMPOTENT);
         return request->complete ? request->status : SSA_MORE;
     }
     ssa_release(servers->list);
@@ -118,7 +134,8 @@ ssa_status ssa_servers_find(ssa_request *request) {
         if (list_owners(engine, servers))
             ssa_request_fail_memory(request);
         else if (!servers->count)
-            ssa_request_fail(request, SSA_ETOPOLOGY, "%s: no server of %s owns any slots.", request->operation, engine->description);
+            ssa_request_fail(request, SSA_ETOPOLOGY, "%s: no server of %s owns any slots.", request->operation,
+                             engine->description);
         return request->status;
     }
     servers->list = ssa_allocate(sizeof *servers->list);
@@ -163,8 +180,10 @@ int ssa_servers_failed(ssa_request *request) {
             return 1;
         }
         const ssa_link *link = request->calls[i].last_link;
-        ssa_request_fail(request, SSA_EPERMISSION, "user '%s' may not do %s on %s (%.*s). Connect as the user 'admin': SSDB_USER and "
-                         "SSDB_PASSWORD.", request->engine->settings.user, request->operation,
+        ssa_request_fail(request, SSA_EPERMISSION,
+                         "user '%s' may not do %s on %s (%.*s). Connect as the user 'admin': SSDB_USER and "
+                         "SSDB_PASSWORD.",
+                         request->engine->settings.user, request->operation,
                          link ? link->address_text : request->engine->description,
                          (int)(command->error.bytes < 200 ? command->error.bytes : 200), (char *)command->error.data);
         return 1;

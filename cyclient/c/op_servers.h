@@ -1,5 +1,5 @@
-/* Operations that are about servers, not about keys: which ones an address means, one command to each of them, and texts that
- * name them. The state of such a request begins with an ssa_servers. */
+/* Operations that are about servers, not about keys: which ones an address means, one command to each of them, and
+ * texts that name them. The state of such a request begins with an ssa_servers. */
 #ifndef SSA_OP_SERVERS_H
 #define SSA_OP_SERVERS_H
 
@@ -23,8 +23,8 @@ ssa_request *ssa_servers_new(ssa_engine *engine, const char *operation, ssa_text
 /* What is in front of the state; for request->end. */
 void ssa_servers_end(ssa_servers *servers);
 
-/* Which servers they are. SSA_OK: the list is there; SSA_MORE: a call is under way to learn who the servers are, the request is
- * stepped again; else the request has ended. */
+/* Which servers they are. SSA_OK: the list is there; SSA_MORE: a call is under way to learn who the servers are, the
+ * request is stepped again; else the request has ended. */
 ssa_status ssa_servers_find(ssa_request *request);
 
 /* Keep an argument for ssa_servers_command. SSA_ENOMEM. */

@@ -42,7 +42,8 @@ static void look(ssa_request *request) {
     request->stage = ASKED;
     state->looked = request->engine->now;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_request_send(request, 0, question(request->engine, state), state->key.data, state->key.bytes, SSA_CALL_IDEMPOTENT);
+    ssa_request_send(request, 0, question(request->engine, state), state->key.data, state->key.bytes,
+                     SSA_CALL_IDEMPOTENT);
 }
 
 /* At this moment, or when the time is over; not for a request that has ended, for want of memory for its question. */
@@ -85,11 +86,12 @@ static void give_up(ssa_request *request) {
     if (state->span >= 0)
         ssa_request_succeed(request);
     else if (state->kind == SSA_KIND_LIST)
-        ssa_request_fail(request, SSA_EWAIT, "list '%s' in %s had %lld datasets after %.4g s, not %s%lld. %s", name, where,
-                         (long long)state->seen, seconds, words[state->comparison], (long long)state->length, remedy);
+        ssa_request_fail(request, SSA_EWAIT, "list '%s' in %s had %lld datasets after %.4g s, not %s%lld. %s", name,
+                         where, (long long)state->seen, seconds, words[state->comparison], (long long)state->length,
+                         remedy);
     else
-        ssa_request_fail(request, SSA_EWAIT, "%s '%s' did not appear in %s within %.4g s. %s", ssa_kind_word(state->kind), name,
-                         where, seconds, remedy);
+        ssa_request_fail(request, SSA_EWAIT, "%s '%s' did not appear in %s within %.4g s. %s",
+                         ssa_kind_word(state->kind), name, where, seconds, remedy);
 }
 
 static void step(ssa_request *request) {
@@ -157,7 +159,8 @@ static void end(ssa_request *request) {
 }
 
 /* Until EXISTS, or alike, is at least 1. */
-static ssa_request *new_wait(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+static ssa_request *new_wait(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name,
+                             ssa_problem *problem) {
     ssa_buffer key = {NULL, 0, 0};
     ssa_status status = ssa_key_make(&engine->names, SSA_READING, kind, name.data, name.bytes, &key);
     if (status)
@@ -183,7 +186,8 @@ static ssa_request *new_wait(ssa_engine *engine, const char *operation, ssa_kind
     return request;
 }
 
-ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+ssa_request *ssa_op_wait_for(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name,
+                             ssa_problem *problem) {
     return new_wait(engine, operation, kind, name, problem);
 }
 
@@ -217,7 +221,8 @@ static ssa_status check_times(int64_t frequency_ms, int64_t tries, ssa_problem *
     char word[24];
     snprintf(word, sizeof word, "%lld", (long long)(frequency_ms < 0 ? frequency_ms : tries));
     if (frequency_ms < 0)
-        ssa_mistake_word(problem->text, sizeof problem->text, "poll_frequency_ms", word, "give milliseconds, 0 or more");
+        ssa_mistake_word(problem->text, sizeof problem->text, "poll_frequency_ms", word,
+                         "give milliseconds, 0 or more");
     else if (tries < 1)
         ssa_mistake_word(problem->text, sizeof problem->text, "num_tries", word, "give 1 or more");
     else
@@ -244,7 +249,8 @@ ssa_request *ssa_op_poll(ssa_engine *engine, const char *operation, ssa_kind kin
 }
 
 ssa_request *ssa_op_poll_list_length(ssa_engine *engine, const char *operation, ssa_text name, int64_t length,
-                                     ssa_comparison comparison, int64_t frequency_ms, int64_t tries, ssa_problem *problem) {
+                                     ssa_comparison comparison, int64_t frequency_ms, int64_t tries,
+                                     ssa_problem *problem) {
     if (check_times(frequency_ms, tries, problem))
         return NULL;
     return for_a_while(new_list_wait(engine, operation, name, length, comparison, problem), frequency_ms, tries);

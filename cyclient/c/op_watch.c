@@ -18,7 +18,8 @@ static void step(ssa_request *request) {
         request->stage = ASKED;
         state->until = request->deadline.place ? request->deadline.at : SSA_NEVER;
         ssa_command *command = ssa_tracking_command(engine, 2, "EXISTS");
-        if (command && (ssa_command_argument(command, state->key.data, state->key.bytes) || ssa_tracking_close(command))) {
+        if (command &&
+            (ssa_command_argument(command, state->key.data, state->key.bytes) || ssa_tracking_close(command))) {
             ssa_command_free(command);
             command = NULL;
         }
@@ -46,8 +47,9 @@ static void overdue(ssa_request *request) {
     else if (request->stage == ASKED)
         ssa_request_time_out(request);
     else
-        ssa_request_fail(request, SSA_EWAIT, "key '%s' in %s did not change within %.4g s.", (char *)request->subject.data,
-                         request->engine->description, (double)(request->timeout / 10000000) / 100);
+        ssa_request_fail(request, SSA_EWAIT, "key '%s' in %s did not change within %.4g s.",
+                         (char *)request->subject.data, request->engine->description,
+                         (double)(request->timeout / 10000000) / 100);
 }
 
 static void end(ssa_request *request) {

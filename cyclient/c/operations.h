@@ -124,8 +124,9 @@ ssa_request *ssa_op_watch(ssa_engine *engine, ssa_text key, ssa_problem *problem
 
 /* ---- what a simulation is asked for (op_control.c; WIRE.md, "Control"). entity: "" for the prefix of this client */
 
-/* The safe point. Without a round trip unless something came: the list of requests is tracked. Every engine sees every request
- * once, from the first one in the list on. Result: number, how many; reply, kind, name and value of each in one array (no nodes for
+/* The safe point. Without a round trip unless something came: the list of requests is tracked, and the server tells of a new one
+ * when it answers who sent it, give or take some microseconds. Every engine sees every request once, from the first one in the
+ * list on. Result: number, how many; reply, kind, name and value of each in one array (no nodes for
  * none). Not in batches. SSA_EPROTOCOL: a request that cannot be read, once; those behind it come with the next poll. */
 ssa_request *ssa_op_control_poll(ssa_engine *engine, ssa_text entity, ssa_problem *problem);
 /* kind: "set" (with a name and a value of at most 64 KiB), "checkpoint" or "stop" (without). Result: number, how many requests

@@ -5,8 +5,8 @@
 #include "allocator.h"
 #include "engine.h"
 
-/* An invalidation is lost with its connection, and then everybody looks again; but slots also move without a word to those who
- * wait for a key that is not there. */
+/* An invalidation is lost with its connection, and then everybody looks again; but slots also move without a word to
+ * those who wait for a key that is not there. */
 #define RECHECK_STANDALONE INT64_C(5000000000)
 #define RECHECK_CLUSTER INT64_C(1000000000)
 #define RECHECK_EACH INT64_C(100000) /* more, for each waiter of this client: at most 10,000 questions a second */
@@ -139,15 +139,16 @@ static ssa_status add_words(ssa_command *command, const char *const *words) {
     return status;
 }
 
-/* CLIENT CACHING YES holds for the next command, as ASKING does; before a transaction both hold to its end. Where a slot may be
- * on the move the two are needed together, and neither stands the other in between: so ASKING, MULTI, CLIENT CACHING YES ... */
+/* CLIENT CACHING YES holds for the next command, as ASKING does; before a transaction both hold to its end. Where a
+ * slot may be on the move the two are needed together, and neither stands the other in between: so ASKING, MULTI,
+ * CLIENT CACHING YES ... */
 ssa_command *ssa_tracking_command(const ssa_engine *engine, uint64_t arguments, const char *name) {
     static const char *const multi[] = {"MULTI", NULL}, *const caching[] = {"CLIENT", "CACHING", "YES", NULL};
     int whole = engine->mode != SSA_MODE_STANDALONE;
     const char *const names[] = {name, NULL};
     ssa_command *command = ssa_command_new(whole ? 1 : 3, SSA_EXPECT_REPLY);
-    if (!command || (whole && (add_words(command, multi) || ssa_command_next(command, 3))) || add_words(command, caching) ||
-        ssa_command_next(command, arguments) || add_words(command, names)) {
+    if (!command || (whole && (add_words(command, multi) || ssa_command_next(command, 3))) ||
+        add_words(command, caching) || ssa_command_next(command, arguments) || add_words(command, names)) {
         ssa_command_free(command);
         return NULL;
     }
@@ -192,7 +193,8 @@ int64_t ssa_wait_recheck(const ssa_engine *engine) {
 void ssa_wait_table_pushed(ssa_engine *engine, const ssa_reply *push) {
     const ssa_node *node = push->nodes;
     static const char word[] = "invalidate";
-    if (push->count < 3 || node[1].text_bytes != sizeof word - 1 || memcmp(push->text.data + node[1].text_at, word, sizeof word - 1))
+    if (push->count < 3 || node[1].text_bytes != sizeof word - 1 ||
+        memcmp(push->text.data + node[1].text_at, word, sizeof word - 1))
         return;
     if (node[2].kind == SSA_TOKEN_NULL) {
         ssa_wait_table_wake_all(engine);

@@ -1,5 +1,5 @@
-/* Who waits for which keys to change. A server tells (CLIENT TRACKING, OPTIN) when a key that was asked for with CACHING YES
- * is written; every waiter of the key is woken and asks again. */
+/* Who waits for which keys to change. A server tells (CLIENT TRACKING, OPTIN) when a key that was asked for with
+ * CACHING YES is written; every waiter of the key is woken and asks again. */
 #ifndef SSA_WAIT_TABLE_H
 #define SSA_WAIT_TABLE_H
 
@@ -24,8 +24,8 @@ typedef struct ssa_waiter {
 
 #define SSA_WAIT_BUCKETS 64 /* to begin with; a power of two, as every later number */
 
-/* Zeroed: empty. Grows with the number of waiters, so that waking one of many stays as cheap as waking one of few; where there
- * is no memory to grow it only gets slower. */
+/* Zeroed: empty. Grows with the number of waiters, so that waking one of many stays as cheap as waking one of few;
+ * where there is no memory to grow it only gets slower. */
 typedef struct ssa_wait_table {
     ssa_waiter *first[SSA_WAIT_BUCKETS];
     ssa_waiter **grown;          /* more buckets, in place of the first; NULL: none */
@@ -37,11 +37,11 @@ void ssa_wait_add(ssa_wait_table *table, ssa_waiter *waiter, const void *key, si
 void ssa_wait_remove(ssa_waiter *waiter); /* in no table: nothing */
 void ssa_wait_table_free(ssa_wait_table *table); /* nobody is woken */
 
-/* A reading command on a key (EXISTS, LLEN ...), after which the key's next change is told, once. The arguments, the name
- * among them, are as many as is said; add the others with ssa_command_argument, then close it. NULL: no memory. */
+/* A reading command on a key (EXISTS, LLEN ...), after which the key's next change is told, once. The arguments, the
+ * name among them, are as many as is said; add the others with ssa_command_argument, then close it. NULL: no memory. */
 ssa_command *ssa_tracking_command(const struct ssa_engine *engine, uint64_t arguments, const char *name);
 ssa_status ssa_tracking_close(ssa_command *command);
-/* What the command answered, once it is complete; NULL: it failed. An error inside a transaction becomes the command's. */
+/* What the command answered, once it is complete; NULL: it failed, perhaps inside a transaction. */
 const ssa_node *ssa_tracking_answer(ssa_command *command);
 
 /* How long waiters trust that they are told: then they ask again. Longer the more of them one client has. */

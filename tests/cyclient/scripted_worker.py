@@ -35,6 +35,7 @@ class WorkerConversation:
         self.stall = conversation.stall
         self.say = conversation.say
         self.request = conversation.request
+        self.read = conversation.read
         self.poll = conversation.poll
 
     def run(self) -> Run:

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from ssasync.cyclient import Disconnected, StoreError
+from ssasync.cyclient import StoreError
 from ssasync.cyclient._core import allocated_bytes, decode_tensor, fail_allocation, refusals_left
 from tests.cyclient.scripted_worker import ScriptedWorker, doubles, list_workers
 from tests.cyclient.wire_format import encode_tensor
@@ -187,20 +187,26 @@ def test_a_strided_array_is_copied_once(face, engine):
     assert array.nbytes <= python < array.nbytes + (1 << 20)
 
 
-def test_a_connection_that_broke_for_want_of_memory_says_so(face, engine):
-    client = face.open(engine.unix, password=engine.password)
+@pytest.mark.parametrize("operation", ["get small", "get large", "exists"])
+def test_a_connection_that_broke_for_want_of_memory_is_replaced(face, engine, operation):
+    """What only reads is asked again on the new one: nobody is told."""
+    client = face.open(engine.unix, password=engine.password, timeout=20)
     client.put_tensor("small", SMALL)
-    texts = []
-    for n in range(20):
-        batch = client.batch()
-        batch.tensor_exists("small")
+    client.put_tensor("large", LARGE)
+    replaced = 0
+    for n in range(40):
+        before = client.statistics()["connections"]
         fail_allocation(n)
         try:
-            face.execute(batch)
-        except (MemoryError, Disconnected) as error:
-            texts.append(str(error))
-        if refusals_left():
-            break
+            OPERATIONS[operation](face, client)
+        except MemoryError:
+            pass  # refused before it was sent
+        else:
+            replaced += client.statistics()["connections"] - before
+        spared = refusals_left()
         fail_allocation(-1)
-        client.tensor_exists("small")
-    assert any(f"lost {engine.unix}: no memory for a reply" in text for text in texts)
+        check_that_it_works(client, n)
+        if spared:
+            break
+    assert spared
+    assert replaced > 0

@@ -51,6 +51,16 @@ def test_all_servers_of_a_cluster_tell_of_themselves(connect, cluster):
     assert b"role:slave" in talk.do("info", replica.address).reply[1]
 
 
+def test_an_address_means_its_server_whatever_the_way_in_was(connect, cluster):
+    cluster.promote(cluster.replicas_of(cluster.primaries()[0])[0])
+    for first in cluster.nodes:
+        addresses = [first.address, *(node.address for node in cluster.nodes if node is not first)]
+        talk = connect(cluster, SSDB=",".join(addresses))
+        for node in cluster.nodes:
+            text = talk.do("info", node.address).reply[1]
+            assert f"\r\ntcp_port:{node.port}\r\n".encode() in text
+
+
 def test_an_address_that_is_no_server_is_told_which_are(connect, engine, cluster):
     ended = connect(engine).do("ping", "127.0.0.1:1")
     assert ended.status == "SSA_EARGUMENT"
@@ -140,6 +150,7 @@ def test_a_snapshot_begins_after_the_call(connect, own_engine):
 
 def test_a_snapshot_that_cannot_be_written_is_an_error(connect, own_engine):
     talk = connect(own_engine)
+    assert talk.do("ping", "").number == 1  # it has looked for a snapshot to begin with
     (own_engine.folder / "dump.rdb").mkdir()
     ended = talk.do("save", "")
     assert ended.status == "SSA_ESERVER"
@@ -259,6 +270,35 @@ def test_a_flush_rides_out_a_failover(connect, cluster):
     cluster.promote(heir)
     ended = talk.ended(flush)
     assert (ended.status, ended.number) == ("SSA_OK", 3)
+
+
+# ---- cancelling
+
+
+@pytest.mark.parametrize("kind", ["engine", "cluster"])
+def test_what_is_cancelled_leaves_nothing_behind(connect, kind, request, module_engine):
+    store = request.getfixturevalue(kind)
+    operations = (
+        ("info", ""),
+        ("config_set", "hz", "10", ""),
+        ("save", ""),
+        ("flush", ""),
+        ("control_poll", "sim"),
+        ("control_send", "sim", "stop", "", ""),
+        ("wait_for", "tensor", "never"),
+        ("wait_for_list_length", "never", "==", "1"),
+        ("watch", "never"),
+    )
+    talk = connect(store, **OWNED)
+    for drive in (False, True, True):
+        requests = [talk.start(*words) for words in operations]
+        if drive:
+            talk.settle()
+        for number in requests:
+            talk.tell("cancel", number)
+        assert talk.do("ping", "").status == "SSA_OK"
+    for words in operations:  # the client ends with all of them under way
+        talk.start(*words)
 
 
 # ---- memory

@@ -11,7 +11,6 @@ import pytest
 from ssasync.cyclient import (
     BadModel,
     Client,
-    Disconnected,
     InvalidArgument,
     ModelNotFound,
     OperationTimeout,

@@ -9,9 +9,9 @@ import pytest
 
 from ssasync.cyclient import Client, ConnectionFailed, Disconnected, WaitTimeout
 from ssasync.cyclient.blocking import Client as BlockingClient
-RECHECK_SECONDS = 5.0  # of c/op_wait.c
 from tests.cyclient.engine_process import EngineProcess
 
+RECHECK_SECONDS = 5.0  #: of c/wait_table.c
 #: What a push takes; a recheck would take RECHECK_SECONDS.
 PROMPT = RECHECK_SECONDS / 5
 

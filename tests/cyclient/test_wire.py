@@ -2,15 +2,16 @@
 
 import hmac
 import random
-import socket
 
 import numpy as np
 import pytest
 
-from ssasync.cyclient import NotATensor
-from ssasync.cyclient._core import Connection, decode_tensor, encode_tensor, worker_proof
-from ssasync.cyclient.key_names import WORKER_LIST_KEY, KeyNames, ModelKeys
+from ssasync.cyclient import BadInput, NotATensor
+from ssasync.cyclient._core import Engine, decode_tensor, encode_tensor, worker_proof
+from ssasync.cyclient.key_names import WORKER_LIST_KEY, ModelKeys
 from tests.cyclient import wire_format
+from tests.cyclient.scripted_peer import ScriptedPeer
+from tests.cyclient.scripted_worker import ScriptedWorker, WorkerConversation, doubles, list_workers
 from tests.cyclient.write_test_vectors import FOLDER, NONCES, WORKER_ID, files, read
 
 TENSORS = {row[0]: row[1:] for row in read("tensors.tsv")}
@@ -65,23 +66,29 @@ def test_a_broken_value_of_the_vectors_is_refused(client, engine, name):
     assert client.tensor_exists("t")
 
 
-# The other kinds are known to the C core alone: test_c_modules.py.
+# Of these the store makes keys in Python; all kinds: test_c_modules.py.
 KEYS = {
-    "tensor": lambda prefix, name, _: KeyNames(prefix, ()).written("tensor", name),
-    "model_current": lambda _, name, __: ModelKeys(name).current,
-    "model_counter": lambda _, name, __: ModelKeys(name).counter,
-    "model_blob": lambda _, name, version: ModelKeys(name).blob(version),
-    "model_metadata": lambda _, name, version: ModelKeys(name).metadata(version),
-    "worker_list": lambda *_: WORKER_LIST_KEY,
+    "current": lambda keys, _: keys.current,
+    "counter": lambda keys, _: keys.counter,
+    "blob": lambda keys, version: keys.blob(version),
+    "metadata": lambda keys, version: keys.metadata(version),
 }
 
 
 @pytest.mark.parametrize(
-    ("kind", "prefix", "name", "part", "key"),
-    [row for row in read("keys.tsv") if row[0] in KEYS and not (row[0].startswith("model") and row[1])],
+    ("kind", "part", "name", "version", "key"),
+    [
+        (*kind.split("_"), *row)
+        for kind, prefix, *row in read("keys.tsv")
+        if kind.startswith(("model", "script")) and not prefix
+    ],
 )
-def test_the_keys_are_those_of_the_vectors(kind, prefix, name, part, key):
-    assert KEYS[kind](prefix, name, part) == key.encode()
+def test_the_keys_of_models_are_those_of_the_vectors(kind, part, name, version, key):
+    assert KEYS[part](ModelKeys(name, kind), version) == key.encode()
+
+
+def test_the_key_of_the_workers_is_that_of_the_vectors():
+    assert [row[-1].encode() for row in read("keys.tsv") if row[0] == "worker_list"] == [WORKER_LIST_KEY]
 
 
 @pytest.mark.parametrize(
@@ -101,51 +108,116 @@ def test_the_hash_is_that_of_the_standard_library():
         assert got == hmac.digest(secret, text, "sha256")
 
 
-def said_by(say) -> bytes:
-    """What a connection sends."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        connection = Connection(ours.fileno(), "test")
-        say(connection)
-        assert connection.send()
-        return theirs.recv(1 << 20)
+# ---- messages: what a client says to a worker, and what it makes of the answers
 
 
-def test_the_requests_are_those_of_the_vectors():
-    array = np.array(-2.5)
-    run = (7, 2, 60000, b"closure", b"")
-    assert said_by(lambda c: c.run(*run, [array, b"u"])) == MESSAGES["run_float64_0d_and_key_u"]
-    assert said_by(lambda c: c.run(*run, [])) == MESSAGES["run_without_inputs"]
-    hello = ("SSA.HELLO", "1", WORKER_ID, NONCES[0])
-    assert said_by(lambda c: c.command("SSA.HELLO", *hello)) == MESSAGES["hello"]
-    proof = worker_proof("client", b"secret", WORKER_ID, *NONCES)
-    assert said_by(lambda c: c.command("SSA.PROOF", "SSA.PROOF", proof)) == MESSAGES["proof"]
+@pytest.fixture
+def core(engine):
+    """The engine alone: a run may mix tensors and names of tensors."""
+    core = Engine(address=engine.unix, password=engine.password, timeout=20)
+    yield core
+    core.close()
 
 
-def replies_to_run(data: bytes):
-    """The command of request 7, and the pushes, after a worker has said this."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        connection = Connection(ours.fileno(), "test")
-        connection.match_by_id()
-        command = connection.run(7, 1, 1000, b"closure", b"", [])
-        connection.send()
-        theirs.sendall(data)
-        connection.receive()
-        return command, connection.pushes()
+def list_address(engine, worker_id, address):
+    list_workers(engine, f"{worker_id.decode()} 1 CPU {address}")
 
 
-def test_the_replies_of_the_vectors_are_understood():
-    command, _ = replies_to_run(MESSAGES["reply_version_3_float64_0d"])
-    version, (output,) = command.result()
-    assert version == "3"
+def without_number(message: bytes, place: int) -> bytes:
+    """A request with nothing in this place."""
+    parts = message.split(b"\r\n")
+    return b"\r\n".join([*parts[: 1 + 2 * place], b"", b"", *parts[3 + 2 * place :]])
+
+
+TIMEOUT = 3  #: the place of what is left of it in SSA.RUN
+
+
+def answer_runs(worker, count):
+    """So that the next one has a higher number: the vectors are about request 7."""
+    for _ in range(count):
+        worker.answer(worker.run())
+
+
+def make_runs(core, count):
+    for _ in range(count):
+        core.perform(core.run("infer", "other", [], []))
+
+
+def test_a_client_proves_itself_as_the_vectors_do(core, engine, tmp_path):
+    proofs = []
+
+    def script(conversation):
+        hello = conversation.read(len(MESSAGES["hello"]))
+        nonce = hello[-34:-2]
+        assert hello == MESSAGES["hello"].replace(NONCES[0], nonce)
+        nonces = (WORKER_ID, nonce, NONCES[1])
+        secret = engine.password.encode()
+        parts = (b"SSA.CHALLENGE", WORKER_ID, NONCES[1], wire_format.proof("worker", secret, *nonces))
+        conversation.say(b"*4\r\n" + b"".join(map(wire_format.bulk, parts)))
+        ours = MESSAGES["proof"].replace(
+            wire_format.proof("client", b"secret", WORKER_ID, *NONCES), wire_format.proof("client", secret, *nonces)
+        )
+        proofs.append(conversation.read(len(ours)) == ours)
+        conversation.say(b"+OK\r\n")
+        doubles(WorkerConversation(conversation))
+
+    with ScriptedPeer(tmp_path / "w", script) as worker:
+        list_address(engine, WORKER_ID, worker.address)
+        np.testing.assert_array_equal(core.perform(core.run("infer", "m", [np.ones(2)], []))[0], [2, 2])
+    assert proofs == [True]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"), [([np.array(-2.5), "u"], "run_float64_0d_and_key_u"), ([], "run_without_inputs")]
+)
+def test_a_request_to_a_worker_is_that_of_the_vectors(core, engine, tmp_path, inputs, message):
+    expected, said = MESSAGES[message], []
+
+    def script(worker):
+        if worker.number == 0:
+            answer_runs(worker, 5)
+            return  # the connection is lost with request 6, whose second attempt is request 7
+        said.append(worker.read(len(expected)))
+        worker.say(MESSAGES["reply_version_3_float64_0d"])
+
+    with ScriptedWorker(tmp_path / "w", engine.password, script) as worker:
+        list_workers(engine, worker)
+        make_runs(core, 5)
+        (output,) = core.perform(core.run("infer", "closure", inputs, []).within(60))
     np.testing.assert_array_equal(output, -2.5)
-    command, _ = replies_to_run(MESSAGES["reply_error"])
-    with pytest.raises(Exception, match="expected 3 columns, got 2"):
-        command.result()
-    command, pushes = replies_to_run(MESSAGES["alive_place_4"])
-    assert not command.done
-    assert pushes == [["alive", 7, 4]]
+    assert without_number(said[0], TIMEOUT) == without_number(expected, TIMEOUT)
+
+
+def run_answered_with(core, engine, tmp_path, *answers):
+    """What request 7 gives when a worker says this."""
+
+    def script(worker):
+        answer_runs(worker, 6)
+        worker.run()
+        worker.say(b"".join(MESSAGES[answer] for answer in answers))
+        worker.stall()
+
+    with ScriptedWorker(tmp_path / "w", engine.password, script) as worker:
+        list_workers(engine, worker)
+        make_runs(core, 6)
+        outputs = core.perform(core.run("infer", "closure", [], []))
+        core.close()
+    return outputs
+
+
+def test_the_answer_of_the_vectors_is_understood(core, engine, tmp_path):
+    (output,) = run_answered_with(core, engine, tmp_path, "reply_version_3_float64_0d")
+    np.testing.assert_array_equal(output, -2.5)
+
+
+def test_the_error_of_the_vectors_is_understood(core, engine, tmp_path):
+    with pytest.raises(BadInput, match=r"'closure'.*expected 3 columns, got 2"):
+        run_answered_with(core, engine, tmp_path, "reply_error")
+
+
+def test_that_a_worker_is_alive_is_no_answer(core, engine, tmp_path):
+    (output,) = run_answered_with(core, engine, tmp_path, "alive_place_4", "reply_version_3_float64_0d")
+    np.testing.assert_array_equal(output, -2.5)
 
 
 # ---- beside the vectors

@@ -23,10 +23,9 @@ from ssasync.cyclient import (
     ServerError,
     UnsupportedDtype,
 )
-from ssasync.cyclient.blocking import Client as BlockingClient
-WORKER_SILENCE_SECONDS = 1.0  # WIRE.md, "Run"
 from tests.cyclient.scripted_worker import WORKER_LIST_KEY, ScriptedWorker, doubles, list_workers
 
+WORKER_SILENCE_SECONDS = 1.0  #: WIRE.md, "Run"
 X = np.arange(6.0).reshape(2, 3)
 
 

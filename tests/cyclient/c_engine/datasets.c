@@ -107,8 +107,8 @@ static void test_all_of_it_comes_back(void) {
     SUCCEEDS(ssa_op_get_tensor_by_key(E, name_of("{d}.u"), P));
     SUCCEEDS(drop("d"));
     dataset_is("d", 0);
-    static const char *const keys[] = {"{d}.meta", "{d}.u", "{d}.none", "{d}.raw", "{d}.nil"};
-    for (int i = 0; i < 5; i++)
+    static const char *const keys[] = {"{d}.meta", "{d}.u", "{d}.none", "{d}.raw", "{d}.nil", "{d}..names"};
+    for (int i = 0; i < 6; i++)
         key_is(keys[i], 0);
     SUCCEEDS(drop("d"));
 }
@@ -143,6 +143,27 @@ static void test_nothing_of_the_old_one_stays(void) {
     }
     SUCCEEDS(drop("d"));
     key_is("{d}.v", 0);
+}
+
+static void raw(const char *key, const ssa_text *words) {
+    ssa_request *request = ssa_single_new(E, "raw", SSA_KIND_KEY, name_of(key), SSA_WRITING, P);
+    SUCCEEDS(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_REPLY, words), 0, P));
+}
+
+/* What a writer that died between its two steps left, the next put finds; a delete too. */
+static void test_what_was_left_stale_goes_with_the_next_put(void) {
+    for (int deleted = 0; deleted < 2; deleted++) {
+        stored(with_tensor("d", "v"));
+        raw("{d}..names", SSA_TEXTS(SSA_TEXT("HSET"), SSA_TEXT("{d}..names"), SSA_TEXT("ghost"), SSA_TEXT("")));
+        raw("{d}.ghost", SSA_TEXTS(SSA_TEXT("SET"), SSA_TEXT("{d}.ghost"), SSA_TEXT("x")));
+        if (deleted)
+            SUCCEEDS(drop("d"));
+        else
+            stored(with_tensor("d", "v"));
+        key_is("{d}.ghost", 0);
+        key_is("{d}.v", !deleted);
+    }
+    key_is("{d}..names", 0);
 }
 
 static void test_it_takes_the_place_of_anything(void) {
@@ -430,6 +451,6 @@ static void exercise_ttl(void) {
 static const store_test exercises[] = {exercise_put_and_get, exercise_copies, exercise_ttl, NULL};
 
 STORE_MAIN(exercises, test_all_of_it_comes_back, test_metadata_alone_is_a_dataset, test_an_empty_one_is_refused,
-           test_nothing_of_the_old_one_stays, test_it_takes_the_place_of_anything, test_one_that_lacks_a_part_is_told,
+           test_nothing_of_the_old_one_stays, test_what_was_left_stale_goes_with_the_next_put, test_it_takes_the_place_of_anything, test_one_that_lacks_a_part_is_told,
            test_long_ones, test_many_items, test_the_order_of_one_client_holds, test_many_turns_at_once,
            test_a_cancelled_turn_is_over, test_it_is_pinned_while_it_is_put, test_copies_and_renames, test_time_to_live)

@@ -1,13 +1,14 @@
 /* One client that does what it is told, line by line, so that a test can move the store between its steps. Each line is
  * answered by one:
  *
- *     start ID WORD...   begin an operation (a table below); "ID begun", or how it was refused
- *     settle             drive until nothing is on its way; "settled"
- *     await ID           drive until it is complete; "ID STATUS NUMBER ERROR", then a further line for each string of its reply,
- *                        in hexadecimal digits, and "."
- *     cancel ID          "ID cancelled"
- *     spin N ENTITY      N polls of a simulation's safe point, one after another; "spun NANOSECONDS COMMANDS REQUESTS" (of each; of all)
- *     memory             "memory BYTES": what is allocated
+ *     start ID SECONDS WORD...  begin an operation (a table below); "ID begun", or how it was refused
+ *     settle                    drive until nothing is on its way; "settled"
+ *     await ID                  drive until it is complete; "ID STATUS NUMBER ERROR", then a further line for each string of
+ *                               its reply, in hexadecimal digits, and "."
+ *     cancel ID                 "ID cancelled"
+ *     spin N ENTITY             N polls of a simulation's safe point, one after another; "spun NANOSECONDS COMMANDS
+ *                               REQUESTS" (of each; of all)
+ *     memory                    "memory BYTES": what is allocated
  *
  * "-" is an empty word. The store is the one of the environment. */
 #include <ctype.h>
@@ -58,8 +59,8 @@ static ssa_request *request_of(char *const *words) {
     if (IS("poll"))
         return ssa_op_poll(engine, "poll_it", kind_of(words[1]), TEXT(2), atoll(words[3]), atoll(words[4]), &problem);
     if (IS("poll_list_length"))
-        return ssa_op_poll_list_length(engine, "poll_list_length", TEXT(1), atoll(words[3]), comparison_of(words[2]), atoll(words[4]),
-                                       atoll(words[5]), &problem);
+        return ssa_op_poll_list_length(engine, "poll_list_length", TEXT(1), atoll(words[3]), comparison_of(words[2]),
+                                       atoll(words[4]), atoll(words[5]), &problem);
     if (IS("watch"))
         return ssa_op_watch(engine, TEXT(1), &problem);
     if (IS("exists"))
@@ -108,7 +109,6 @@ static void say_reply(const ssa_reply *reply) {
     puts(".");
 }
 
-/* timeout: seconds, in front of the operation. */
 static void start(long id, char *const *words) {
     ssa_request_free(requests[id]);
     requests[id] = request_of(words + 1);
@@ -151,8 +151,8 @@ static void spin(long count, const char *entity) {
         number += request->number;
         ssa_request_free(request);
     }
-    printf("spun %lld %llu %lld\n", (long long)((ssa_now() - begin) / count), (unsigned long long)(engine->statistics.commands - commands),
-           (long long)number);
+    printf("spun %lld %llu %lld\n", (long long)((ssa_now() - begin) / count),
+           (unsigned long long)(engine->statistics.commands - commands), (long long)number);
 }
 
 static void obey(char *const *words) {
