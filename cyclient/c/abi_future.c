@@ -3,9 +3,9 @@
 
 #include "allocator.h"
 #include "caller_array.h"
-#include "client_tensor.h"
+#include "client_run.h"
 
-typedef enum future_kind { FUTURE_PUT, FUTURE_GET, FUTURE_UNPACK } future_kind;
+typedef enum future_kind { FUTURE_PUT, FUTURE_GET, FUTURE_UNPACK, FUTURE_RUN, FUTURE_INFER } future_kind;
 
 struct ssa_future {
     ssa_client *client;
@@ -14,7 +14,9 @@ struct ssa_future {
     future_kind kind;
     ssa_caller_array array;  /* of the caller, for a put or an unpack */
     ssa_layout layout;       /* wanted, for a get */
+    ssa_run_arguments arguments; /* of a run */
     ssa_tensor *tensor;      /* got, and not taken yet */
+    int taken;               /* the outputs of an infer were */
     int finished;            /* status is the last word */
     ssa_status status;
     char text[SSA_MISTAKE_BYTES]; /* of what failed after the request */
@@ -35,6 +37,11 @@ static ssa_future *new_future(ssa_entry *entry, future_kind kind) {
     return future;
 }
 
+static void free_arguments(ssa_future *future) {
+    ssa_caller_array_free(&future->array);
+    ssa_run_arguments_free(&future->arguments);
+}
+
 /* Hand the future to the caller, or free it. */
 static ssa_status start(ssa_entry *entry, ssa_future *future, ssa_request *request, ssa_future **result) {
     if (!entry->status && !request)
@@ -47,7 +54,7 @@ static ssa_status start(ssa_entry *entry, ssa_future *future, ssa_request *reque
         ssa_client_started(entry->client, request);
         *result = future;
     } else if (future) {
-        ssa_caller_array_free(&future->array);
+        free_arguments(future);
         ssa_release(future);
     }
     return ssa_entry_end(entry);
@@ -111,6 +118,38 @@ ssa_status ssa_start_unpack_tensor(ssa_client *client, const char *name, size_t 
     return start(&entry, future, request, result);
 }
 
+static ssa_status start_run(ssa_entry *entry, ssa_future *future, const char *operation, ssa_text name, ssa_future **result) {
+    ssa_run_options options = {.function = {"", 0}, .device = {"", 0}};
+    ssa_request *request = NULL;
+    if (!ssa_entry_open(entry))
+        request = ssa_op_run(entry->engine, operation, SSA_KIND_MODEL, name, future->arguments.inputs,
+                             future->arguments.input_count, future->arguments.outputs, future->arguments.output_count,
+                             &options, &entry->problem);
+    return start(entry, future, request, result);
+}
+
+ssa_status ssa_start_infer(ssa_client *client, const char *model, size_t model_bytes, const ssa_array *inputs,
+                           size_t input_count, double timeout, ssa_future **result) {
+    ssa_entry entry;
+    ssa_text name;
+    begin(&entry, client, model, model_bytes, timeout, &name, result);
+    ssa_future *future = new_future(&entry, FUTURE_INFER);
+    if (future)
+        ssa_run_arguments_arrays(&future->arguments, &entry, inputs, input_count);
+    return start_run(&entry, future, "infer", name, result);
+}
+
+ssa_status ssa_start_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs, ssa_names outputs,
+                               double timeout, ssa_future **result) {
+    ssa_entry entry;
+    ssa_text text;
+    begin(&entry, client, name, name_bytes, timeout, &text, result);
+    ssa_future *future = new_future(&entry, FUTURE_RUN);
+    if (future)
+        ssa_run_arguments_names(&future->arguments, &entry, inputs, outputs);
+    return start_run(&entry, future, "run_model", text, result);
+}
+
 /* ---- the end */
 
 /* The request is complete, and this thread's alone: what remains is done without the lock. */
@@ -124,7 +163,7 @@ static ssa_status finish(ssa_future *future) {
         if (status)
             snprintf(future->text, sizeof future->text, "no memory for the tensor");
     }
-    ssa_caller_array_free(&future->array);
+    free_arguments(future);
     future->finished = 1;
     return future->status = status;
 }
@@ -255,7 +294,7 @@ void ssa_future_free(ssa_future *future) {
     ssa_request_free(future->request);
     ssa_client_moved(client);
     ssa_client_leave(client);
-    ssa_caller_array_free(&future->array);
+    free_arguments(future);
     ssa_tensor_free(future->tensor);
     ssa_release(future);
 }
@@ -281,4 +320,19 @@ ssa_status ssa_future_tensor(ssa_future *future, ssa_tensor **tensor) {
     *tensor = future->tensor;
     future->tensor = NULL;
     return SSA_OK;
+}
+
+ssa_status ssa_future_outputs(ssa_future *future, ssa_tensor **outputs, size_t *output_count) {
+    if (!future || !outputs || !output_count || future->kind != FUTURE_INFER)
+        return SSA_EARGUMENT;
+    for (size_t i = 0; i < *output_count; i++)
+        outputs[i] = NULL;
+    ssa_status status = ssa_future_test(future);
+    if (status)
+        return status;
+    if (future->taken)
+        return SSA_EARGUMENT;
+    status = ssa_run_outputs(future->request, outputs, output_count, future->text);
+    future->taken = status != SSA_ELIMIT; /* with more room it can be asked again */
+    return status;
 }

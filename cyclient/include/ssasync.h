@@ -310,6 +310,72 @@ SSA_API size_t ssa_datasets_count(const ssa_datasets *datasets); /* NULL: none *
 /* The one at a place becomes the caller's, once: freed by ssa_dataset_free. NULL: it was taken, or there is none. */
 SSA_API ssa_dataset *ssa_datasets_take(ssa_datasets *datasets, size_t place);
 
+/* ---- Models and scripts ------------------------------------------------------------------------------------------ */
+
+/* How a model is to be served. Texts end in NUL; NULL: not said. */
+typedef struct ssa_model_description {
+    size_t size;            /* of this struct, as the caller was compiled */
+    const char *backend;    /* "TORCH"; not looked at for a script */
+    const char *device;     /* "CPU", "GPU", "GPU:<n>"; not looked at with num_gpus */
+    int first_gpu;          /* with num_gpus: one copy for each of GPU:<first_gpu>, GPU:<first_gpu + 1> ... */
+    int num_gpus;           /* 0: one device */
+    int64_t batch_size;     /* rows that are run together at most; 0: requests are run one by one */
+    int64_t min_batch_size; /* rows to wait for, */
+    int64_t min_batch_timeout; /* so many milliseconds at most */
+    const char *tag;        /* kept with the model, as the next two: names with commas between */
+    const char *inputs;
+    const char *outputs;
+} ssa_model_description;
+
+/* On the CPU, one by one. size: sizeof(ssa_model_description). */
+SSA_API void ssa_model_description_init(ssa_model_description *description, size_t size);
+
+/* Store a new version and make it the current one. The bytes are borrowed until this returns. SSA_EARGUMENT: a device, a
+ * backend or a number that cannot be; SSA_EFULL. _from_file: SSA_ESYSTEM: it cannot be read. */
+SSA_API ssa_status ssa_set_model(ssa_client *client, const char *name, size_t name_bytes, const void *model,
+                                 size_t model_bytes, const ssa_model_description *description, double timeout);
+SSA_API ssa_status ssa_set_model_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file,
+                                           size_t file_bytes, const ssa_model_description *description, double timeout);
+/* script: the source text. */
+SSA_API ssa_status ssa_set_script(ssa_client *client, const char *name, size_t name_bytes, const char *script,
+                                  size_t script_bytes, const ssa_model_description *description, double timeout);
+SSA_API ssa_status ssa_set_script_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file,
+                                            size_t file_bytes, const ssa_model_description *description, double timeout);
+/* *model: one text, the bytes of the current version. SSA_ENOTFOUND. */
+SSA_API ssa_status ssa_get_model(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **model, double timeout);
+SSA_API ssa_status ssa_get_script(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **script, double timeout);
+/* *metadata: two texts for each field, its name and its value. */
+SSA_API ssa_status ssa_get_model_metadata(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **metadata,
+                                          double timeout);
+/* All versions. No error if there is none. */
+SSA_API ssa_status ssa_delete_model(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+SSA_API ssa_status ssa_delete_script(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+
+/* Names of tensors, or {dataset}.tensor. */
+typedef struct ssa_names {
+    const char *const *names;
+    const size_t *bytes; /* of each; NULL: all end in NUL */
+    size_t count;
+} ssa_names;
+
+/* Run it on tensors of the store; its outputs are stored by this client, and are when this returns. SSA_ENOTFOUND, SSA_EMODEL,
+ * SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER, SSA_EWORKERLIST. */
+SSA_API ssa_status ssa_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs, ssa_names outputs,
+                                 double timeout);
+SSA_API ssa_status ssa_run_script(ssa_client *client, const char *name, size_t name_bytes, const char *function,
+                                  size_t function_bytes, ssa_names inputs, ssa_names outputs, double timeout);
+/* offset: the caller's number, a rank for instance: callers take turns on the GPUs. */
+SSA_API ssa_status ssa_run_model_multigpu(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
+                                          ssa_names outputs, int64_t offset, int first_gpu, int num_gpus, double timeout);
+SSA_API ssa_status ssa_run_script_multigpu(ssa_client *client, const char *name, size_t name_bytes, const char *function,
+                                           size_t function_bytes, ssa_names inputs, ssa_names outputs, int64_t offset,
+                                           int first_gpu, int num_gpus, double timeout);
+
+/* Run a model on the caller's arrays; nothing is left in the store. outputs: room for *output_count tensors, row-major; NULLs
+ * after a failure. *output_count: how many the model gave. SSA_ELIMIT: more than there is room for. Otherwise as ssa_run_model. */
+SSA_API ssa_status ssa_infer(ssa_client *client, const char *model, size_t model_bytes, const ssa_array *inputs,
+                             size_t input_count, ssa_tensor **outputs, size_t *output_count, double timeout);
+
 /* ---- What a simulation is asked for ------------------------------------------------------------------------------ */
 
 /* The safe point of a simulation: what was asked of it since the last one. Costs no round trip as long as nothing was.
@@ -361,6 +427,11 @@ SSA_API ssa_status ssa_start_get_tensor(ssa_client *client, const char *name, si
 SSA_API ssa_status ssa_start_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into,
                                            double timeout, ssa_future **future);
 
+SSA_API ssa_status ssa_start_infer(ssa_client *client, const char *model, size_t model_bytes, const ssa_array *inputs,
+                                   size_t input_count, double timeout, ssa_future **future);
+SSA_API ssa_status ssa_start_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
+                                       ssa_names outputs, double timeout, ssa_future **future);
+
 /* Whether it is done, without waiting. SSA_MORE: it is not; else how it ended. */
 SSA_API ssa_status ssa_future_test(ssa_future *future);
 /* Wait until it is done, timeout seconds at most; negative: as long as the operation may take. As ssa_future_test. */
@@ -379,6 +450,8 @@ SSA_API const char *ssa_future_error(const ssa_future *future);
 /* What ssa_start_get_tensor got, once: freed by ssa_tensor_free. SSA_MORE: not done; SSA_EARGUMENT: it gets none, or it was
  * taken; else how it ended. */
 SSA_API ssa_status ssa_future_tensor(ssa_future *future, ssa_tensor **tensor);
+/* What ssa_start_infer got, once; as ssa_infer gives it, and SSA_MORE: not done. */
+SSA_API ssa_status ssa_future_outputs(ssa_future *future, ssa_tensor **outputs, size_t *output_count);
 
 #ifdef __cplusplus
 }

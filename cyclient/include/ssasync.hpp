@@ -439,6 +439,23 @@ public:
             raise(status, "this future has no tensor, or it was taken.");
         return Tensor(tensor);
     }
+    // What an infer got, once; waits for it.
+    std::vector<Tensor> outputs() {
+        wait();
+        std::size_t count = 0;
+        ssa_tensor *none = nullptr;
+        ssa_status status = ssa_future_outputs(handle(), &none, &count); // says how many
+        std::vector<ssa_tensor *> handles(count);
+        if (status == SSA_ELIMIT)
+            status = ssa_future_outputs(handle(), handles.data(), &count);
+        if (status < 0)
+            raise(status, "this future has no outputs, or they were taken.");
+        std::vector<Tensor> outputs;
+        outputs.reserve(count);
+        for (ssa_tensor *tensor : handles)
+            outputs.emplace_back(tensor);
+        return outputs;
+    }
     ssa_future *handle() const noexcept { return future_.get(); }
 
 private:
@@ -463,6 +480,18 @@ inline std::optional<std::size_t> wait_any(const std::vector<Future> &futures, d
         raise(status, "futures to wait for: at least one, and all of one client.");
     return status == SSA_OK ? std::optional<std::size_t>(index) : std::nullopt;
 }
+
+// ---- Models --------------------------------------------------------------------------------------------------------
+
+// How a model or script is to be served.
+struct ModelDescription {
+    std::string backend = "TORCH", device = "CPU"; // "CPU", "GPU", "GPU:<n>"
+    int first_gpu = 0, num_gpus = 0;               // num_gpus above 0: one copy for each, whatever the device
+    std::int64_t batch_size = 0, min_batch_size = 0, min_batch_timeout = 0; // rows, rows, milliseconds
+    std::string tag, inputs, outputs;              // names with commas between
+};
+
+using Names = std::vector<std::string>;
 
 // ---- Client --------------------------------------------------------------------------------------------------------
 
@@ -689,6 +718,78 @@ public:
         return poll(ssa_poll_model, name, frequency_ms, tries, timeout);
     }
 
+    // model, script: the bytes.
+    void set_model(std::string_view name, std::string_view model, const ModelDescription &description = {},
+                   double timeout = client_timeout) {
+        set(ssa_set_model, name, model, description, timeout);
+    }
+    void set_model_from_file(std::string_view name, std::string_view file, const ModelDescription &description = {},
+                             double timeout = client_timeout) {
+        set(ssa_set_model_from_file, name, file, description, timeout);
+    }
+    void set_script(std::string_view name, std::string_view script, const ModelDescription &description = {},
+                    double timeout = client_timeout) {
+        set(ssa_set_script, name, script, description, timeout);
+    }
+    void set_script_from_file(std::string_view name, std::string_view file, const ModelDescription &description = {},
+                              double timeout = client_timeout) {
+        set(ssa_set_script_from_file, name, file, description, timeout);
+    }
+    std::string get_model(std::string_view name, double timeout = client_timeout) { return blob(ssa_get_model, name, timeout); }
+    std::string get_script(std::string_view name, double timeout = client_timeout) { return blob(ssa_get_script, name, timeout); }
+    std::map<std::string, std::string> get_model_metadata(std::string_view name, double timeout = client_timeout) {
+        ssa_texts *texts = nullptr;
+        check(ssa_get_model_metadata(handle(), name.data(), name.size(), &texts, timeout));
+        return detail::pairs(texts);
+    }
+    void delete_model(std::string_view name, double timeout = client_timeout) { on(ssa_delete_model, name, timeout); }
+    void delete_script(std::string_view name, double timeout = client_timeout) { on(ssa_delete_script, name, timeout); }
+
+    // inputs, outputs: names of tensors in the store.
+    void run_model(std::string_view name, const Names &inputs, const Names &outputs, double timeout = client_timeout) {
+        const NameList in(inputs), out(outputs);
+        check(ssa_run_model(handle(), name.data(), name.size(), in.names(), out.names(), timeout));
+    }
+    void run_model_multigpu(std::string_view name, const Names &inputs, const Names &outputs, std::int64_t offset, int first_gpu,
+                            int num_gpus, double timeout = client_timeout) {
+        const NameList in(inputs), out(outputs);
+        check(ssa_run_model_multigpu(handle(), name.data(), name.size(), in.names(), out.names(), offset, first_gpu, num_gpus,
+                                     timeout));
+    }
+    void run_script(std::string_view name, std::string_view function, const Names &inputs, const Names &outputs,
+                    double timeout = client_timeout) {
+        const NameList in(inputs), out(outputs);
+        check(ssa_run_script(handle(), name.data(), name.size(), function.data(), function.size(), in.names(), out.names(),
+                             timeout));
+    }
+    void run_script_multigpu(std::string_view name, std::string_view function, const Names &inputs, const Names &outputs,
+                             std::int64_t offset, int first_gpu, int num_gpus, double timeout = client_timeout) {
+        const NameList in(inputs), out(outputs);
+        check(ssa_run_script_multigpu(handle(), name.data(), name.size(), function.data(), function.size(), in.names(),
+                                      out.names(), offset, first_gpu, num_gpus, timeout));
+    }
+    Future start_run_model(std::string_view name, const Names &inputs, const Names &outputs, double timeout = client_timeout) {
+        const NameList in(inputs), out(outputs);
+        ssa_future *future = nullptr;
+        check(ssa_start_run_model(handle(), name.data(), name.size(), in.names(), out.names(), timeout, &future));
+        return Future(future);
+    }
+
+    // On the caller's arrays; nothing is left in the store.
+    std::vector<Tensor> infer(std::string_view model, const std::vector<Array> &inputs, double timeout = client_timeout) {
+        Future future = start_infer(model, inputs, timeout);
+        return future.outputs();
+    }
+    Future start_infer(std::string_view model, const std::vector<Array> &inputs, double timeout = client_timeout) {
+        std::vector<ssa_array> described;
+        described.reserve(inputs.size());
+        for (const Array &input : inputs)
+            described.push_back(input.described());
+        ssa_future *future = nullptr;
+        check(ssa_start_infer(handle(), model.data(), model.size(), described.data(), described.size(), timeout, &future));
+        return Future(future);
+    }
+
     // ---- what a simulation is asked for; entity: "" for the prefix of this client
 
     std::vector<ControlRequest> control_poll(std::string_view entity = {}, double timeout = client_timeout) {
@@ -747,6 +848,51 @@ private:
     using PollName = ssa_status(ssa_client *, const char *, std::size_t, std::int64_t, std::int64_t, int *, double);
     using PollLength = ssa_status(ssa_client *, const char *, std::size_t, std::int64_t, std::int64_t, std::int64_t, int *, double);
 
+    using Set = ssa_status(ssa_client *, const char *, std::size_t, const char *, std::size_t, const ssa_model_description *,
+                           double);
+    using SetBytes = ssa_status(ssa_client *, const char *, std::size_t, const void *, std::size_t, const ssa_model_description *,
+                                double);
+    using GetTexts = ssa_status(ssa_client *, const char *, std::size_t, ssa_texts **, double);
+
+    // Names as C takes them, borrowed.
+    class NameList {
+    public:
+        explicit NameList(const Names &names) {
+            for (const std::string &name : names) {
+                texts_.push_back(name.data());
+                bytes_.push_back(name.size());
+            }
+        }
+        ssa_names names() const noexcept { return {texts_.data(), bytes_.data(), texts_.size()}; }
+
+    private:
+        std::vector<const char *> texts_;
+        std::vector<std::size_t> bytes_;
+    };
+
+    template <class Call>
+    void set(Call *call, std::string_view name, std::string_view content, const ModelDescription &description, double timeout) {
+        static_assert(std::is_same_v<Call, Set> || std::is_same_v<Call, SetBytes>);
+        ssa_model_description given;
+        ssa_model_description_init(&given, sizeof given);
+        given.backend = description.backend.c_str();
+        given.device = description.device.c_str();
+        given.first_gpu = description.first_gpu;
+        given.num_gpus = description.num_gpus;
+        given.batch_size = description.batch_size;
+        given.min_batch_size = description.min_batch_size;
+        given.min_batch_timeout = description.min_batch_timeout;
+        given.tag = description.tag.c_str();
+        given.inputs = description.inputs.c_str();
+        given.outputs = description.outputs.c_str();
+        check(call(handle(), name.data(), name.size(), content.data(), content.size(), &given, timeout));
+    }
+    std::string blob(GetTexts *call, std::string_view name, double timeout) {
+        ssa_texts *texts = nullptr;
+        check(call(handle(), name.data(), name.size(), &texts, timeout));
+        std::vector<std::string> all = detail::strings(texts);
+        return all.empty() ? std::string() : std::move(all.front());
+    }
     void check(ssa_status status) const {
         if (status < 0)
             raise(status, ssa_client_error(handle()));

@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pytest
 
 from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.engine_process import EngineProcess
+from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
 from tests.cyclient.write_test_vectors import FOLDER as VECTORS
+from tests.model_archive import archive_of
 
 FOLDER = Path(__file__).parent / "c_face"
 CORE = Path(__file__).resolve().parents[2] / "cyclient"
@@ -140,6 +143,24 @@ def test_threads_share_a_client(run_on, sanitizer):
 @pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)
 def test_the_face_of_cpp(run_on, sanitizer, store):
     run_on(sanitizer, "face", TSAN_OPTIONS="halt_on_error=1")
+
+
+@pytest.mark.parametrize("program", ["models", "model_face"])
+@pytest.mark.parametrize("store", ["unix"], indirect=True)
+def test_models_and_runs(run_on, store, program, tmp_path):
+    def adds_one(worker):
+        while True:
+            run = worker.run()
+            if isinstance(run.inputs[0], str):
+                worker.answer(run, np.arange(float(len(run.inputs))))
+            else:
+                worker.answer(run, *(each + 1 for each in run.inputs))
+
+    model = tmp_path / "model.pt"
+    model.write_bytes(archive_of(bytes(1000)))
+    with ScriptedWorker(tmp_path / "w", store.password, adds_one) as worker:
+        list_workers(store, worker)
+        run_on("address", program, MODEL=str(model))
 
 
 @pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)

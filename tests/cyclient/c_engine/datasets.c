@@ -1,6 +1,8 @@
 /* Datasets: all of one or nothing, nothing left of what was replaced, and the order of one client. */
 #include "store.h"
 
+#include "batch.h"
+
 #define E store.engine
 #define P &store.problem
 
@@ -303,6 +305,34 @@ static void test_many_turns_at_once(void) {
     }
 }
 
+static void test_a_batch_keeps_the_order(void) {
+    ssa_dataset *first = with_tensor("d", "a"), *second = sample("d");
+    ssa_request *const operations[] = {
+        put(first), drop("d"), ssa_op_exists(E, "dataset_exists", SSA_KIND_DATASET, name_of("d"), P), put(second), get("d"),
+        ssa_op_rename_dataset(E, name_of("d"), name_of("e"), P), get("e"), drop("e"), put(first),
+    };
+    enum { COUNT = sizeof operations / sizeof *operations };
+    ssa_batch *batch = ssa_batch_new(E);
+    for (int i = 0; i < COUNT; i++)
+        CHECK_NUMBER(ssa_batch_add(batch, operations[i]), SSA_OK);
+    ssa_request *whole = ssa_batch_execute(batch, -1);
+    store_wait(&whole, 1);
+    if (!CHECK_NUMBER(whole->status, SSA_OK))
+        printf("    %s\n", (char *)whole->error.data);
+    CHECK_NUMBER(operations[2]->number, 0);
+    if (CHECK_NUMBER(operations[4]->dataset_count, 1))
+        is_sample(operations[4]->datasets[0]);
+    if (CHECK_NUMBER(operations[6]->dataset_count, 1))
+        is_sample(operations[6]->datasets[0]);
+    ssa_batch_free(batch);
+    ssa_dataset_free(first);
+    ssa_dataset_free(second);
+    key_is("{d}.a", 1);
+    key_is("{d}.u", 0);
+    key_is("{e}.meta", 0);
+    SUCCEEDS(drop("d"));
+}
+
 /* At whichever moment of its two steps: the next transactions are carried out, and are not taken for the one that was watched. */
 static void test_a_cancelled_turn_is_over(void) {
     for (int polls = 0; polls < 40; polls++) {
@@ -453,4 +483,4 @@ static const store_test exercises[] = {exercise_put_and_get, exercise_copies, ex
 STORE_MAIN(exercises, test_all_of_it_comes_back, test_metadata_alone_is_a_dataset, test_an_empty_one_is_refused,
            test_nothing_of_the_old_one_stays, test_what_was_left_stale_goes_with_the_next_put, test_it_takes_the_place_of_anything, test_one_that_lacks_a_part_is_told,
            test_long_ones, test_many_items, test_the_order_of_one_client_holds, test_many_turns_at_once,
-           test_a_cancelled_turn_is_over, test_it_is_pinned_while_it_is_put, test_copies_and_renames, test_time_to_live)
+           test_a_batch_keeps_the_order, test_a_cancelled_turn_is_over, test_it_is_pinned_while_it_is_put, test_copies_and_renames, test_time_to_live)
