@@ -384,8 +384,9 @@ async def test_workers_that_leave_the_list_end_what_they_have(engine, start):
 
 def test_a_worker_that_refuses_connections_is_not_asked_without_a_pause(engine, client, start, tmp_path):
     def answers_once(worker):
-        run = worker.run()
-        worker.answer(run, run.inputs[0])
+        if worker.number == 0:  # it may be called again before the new list is known
+            run = worker.run()
+            worker.answer(run, run.inputs[0])
 
     start(answers_once)
     client.infer("m", X)
