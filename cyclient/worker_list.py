@@ -3,14 +3,14 @@
 import re
 import secrets
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from ssasync.cyclient.address import Address
-from ssasync.cyclient.errors import BadWorkerList, InvalidArgument
+from ssasync.cyclient.errors import BadWorkerList
 
 _FORMAT = "1"
 _WORKER_ID = re.compile(r"[0-9a-f]{32}")
 _DEVICE = re.compile(r"(CPU|GPU)(:\d+)?")
+_UNIX = re.compile(r"unix://[^,\s]+")
+_TCP = re.compile(r"(?:tcp://)?(?:\[[0-9a-fA-F:.%\w]+\]|[^\s:/\[\],]+):(?P<port>[0-9]{1,5})")
 
 
 def new_worker_id() -> str:
@@ -37,17 +37,10 @@ class WorkerEntry:
         if not self.addresses:
             raise BadWorkerList(f"worker {self.worker_id} has no address")
         for address in self.addresses:
-            try:
-                Address.parse(address)
-            except InvalidArgument:
+            if not _is_address(address):
                 raise BadWorkerList(
                     f"address {address!r} of worker {self.worker_id} is no unix:///path and no host:port"
-                ) from None
-
-    def reachable_addresses(self) -> tuple[Address, ...]:
-        """Unix sockets are of use where their file is; on another host only the others are."""
-        addresses = map(Address.parse, self.addresses)
-        return tuple(address for address in addresses if not address.path or Path(address.path).exists())
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +79,11 @@ class WorkerList:
             case [version_of_format, version] if version_of_format == _FORMAT and version.isdecimal():
                 return cls(int(version), tuple(map(_entry, lines)))
         raise BadWorkerList(f"its first line is {head!r}, not '{_FORMAT} <version>'")
+
+
+def _is_address(text: str) -> bool:
+    tcp = _TCP.fullmatch(text)
+    return 0 < int(tcp["port"]) < 65536 if tcp else _UNIX.fullmatch(text) is not None
 
 
 def _entry(line: str) -> WorkerEntry:

@@ -54,3 +54,22 @@ def test_what_is_not_a_list_is_refused_and_quoted(text: bytes, says: str) -> Non
 def test_a_worker_without_an_address_is_refused() -> None:
     with pytest.raises(BadWorkerList, match="has no address"):
         WorkerEntry("a" * 32, 1, "CPU", ())
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1:6379", "node-07.cluster:1", "tcp://a:65535", "[::1]:6379", "[fe80::1%eth0]:6379", "unix:///tmp/s.sock"],
+)
+def test_an_address_is_kept_as_it_is(address: str) -> None:
+    workers = WorkerList().with_worker(WorkerEntry("a" * 32, 1, "CPU", (address, "b:1")))
+    assert WorkerList.decode(workers.encode()).workers[0].addresses == (address, "b:1")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "localhost", ":6379", "a:", "a:0", "a:65536", "a:b", "::1:6379", "unix://", "http://a:1", "a b:1", "a:1/0",
+     "unix:///tmp/a b", "unix:///tmp/a,b", "a:1\n"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(BadWorkerList, match="is no unix:///path and no host:port"):
+        WorkerEntry("a" * 32, 1, "CPU", (address,))
