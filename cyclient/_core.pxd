@@ -94,6 +94,7 @@ cdef extern from "settings.h":
         const char *tls_name
     ctypedef struct ssa_settings:
         char *user
+        int64_t timeout_ns
     void ssa_settings_given_init(ssa_settings_given *given) nogil
     ssa_status ssa_settings_resolve(ssa_settings *settings, const ssa_settings_given *given, void *lookup, void *user,
                                     ssa_buffer *mistakes) nogil

@@ -112,6 +112,8 @@ cdef class Request:
 
 # A signal that comes just before a system call, or to another thread, does not end it: look this often (nanoseconds).
 cdef int64_t _SIGNAL_CHECK = 200_000_000
+# How often a drain looks whether all has been answered: what nobody waits for ends no wait.
+cdef int64_t _DRAIN_CHECK = 20_000_000
 
 
 cdef int64_t _nanoseconds(object timeout) except? -2:
@@ -307,6 +309,17 @@ cdef class Engine(EngineOperations):
             if (request is None and status == SSA_OK) or ssa_now() >= until:
                 break
         return request is None or request.done
+
+    def drain(self, timeout=None):
+        """Without a loop: until nothing is unanswered: True; False after `timeout` seconds (None: the client's)."""
+        cdef int64_t limit = self.c.settings.timeout_ns if timeout is None else _nanoseconds(timeout)
+        cdef int64_t until = ssa_now() + limit if limit < SSA_NO_TIMEOUT - ssa_now() else SSA_NEVER
+        while ssa_engine_unanswered(self.c) and ssa_now() < until:
+            with nogil:
+                ssa_poll_until(self.c, NULL, min(until, ssa_now() + _DRAIN_CHECK))
+            self._collect()
+            PyErr_CheckSignals()
+        return ssa_engine_unanswered(self.c) == 0
 
     def perform(self, Request request not None):
         """Start it, wait, return its value. Whatever it raises: the caller's memory has been given back."""

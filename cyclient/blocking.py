@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
-from ssasync.cyclient.errors import ForkedClient
+from ssasync.cyclient.errors import ForkedClient, OperationTimeout
 from ssasync.cyclient.operations import Operations, Request
 
 P = ParamSpec("P")
@@ -25,8 +24,11 @@ def _waited_for(
 
     @wraps(make)
     def operation(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        with self._member() as member:
+        member = self._enter(kwargs.get("timeout"))  # type: ignore[arg-type]
+        try:
             return member.engine.perform(make(member.operations, *args, **kwargs))
+        finally:
+            self._leave(member)
 
     return operation
 
@@ -68,9 +70,10 @@ class Client:
         self._first = _Member(self._new_engine())
         self._members = [self._first]
         self._free = [self._first]
-        # One that gave up on a command which may still be carried out. Until it has been answered all operations go that
-        # way, so that none overtakes it.
-        self._overdue: _Member | None = None
+        self._waiting = 0  # threads, for connections to be free
+        # Those that gave up on a command which may still be carried out. While there is one, all operations go its way; more
+        # than one are waited for first: so none is overtaken.
+        self._overdue: set[_Member] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -141,25 +144,47 @@ class Client:
         if self._pid != os.getpid():
             raise ForkedClient(self._pid)
 
-    @contextmanager
-    def _member(self, wanted: _Member | None = None) -> Iterator[_Member]:
-        """Connections that nobody else uses meanwhile."""
+    def _enter(self, timeout: float | None, wanted: _Member | None = None) -> _Member:
+        """Connections that nobody else uses until `_leave`, and on which nothing is overtaken. Raises OperationTimeout."""
         self._check_process()
-        with self._changed:
-            while (member := self._take(wanted)) is None:
-                self._changed.wait()
-        try:
-            yield member
-        finally:
+        while True:
             with self._changed:
-                self._overdue = (
-                    member if member.engine.unanswered else None if self._overdue is member else self._overdue
-                )
-                self._free.append(member)
+                late = [member for member in self._overdue if member is not wanted]
+                if not late or (wanted is None and len(late) == 1):
+                    member = self._take(wanted or (late[0] if late else None))
+                    if member is not None:
+                        return member
+                    self._wait()
+                    continue
+                member = self._take(late[0])
+                if member is None:
+                    self._wait()
+                    continue
+            try:
+                if not member.engine.drain(timeout):
+                    raise OperationTimeout("wait for", "earlier commands", member.engine.description, timeout or 0.0)
+            finally:
+                self._leave(member)
+
+    def _wait(self) -> None:
+        self._waiting += 1
+        try:
+            self._changed.wait()
+        finally:
+            self._waiting -= 1
+
+    def _leave(self, member: _Member) -> None:
+        with self._changed:
+            if member.engine.unanswered:
+                self._overdue.add(member)
+            else:
+                self._overdue.discard(member)
+            self._free.append(member)
+            if self._waiting:
                 self._changed.notify_all()
 
     def _take(self, wanted: _Member | None) -> _Member | None:
-        wanted = self._overdue or wanted
+        """Free ones: these, or any; None: there are none."""
         if wanted is not None:
             if wanted not in self._free:
                 return None
@@ -271,10 +296,13 @@ class Batch(BatchBase):
         After a failure nothing more is begun, and no run behind it stores its outputs. Raises the error of the operation
         that failed, or an ExceptionGroup of several; each handle keeps its own.
         """
-        with self._client._member(self._client._first) as member:
+        member = self._client._enter(timeout, self._client._first)
+        try:
             self._core.execute(timeout)
             try:
                 member.engine.wait(self._core.whole)
             finally:
                 self._core.cancel()
+        finally:
+            self._client._leave(member)
         self._raise_failures()

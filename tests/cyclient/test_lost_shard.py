@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from ssasync.cyclient import (
     OperationTimeout,
     StoreError,
 )
+from ssasync.cyclient.blocking import Client as BlockingClient
 from tests.cyclient.scripted_peer import ScriptedPeer
 from tests.cyclient.test_connection import answers
 from tests.model_archive import archive_of
@@ -214,3 +217,33 @@ def test_no_descriptor_is_lost_by_failing_again_and_again(face, own_engine, tmp_
         own_engine.start()
         client.put_tensor("t", ONES, timeout=20)
     assert open_descriptors() <= before
+
+
+def test_a_batch_does_not_overtake_what_another_thread_gave_up_on(own_engine):
+    """Threads have connections of their own; a put that timed out on one of them may still be carried out."""
+    with (
+        BlockingClient(own_engine.unix, password=own_engine.password, timeout=20) as client,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        together = threading.Barrier(2)
+
+        def warm() -> None:
+            together.wait(5)
+            for _ in range(50):
+                client.tensor_exists("k")
+
+        list(pool.map(lambda _: warm(), range(2)))
+        for i in range(10):
+            own_engine.signal(signal.SIGSTOP)
+            late = [pool.submit(client.put_tensor, f"k{n}", np.full(3, -1.0), timeout=0.02) for n in range(2)]
+            for put in late:
+                with pytest.raises(OperationTimeout):
+                    put.result()
+            own_engine.signal(signal.SIGCONT)
+            batch = client.batch()
+            for n in range(2):
+                batch.put_tensor(f"k{n}", np.full(3, float(i)))
+            batch.execute(timeout=20)
+            own_engine.redis.ping()
+            for n in range(2):
+                np.testing.assert_array_equal(client.get_tensor(f"k{n}"), np.full(3, float(i)))
