@@ -72,45 +72,21 @@ class UnsupportedDtype(InvalidArgument):
 class ConnectionFailed(StoreError):
     """No connection could be opened."""
 
-    def __init__(self, address: str, reason: str, remedy: str) -> None:
-        super().__init__(f"cannot connect to {address}: {reason}. {remedy}")
-
 
 class Disconnected(StoreError):
     """The connection broke before the answer came; the command may or may not have been carried out."""
-
-    def __init__(self, address: str, reason: str, subject: str = "") -> None:
-        about = f" {subject!r} may or may not have been carried out." if subject else ""
-        super().__init__(f"lost {address}: {reason}.{about}")
 
 
 class OperationTimeout(StoreError, TimeoutError):
     """No answer within the deadline; a write may still be carried out later, in its order."""
 
-    def __init__(self, operation: str, subject: str, address: str, seconds: float, hint: str = "") -> None:
-        # What is left of a deadline of 0.2 s when the command leaves is 0.1997 s: say 0.2.
-        within = f"{round(seconds, 2) or seconds:g} s"
-        super().__init__(f"{operation} {subject!r}: no answer from {address} within {within}. {hint}".rstrip())
-
 
 class WaitTimeout(OperationTimeout):
     """What was waited for did not appear within the deadline."""
 
-    def __init__(self, subject: str, address: str, seconds: float) -> None:
-        super().__init__("wait for", subject, address, seconds)
-        text = (
-            f"{subject!r} did not appear in {address} within {max(seconds, 0):g} s. "
-            "Is its producer running, and is its prefix right?"
-        )
-        self.args = (text,)
-
 
 class ServerError(StoreError):
     """The server answered with an error."""
-
-    def __init__(self, text: str, subject: str = "", address: str = "") -> None:
-        where = f"{address} on {subject!r}: " if address else ""
-        super().__init__(f"{where}{text}")
 
 
 class NotPermitted(ServerError):
@@ -119,14 +95,6 @@ class NotPermitted(ServerError):
 
 class StoreFull(ServerError):
     """The shard reached its memory limit."""
-
-    def __init__(self, text: str, subject: str, address: str) -> None:
-        super().__init__(text, subject, address)
-        text = (
-            f"{address} is full and refused {subject!r} ({text}). "
-            "Give Orchestrator(maxmemory=...) more, or delete what is no longer needed (delete_tensor)."
-        )
-        self.args = (text,)
 
 
 class NotFound(StoreError, KeyError):
@@ -139,17 +107,9 @@ class NotFound(StoreError, KeyError):
 class TensorNotFound(NotFound):
     """No tensor of this name."""
 
-    def __init__(self, subject: str, address: str) -> None:
-        super().__init__(
-            f"no tensor {subject!r} in {address}. Check the name and its prefix, or await wait_for_tensor({subject!r})."
-        )
-
 
 class ModelNotFound(NotFound):
     """No model of this name."""
-
-    def __init__(self, name: str, address: str) -> None:
-        super().__init__(f"no model {name!r} in {address}. Store it first: set_model({name!r}, ...).")
 
 
 class DatasetNotFound(NotFound):
@@ -182,9 +142,6 @@ class NotCarriedOut(StoreError):
 
 class ScriptNotFound(NotFound):
     """No script of this name."""
-
-    def __init__(self, name: str, address: str) -> None:
-        super().__init__(f"no script {name!r} in {address}. Store it first: set_script({name!r}, ...).")
 
 
 class DatasetEntryNotFound(NotFound):
@@ -240,12 +197,6 @@ class ModelFailed(ModelError):
 
 class NoWorker(StoreError):
     """No model worker could be reached within the deadline."""
-
-    def __init__(self, model: str, seconds: float, story: str) -> None:
-        super().__init__(
-            f"model {model!r}: no worker answered within {seconds:g} s ({story}). "
-            "Give Orchestrator(workers=...) at least one, or see its log."
-        )
 
 
 class BadWorkerList(StoreError):

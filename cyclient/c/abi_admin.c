@@ -2,7 +2,8 @@
 
 /* ---- what they share */
 
-static ssa_status begin_texts(ssa_entry *entry, ssa_client *client, const char *what, ssa_texts **texts, double timeout) {
+static ssa_status begin_texts(ssa_entry *entry, ssa_client *client, const char *what, ssa_texts **texts,
+                              double timeout) {
     ssa_entry_begin(entry, client, timeout);
     ssa_entry_result(entry, what, texts);
     if (texts)
@@ -107,8 +108,9 @@ ssa_status ssa_control_poll(ssa_client *client, const char *entity, size_t entit
     return ssa_entry_end(&entry);
 }
 
-ssa_status ssa_control_send(ssa_client *client, const char *entity, size_t entity_bytes, const char *kind, size_t kind_bytes,
-                            const char *name, size_t name_bytes, const char *value, size_t value_bytes, double timeout) {
+ssa_status ssa_control_send(ssa_client *client, const char *entity, size_t entity_bytes, const char *kind,
+                            size_t kind_bytes, const char *name, size_t name_bytes, const char *value,
+                            size_t value_bytes, double timeout) {
     ssa_entry entry;
     ssa_text who, what, of, to;
     ssa_entry_begin(&entry, client, timeout);

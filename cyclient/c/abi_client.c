@@ -18,7 +18,8 @@ void ssa_options_init(ssa_options *options, size_t size) {
     memcpy(options, &standard, size < sizeof standard ? size : sizeof standard);
 }
 
-/* Options of a program that was compiled with the header of another version: fields that it does not know are not given. */
+/* Options of a program that was compiled with the header of another version: fields that it does not know are not
+ * given. */
 static ssa_status take_options(ssa_client *client, const ssa_options *given, ssa_options *options) {
     ssa_options_init(options, sizeof *options);
     if (!given)
@@ -31,8 +32,10 @@ static ssa_status take_options(ssa_client *client, const ssa_options *given, ssa
     }
     for (size_t i = known; i < given->size; i++)
         if (((const unsigned char *)given)[i]) {
-            snprintf(client->unopened_text, sizeof client->unopened_text, "options has fields that this library (%s) does not "
-                     "know: use the header of its version.", SSA_VERSION_TEXT);
+            snprintf(client->unopened_text, sizeof client->unopened_text,
+                     "options has fields that this library (%s) does not "
+                     "know: use the header of its version.",
+                     SSA_VERSION_TEXT);
             return SSA_EARGUMENT;
         }
     memcpy(options, given, known);
@@ -44,7 +47,8 @@ static ssa_status take_options(ssa_client *client, const ssa_options *given, ssa
 /* One connection a shard unless somebody asks for more: thousands of ranks would have twice as many. */
 static void prefer_one_connection(ssa_settings *settings) {
     for (size_t i = 0; i < SSA_SETTINGS_COUNT; i++)
-        if (ssa_settings_table[i].at == offsetof(ssa_settings, bulk_connection) && settings->sources[i] == SSA_FROM_DEFAULT)
+        if (ssa_settings_table[i].at == offsetof(ssa_settings, bulk_connection) &&
+            settings->sources[i] == SSA_FROM_DEFAULT)
             settings->bulk_connection = 0;
 }
 
@@ -161,8 +165,8 @@ ssa_status ssa_client_set_timeout(ssa_client *client, double timeout) {
 ssa_status ssa_set_data_source(ssa_client *client, const char *source, size_t source_bytes) {
     ssa_entry entry;
     ssa_text text;
-    if (!ssa_entry_begin(&entry, client, SSA_CLIENT_TIMEOUT) && !ssa_entry_text(&entry, "source", source, source_bytes, &text) &&
-        !ssa_entry_open(&entry)) {
+    if (!ssa_entry_begin(&entry, client, SSA_CLIENT_TIMEOUT) &&
+        !ssa_entry_text(&entry, "source", source, source_bytes, &text) && !ssa_entry_open(&entry)) {
         ssa_status status = ssa_key_names_set_source(&entry.engine->names, text.data, text.bytes);
         if (status)
             ssa_entry_refuse(&entry, status, "%s", entry.engine->names.error);

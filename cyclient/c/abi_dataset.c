@@ -76,11 +76,15 @@ ssa_status ssa_add_bytes(ssa_dataset *dataset, const char *name, size_t name_byt
     return status ? status : ssa_dataset_add_bytes(dataset, name, name_bytes, bytes ? data : "", bytes);
 }
 
-ssa_status ssa_add_meta_scalar(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *value, ssa_dtype type) {
+ssa_status ssa_add_meta_scalar(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *value,
+                               ssa_dtype type) {
     ssa_status status = begin(dataset, name, &name_bytes, value);
-    if (!status && (type == SSA_STRING || (int)type < 0 || (int)type > UINT8_MAX || !ssa_metadata_type_exists((uint8_t)type)))
-        return fail(dataset, SSA_EARGUMENT, "type cannot be %d: use SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, "
-                    "SSA_FLOAT32 or SSA_FLOAT64; ssa_add_meta_string for texts.", (int)type);
+    if (!status &&
+        (type == SSA_STRING || (int)type < 0 || (int)type > UINT8_MAX || !ssa_metadata_type_exists((uint8_t)type)))
+        return fail(dataset, SSA_EARGUMENT,
+                    "type cannot be %d: use SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, "
+                    "SSA_FLOAT32 or SSA_FLOAT64; ssa_add_meta_string for texts.",
+                    (int)type);
     return status ? status : ssa_dataset_add_scalars(dataset, name, name_bytes, (uint8_t)type, value, 1);
 }
 
@@ -112,8 +116,10 @@ ssa_status ssa_get_dataset_tensor(ssa_dataset *dataset, const char *name, size_t
         *tensor = NULL;
     ssa_status status = begin(dataset, name, &name_bytes, tensor);
     if (!status && ((int)layout < SSA_ROW_MAJOR || (int)layout > SSA_AS_STORED || layout == SSA_STRIDED))
-        return fail(dataset, SSA_EARGUMENT, "layout cannot be %d: use SSA_ROW_MAJOR, SSA_COLUMN_MAJOR, SSA_NESTED_POINTERS or "
-                    "SSA_AS_STORED.", (int)layout);
+        return fail(dataset, SSA_EARGUMENT,
+                    "layout cannot be %d: use SSA_ROW_MAJOR, SSA_COLUMN_MAJOR, SSA_NESTED_POINTERS or "
+                    "SSA_AS_STORED.",
+                    (int)layout);
     if (status || (status = find_item(dataset, SSA_ITEM_TENSOR, name, name_bytes, &item)))
         return status;
     ssa_tensor copy = {.header = item->header, .memory = ssa_memory_new(item->header.data_bytes)};
@@ -158,7 +164,8 @@ ssa_status ssa_unpack_dataset_tensor(ssa_dataset *dataset, const char *name, siz
     return status ? fail(dataset, status, "%s", text) : SSA_OK;
 }
 
-ssa_status ssa_get_dataset_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **data, size_t *bytes) {
+ssa_status ssa_get_dataset_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **data,
+                                 size_t *bytes) {
     const ssa_item *item;
     ssa_status status = begin(dataset, name, &name_bytes, data && bytes ? data : NULL);
     if (status || (status = find_item(dataset, SSA_ITEM_BYTES, name, name_bytes, &item)))
@@ -176,7 +183,8 @@ ssa_status ssa_get_tensor_type(ssa_dataset *dataset, const char *name, size_t na
     return status;
 }
 
-ssa_status ssa_get_tensor_dims(ssa_dataset *dataset, const char *name, size_t name_bytes, const int64_t **shape, int *ndim) {
+ssa_status ssa_get_tensor_dims(ssa_dataset *dataset, const char *name, size_t name_bytes, const int64_t **shape,
+                               int *ndim) {
     const ssa_item *item;
     ssa_status status = begin(dataset, name, &name_bytes, shape && ndim ? shape : NULL);
     if (status || (status = find_item(dataset, SSA_ITEM_TENSOR, name, name_bytes, &item)))
@@ -191,7 +199,8 @@ ssa_status ssa_get_tensor_dims(ssa_dataset *dataset, const char *name, size_t na
 static ssa_status find_field(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_metadata *metadata) {
     if (ssa_dataset_find_field(dataset, name, name_bytes, metadata) == SSA_OK)
         return SSA_OK;
-    return fail(dataset, SSA_ENOTFOUND, "the dataset has no metadata '%.*s'.", (int)(name_bytes < 200 ? name_bytes : 200), name);
+    return fail(dataset, SSA_ENOTFOUND, "the dataset has no metadata '%.*s'.",
+                (int)(name_bytes < 200 ? name_bytes : 200), name);
 }
 
 ssa_status ssa_get_metadata_field_type(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_dtype *type) {
@@ -202,8 +211,8 @@ ssa_status ssa_get_metadata_field_type(ssa_dataset *dataset, const char *name, s
     return status;
 }
 
-ssa_status ssa_get_meta_scalars(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **values, size_t *count,
-                                ssa_dtype *type) {
+ssa_status ssa_get_meta_scalars(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **values,
+                                size_t *count, ssa_dtype *type) {
     ssa_metadata metadata;
     ssa_status status = begin(dataset, name, &name_bytes, values && count && type ? values : NULL);
     if (status || (status = find_field(dataset, name, name_bytes, &metadata)))
@@ -279,7 +288,8 @@ static ssa_status names(ssa_dataset *dataset, int (*next)(void *, size_t, ssa_te
     ssa_status status = begin(dataset, "", &none, texts);
     if (!status)
         *texts = ssa_texts_from(next, walk, &status);
-    return status && dataset ? fail(dataset, status, "%s", texts ? "no memory for the names" : "names cannot be NULL.") : status;
+    return status && dataset ? fail(dataset, status, "%s", texts ? "no memory for the names" : "names cannot be NULL.")
+                             : status;
 }
 
 ssa_status ssa_get_tensor_names(ssa_dataset *dataset, ssa_texts **texts) {

@@ -14,7 +14,8 @@ ssa_status ssa_put_dataset(ssa_client *client, ssa_dataset *dataset, double time
     return ssa_entry_end(&entry);
 }
 
-ssa_status ssa_get_dataset(ssa_client *client, const char *name, size_t name_bytes, ssa_dataset **dataset, double timeout) {
+ssa_status ssa_get_dataset(ssa_client *client, const char *name, size_t name_bytes, ssa_dataset **dataset,
+                           double timeout) {
     ssa_entry entry;
     ssa_text text;
     ssa_entry_begin(&entry, client, timeout);
@@ -40,7 +41,8 @@ ssa_status ssa_delete_dataset(ssa_client *client, const char *name, size_t name_
 typedef ssa_request *(*constructor_of_two)(ssa_engine *, ssa_text, ssa_text, ssa_problem *);
 
 static ssa_status with_two(ssa_client *client, constructor_of_two construct, const char *one, const char *first,
-                           size_t first_bytes, const char *other, const char *second, size_t second_bytes, double timeout) {
+                           size_t first_bytes, const char *other, const char *second, size_t second_bytes,
+                           double timeout) {
     ssa_entry entry;
     ssa_text from, to;
     ssa_entry_begin(&entry, client, timeout);
@@ -52,22 +54,26 @@ static ssa_status with_two(ssa_client *client, constructor_of_two construct, con
 
 ssa_status ssa_copy_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                             size_t target_bytes, double timeout) {
-    return with_two(client, ssa_op_copy_dataset, "source", source, source_bytes, "target", target, target_bytes, timeout);
+    return with_two(client, ssa_op_copy_dataset, "source", source, source_bytes, "target", target, target_bytes,
+                    timeout);
 }
 
 ssa_status ssa_rename_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                               size_t target_bytes, double timeout) {
-    return with_two(client, ssa_op_rename_dataset, "source", source, source_bytes, "target", target, target_bytes, timeout);
+    return with_two(client, ssa_op_rename_dataset, "source", source, source_bytes, "target", target, target_bytes,
+                    timeout);
 }
 
 /* ---- lists */
 
 ssa_status ssa_append_to_list(ssa_client *client, const char *list, size_t list_bytes, const char *dataset,
                               size_t dataset_bytes, double timeout) {
-    return with_two(client, ssa_op_append_to_list, "list", list, list_bytes, "dataset", dataset, dataset_bytes, timeout);
+    return with_two(client, ssa_op_append_to_list, "list", list, list_bytes, "dataset", dataset, dataset_bytes,
+                    timeout);
 }
 
-ssa_status ssa_get_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t *length, double timeout) {
+ssa_status ssa_get_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t *length,
+                               double timeout) {
     ssa_entry entry;
     ssa_text text;
     ssa_entry_begin(&entry, client, timeout);
@@ -86,14 +92,15 @@ ssa_status ssa_delete_list(ssa_client *client, const char *list, size_t list_byt
     return ssa_entry_end(&entry);
 }
 
-ssa_status ssa_copy_list(ssa_client *client, const char *source, size_t source_bytes, const char *target, size_t target_bytes,
-                         double timeout) {
+ssa_status ssa_copy_list(ssa_client *client, const char *source, size_t source_bytes, const char *target,
+                         size_t target_bytes, double timeout) {
     return with_two(client, ssa_op_copy_list, "source", source, source_bytes, "target", target, target_bytes, timeout);
 }
 
 ssa_status ssa_rename_list(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                            size_t target_bytes, double timeout) {
-    return with_two(client, ssa_op_rename_list, "source", source, source_bytes, "target", target, target_bytes, timeout);
+    return with_two(client, ssa_op_rename_list, "source", source, source_bytes, "target", target, target_bytes,
+                    timeout);
 }
 
 /* ---- the datasets of a list */
@@ -103,8 +110,8 @@ struct ssa_datasets {
     ssa_dataset **datasets;
 };
 
-static ssa_status begin_list(ssa_entry *entry, ssa_client *client, const char *list, size_t bytes, ssa_datasets **datasets,
-                             double timeout, ssa_text *text) {
+static ssa_status begin_list(ssa_entry *entry, ssa_client *client, const char *list, size_t bytes,
+                             ssa_datasets **datasets, double timeout, ssa_text *text) {
     ssa_entry_begin(entry, client, timeout);
     ssa_entry_result(entry, "datasets", datasets);
     if (datasets)

@@ -86,8 +86,8 @@ ssa_status ssa_start_put_tensor(ssa_client *client, const char *name, size_t nam
     return start(&entry, future, request, result);
 }
 
-ssa_status ssa_start_get_tensor(ssa_client *client, const char *name, size_t name_bytes, ssa_layout layout, double timeout,
-                                ssa_future **result) {
+ssa_status ssa_start_get_tensor(ssa_client *client, const char *name, size_t name_bytes, ssa_layout layout,
+                                double timeout, ssa_future **result) {
     ssa_entry entry;
     ssa_text text;
     begin(&entry, client, name, name_bytes, timeout, &text, result);
@@ -113,12 +113,13 @@ ssa_status ssa_start_unpack_tensor(ssa_client *client, const char *name, size_t 
     if (!entry.status)
         entry.status = ssa_caller_array_make_room(&future->array, client->memory, entry.problem.text);
     if (!ssa_entry_open(&entry))
-        request = ssa_op_unpack_tensor(entry.engine, text, &future->array.header, ssa_caller_array_packed(&future->array),
-                                       &entry.problem);
+        request = ssa_op_unpack_tensor(entry.engine, text, &future->array.header,
+                                       ssa_caller_array_packed(&future->array), &entry.problem);
     return start(&entry, future, request, result);
 }
 
-static ssa_status start_run(ssa_entry *entry, ssa_future *future, const char *operation, ssa_text name, ssa_future **result) {
+static ssa_status start_run(ssa_entry *entry, ssa_future *future, const char *operation, ssa_text name,
+                            ssa_future **result) {
     ssa_run_options options = {.function = {"", 0}, .device = {"", 0}};
     ssa_request *request = NULL;
     if (!ssa_entry_open(entry))
@@ -139,8 +140,8 @@ ssa_status ssa_start_infer(ssa_client *client, const char *model, size_t model_b
     return start_run(&entry, future, "infer", name, result);
 }
 
-ssa_status ssa_start_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs, ssa_names outputs,
-                               double timeout, ssa_future **result) {
+ssa_status ssa_start_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
+                               ssa_names outputs, double timeout, ssa_future **result) {
     ssa_entry entry;
     ssa_text text;
     begin(&entry, client, name, name_bytes, timeout, &text, result);

@@ -26,7 +26,8 @@ static ssa_status exists(ssa_client *client, const char *operation, ssa_kind kin
 typedef ssa_request *(*constructor_of_two)(ssa_engine *, const char *, ssa_kind, ssa_text, ssa_text, ssa_problem *);
 
 static ssa_status from_to(ssa_client *client, constructor_of_two construct, const char *operation, ssa_kind kind,
-                          const char *source, size_t source_bytes, const char *target, size_t target_bytes, double timeout) {
+                          const char *source, size_t source_bytes, const char *target, size_t target_bytes,
+                          double timeout) {
     ssa_entry entry;
     ssa_text from, to;
     ssa_entry_begin(&entry, client, timeout);
@@ -46,7 +47,8 @@ ssa_status ssa_delete_bytes(ssa_client *client, const char *name, size_t name_by
 
 ssa_status ssa_copy_tensor(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                            size_t target_bytes, double timeout) {
-    return from_to(client, ssa_op_copy, "copy_tensor", SSA_KIND_TENSOR, source, source_bytes, target, target_bytes, timeout);
+    return from_to(client, ssa_op_copy, "copy_tensor", SSA_KIND_TENSOR, source, source_bytes, target, target_bytes,
+                   timeout);
 }
 
 ssa_status ssa_rename_tensor(ssa_client *client, const char *source, size_t source_bytes, const char *target,
@@ -86,13 +88,16 @@ ssa_status ssa_set_tensor_ttl(ssa_client *client, const char *name, size_t name_
     ssa_text text;
     ssa_entry_begin(&entry, client, timeout);
     if (!entry.status && !(seconds >= 0.001 && seconds < 9e12))
-        ssa_entry_refuse(&entry, SSA_EARGUMENT, "seconds cannot be %g: use 0.001 or more; ssa_persist_tensor for no end.", seconds);
+        ssa_entry_refuse(&entry, SSA_EARGUMENT,
+                         "seconds cannot be %g: use 0.001 or more; ssa_persist_tensor for no end.", seconds);
     if (!ssa_entry_text(&entry, "name", name, name_bytes, &text) && !ssa_entry_open(&entry))
-        ssa_entry_run(&entry, ssa_op_set_ttl(entry.engine, SSA_KIND_TENSOR, text, (int64_t)(seconds * 1e3), &entry.problem));
+        ssa_entry_run(&entry,
+                      ssa_op_set_ttl(entry.engine, SSA_KIND_TENSOR, text, (int64_t)(seconds * 1e3), &entry.problem));
     return ssa_entry_end(&entry);
 }
 
-ssa_status ssa_get_tensor_ttl(ssa_client *client, const char *name, size_t name_bytes, double *seconds, double timeout) {
+ssa_status ssa_get_tensor_ttl(ssa_client *client, const char *name, size_t name_bytes, double *seconds,
+                              double timeout) {
     ssa_entry entry;
     ssa_text text;
     ssa_entry_begin(&entry, client, timeout);

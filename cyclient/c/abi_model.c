@@ -22,8 +22,10 @@ static ssa_text text_of(const char *text) {
 static ssa_status take_description(ssa_entry *entry, const ssa_model_description *given, ssa_model_options *options) {
     ssa_entry_result(entry, "description", given);
     if (!entry->status && given->size != sizeof *given)
-        ssa_entry_refuse(entry, SSA_EARGUMENT, "description.size cannot be %zu: use ssa_model_description_init, with the header of "
-                         "this library.", given->size);
+        ssa_entry_refuse(entry, SSA_EARGUMENT,
+                         "description.size cannot be %zu: use ssa_model_description_init, with the header of "
+                         "this library.",
+                         given->size);
     if (entry->status)
         return entry->status;
     *options = (ssa_model_options){.backend = text_of(given->backend),
@@ -59,16 +61,16 @@ ssa_status ssa_set_model(ssa_client *client, const char *name, size_t name_bytes
     return set(client, SSA_KIND_MODEL, name, name_bytes, "model", model, model_bytes, description, timeout);
 }
 
-ssa_status ssa_set_script(ssa_client *client, const char *name, size_t name_bytes, const char *script, size_t script_bytes,
-                          const ssa_model_description *description, double timeout) {
+ssa_status ssa_set_script(ssa_client *client, const char *name, size_t name_bytes, const char *script,
+                          size_t script_bytes, const ssa_model_description *description, double timeout) {
     return set(client, SSA_KIND_SCRIPT, name, name_bytes, "script", script, script_bytes, description, timeout);
 }
 
 /* ---- from a file */
 
 static ssa_status cannot_read(ssa_entry *entry, ssa_text path, int error) {
-    return ssa_entry_refuse(entry, SSA_ESYSTEM, "cannot read '%.*s': %s", (int)(path.bytes < 400 ? path.bytes : 400), path.data,
-                            strerror(error));
+    return ssa_entry_refuse(entry, SSA_ESYSTEM, "cannot read '%.*s': %s", (int)(path.bytes < 400 ? path.bytes : 400),
+                            path.data, strerror(error));
 }
 
 /* Of a file of any length, also of one that is no regular one. */
@@ -101,8 +103,9 @@ static ssa_status read_file(ssa_entry *entry, ssa_text path, ssa_buffer *content
     return entry->status;
 }
 
-static ssa_status set_from_file(ssa_client *client, ssa_kind kind, const char *name, size_t name_bytes, const char *file,
-                                size_t file_bytes, const ssa_model_description *description, double timeout) {
+static ssa_status set_from_file(ssa_client *client, ssa_kind kind, const char *name, size_t name_bytes,
+                                const char *file, size_t file_bytes, const ssa_model_description *description,
+                                double timeout) {
     ssa_entry entry;
     ssa_text text, path;
     ssa_model_options options;
@@ -110,7 +113,8 @@ static ssa_status set_from_file(ssa_client *client, ssa_kind kind, const char *n
     ssa_entry_begin(&entry, client, timeout);
     ssa_entry_text(&entry, "name", name, name_bytes, &text);
     ssa_entry_text(&entry, "file", file, file_bytes, &path);
-    if (!take_description(&entry, description, &options) && !read_file(&entry, path, &content) && !ssa_entry_open(&entry)) {
+    if (!take_description(&entry, description, &options) && !read_file(&entry, path, &content) &&
+        !ssa_entry_open(&entry)) {
         ssa_text blob = {content.bytes ? (const char *)content.data : "", content.bytes};
         ssa_entry_run(&entry, ssa_op_set_model(entry.engine, kind, text, blob, &options, &entry.problem));
     }
@@ -119,8 +123,8 @@ static ssa_status set_from_file(ssa_client *client, ssa_kind kind, const char *n
     return status;
 }
 
-ssa_status ssa_set_model_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file, size_t file_bytes,
-                                   const ssa_model_description *description, double timeout) {
+ssa_status ssa_set_model_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file,
+                                   size_t file_bytes, const ssa_model_description *description, double timeout) {
     return set_from_file(client, SSA_KIND_MODEL, name, name_bytes, file, file_bytes, description, timeout);
 }
 

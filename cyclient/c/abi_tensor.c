@@ -12,7 +12,8 @@ void ssa_array_init(ssa_array *array, size_t size, const void *data, ssa_dtype d
     memcpy(array, &standard, size < sizeof standard ? size : sizeof standard);
 }
 
-ssa_status ssa_put_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *array, double timeout) {
+ssa_status ssa_put_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *array,
+                          double timeout) {
     ssa_entry entry;
     ssa_text text;
     ssa_caller_array source = {.in_place = 1};
@@ -30,8 +31,8 @@ ssa_status ssa_put_tensor(ssa_client *client, const char *name, size_t name_byte
     return entry.status;
 }
 
-ssa_status ssa_get_tensor(ssa_client *client, const char *name, size_t name_bytes, ssa_layout layout, ssa_tensor **tensor,
-                          double timeout) {
+ssa_status ssa_get_tensor(ssa_client *client, const char *name, size_t name_bytes, ssa_layout layout,
+                          ssa_tensor **tensor, double timeout) {
     ssa_entry entry;
     ssa_text text;
     ssa_entry_begin(&entry, client, timeout);
@@ -74,7 +75,8 @@ ssa_status ssa_get_bytes(ssa_client *client, const char *name, size_t name_bytes
     return ssa_entry_end(&entry);
 }
 
-ssa_status ssa_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into, double timeout) {
+ssa_status ssa_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into,
+                             double timeout) {
     ssa_entry entry;
     ssa_text text;
     ssa_caller_array target = {.in_place = 1};

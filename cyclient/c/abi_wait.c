@@ -40,8 +40,8 @@ ssa_status ssa_wait_for_list_length(ssa_client *client, const char *list, size_t
 /* ---- polls */
 
 /* One that waits for so long and says whether it came true. */
-static ssa_status begin_poll(ssa_entry *entry, ssa_client *client, const char *name, size_t bytes, int *found, double timeout,
-                             ssa_text *text) {
+static ssa_status begin_poll(ssa_entry *entry, ssa_client *client, const char *name, size_t bytes, int *found,
+                             double timeout, ssa_text *text) {
     ssa_entry_begin(entry, client, timeout);
     ssa_entry_result(entry, "found", found);
     if (!ssa_entry_text(entry, "name", name, bytes, text))
@@ -59,8 +59,8 @@ static ssa_status poll_for(ssa_client *client, const char *operation, ssa_kind k
     return ssa_entry_end(&entry);
 }
 
-ssa_status ssa_poll_key(ssa_client *client, const char *key, size_t key_bytes, int64_t frequency_ms, int64_t tries, int *found,
-                        double timeout) {
+ssa_status ssa_poll_key(ssa_client *client, const char *key, size_t key_bytes, int64_t frequency_ms, int64_t tries,
+                        int *found, double timeout) {
     return poll_for(client, "poll_key", SSA_KIND_KEY, key, key_bytes, frequency_ms, tries, found, timeout);
 }
 
@@ -69,8 +69,8 @@ ssa_status ssa_poll_tensor(ssa_client *client, const char *name, size_t name_byt
     return poll_for(client, "poll_tensor", SSA_KIND_TENSOR, name, name_bytes, frequency_ms, tries, found, timeout);
 }
 
-ssa_status ssa_poll_dataset(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms, int64_t tries,
-                            int *found, double timeout) {
+ssa_status ssa_poll_dataset(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms,
+                            int64_t tries, int *found, double timeout) {
     return poll_for(client, "poll_dataset", SSA_KIND_DATASET, name, name_bytes, frequency_ms, tries, found, timeout);
 }
 
@@ -80,30 +80,31 @@ ssa_status ssa_poll_model(ssa_client *client, const char *name, size_t name_byte
 }
 
 static ssa_status poll_length(ssa_client *client, const char *operation, const char *list, size_t bytes, int64_t length,
-                              ssa_comparison comparison, int64_t frequency_ms, int64_t tries, int *found, double timeout) {
+                              ssa_comparison comparison, int64_t frequency_ms, int64_t tries, int *found,
+                              double timeout) {
     ssa_entry entry;
     ssa_text text;
     if (!begin_poll(&entry, client, list, bytes, found, timeout, &text) &&
-        !ssa_entry_run(&entry, ssa_op_poll_list_length(entry.engine, operation, text, length, comparison, frequency_ms, tries,
-                                                       &entry.problem)))
+        !ssa_entry_run(&entry, ssa_op_poll_list_length(entry.engine, operation, text, length, comparison, frequency_ms,
+                                                       tries, &entry.problem)))
         *found = entry.request->number != 0;
     return ssa_entry_end(&entry);
 }
 
-ssa_status ssa_poll_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t length, int64_t frequency_ms,
-                                int64_t tries, int *found, double timeout) {
-    return poll_length(client, "poll_list_length", list, list_bytes, length, SSA_COMPARE_EQUAL, frequency_ms, tries, found,
-                       timeout);
+ssa_status ssa_poll_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
+                                int64_t frequency_ms, int64_t tries, int *found, double timeout) {
+    return poll_length(client, "poll_list_length", list, list_bytes, length, SSA_COMPARE_EQUAL, frequency_ms, tries,
+                       found, timeout);
 }
 
 ssa_status ssa_poll_list_length_gte(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
                                     int64_t frequency_ms, int64_t tries, int *found, double timeout) {
-    return poll_length(client, "poll_list_length_gte", list, list_bytes, length, SSA_COMPARE_AT_LEAST, frequency_ms, tries,
-                       found, timeout);
+    return poll_length(client, "poll_list_length_gte", list, list_bytes, length, SSA_COMPARE_AT_LEAST, frequency_ms,
+                       tries, found, timeout);
 }
 
 ssa_status ssa_poll_list_length_lte(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
                                     int64_t frequency_ms, int64_t tries, int *found, double timeout) {
-    return poll_length(client, "poll_list_length_lte", list, list_bytes, length, SSA_COMPARE_AT_MOST, frequency_ms, tries,
-                       found, timeout);
+    return poll_length(client, "poll_list_length_lte", list, list_bytes, length, SSA_COMPARE_AT_MOST, frequency_ms,
+                       tries, found, timeout);
 }

@@ -22,7 +22,8 @@ static ssa_status refuse_null(char *text, const char *thing, const char *remedy)
 
 static ssa_status check_numbers(const ssa_array *given, char *text) {
     if (given->size != sizeof *given)
-        return refuse_number(text, "array.size", (int64_t)given->size, "use ssa_array_init, with the header of this library");
+        return refuse_number(text, "array.size", (int64_t)given->size,
+                             "use ssa_array_init, with the header of this library");
     if (given->ndim < 0 || given->ndim > SSA_TENSOR_MAX_NDIM)
         return refuse_number(text, "array.ndim", given->ndim, "use 0 to 32 dimensions");
     if (given->ndim && !given->shape)
@@ -44,7 +45,8 @@ static ssa_status check_numbers(const ssa_array *given, char *text) {
 static ssa_status check_strides(const ssa_array *given, int is_target, char *text) {
     for (int i = 0; i < given->ndim && is_target; i++)
         if (!given->strides[i] && given->shape[i] > 1)
-            return refuse_number(text, "array.strides", 0, "elements of an array that is written must not lie upon each other");
+            return refuse_number(text, "array.strides", 0,
+                                 "elements of an array that is written must not lie upon each other");
     return SSA_OK;
 }
 
@@ -67,7 +69,8 @@ static void look_at_strides(ssa_caller_array *array) {
     }
 }
 
-ssa_status ssa_caller_array_take(ssa_caller_array *array, const ssa_array *given, int is_target, char text[SSA_MISTAKE_BYTES]) {
+ssa_status ssa_caller_array_take(ssa_caller_array *array, const ssa_array *given, int is_target,
+                                 char text[SSA_MISTAKE_BYTES]) {
     memset(&array->packed, 0, sizeof array->packed);
     if (!given)
         return refuse_null(text, "array", "describe one: ssa_array_init");
@@ -77,7 +80,8 @@ ssa_status ssa_caller_array_take(ssa_caller_array *array, const ssa_array *given
     if (status)
         return status;
     int order = given->layout == SSA_COLUMN_MAJOR ? SSA_COLUMN_MAJOR : SSA_ROW_MAJOR;
-    status = ssa_layout_describe(&array->header, given->dtype, given->itemsize, order, given->shape, (size_t)given->ndim);
+    status =
+        ssa_layout_describe(&array->header, given->dtype, given->itemsize, order, given->shape, (size_t)given->ndim);
     if (status == SSA_EARGUMENT)
         return refuse_number(text, "array.itemsize", (int64_t)given->itemsize,
                              "give 0 or what the dtype has; for strings the bytes of an element");
@@ -89,8 +93,8 @@ ssa_status ssa_caller_array_take(ssa_caller_array *array, const ssa_array *given
         return refuse_null(text, "array.data", "point it to the elements");
     array->layout = (ssa_layout)given->layout;
     array->data = given->data ? given->data : nothing;
-    array->in_place = given->layout == SSA_ROW_MAJOR || given->layout == SSA_COLUMN_MAJOR || !array->header.data_bytes ||
-                      (given->layout == SSA_NESTED_POINTERS && given->ndim < 2);
+    array->in_place = given->layout == SSA_ROW_MAJOR || given->layout == SSA_COLUMN_MAJOR ||
+                      !array->header.data_bytes || (given->layout == SSA_NESTED_POINTERS && given->ndim < 2);
     if (given->layout == SSA_STRIDED && given->ndim)
         memcpy(array->strides, given->strides, (size_t)given->ndim * sizeof *given->strides);
     if (given->layout == SSA_STRIDED && !array->in_place)
@@ -108,7 +112,8 @@ ssa_status ssa_caller_array_make_room(ssa_caller_array *array, ssa_memory_cache 
     array->packed = ssa_memory_take(cache, array->header.data_bytes);
     if (array->packed.data)
         return SSA_OK;
-    snprintf(text, SSA_MISTAKE_BYTES, "no memory to pack an array of %llu bytes", (unsigned long long)array->header.data_bytes);
+    snprintf(text, SSA_MISTAKE_BYTES, "no memory to pack an array of %llu bytes",
+             (unsigned long long)array->header.data_bytes);
     return SSA_ENOMEM;
 }
 

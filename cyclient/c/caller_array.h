@@ -1,5 +1,5 @@
-/* An array of a caller of the library (ssa_array) on its way to a packed one and back: sent or filled in place where it lies
- * in one piece, packed once where it does not. */
+/* An array of a caller of the library (ssa_array) on its way to a packed one and back: sent or filled in place where it
+ * lies in one piece, packed once where it does not. */
 #ifndef SSA_CALLER_ARRAY_H
 #define SSA_CALLER_ARRAY_H
 
@@ -18,8 +18,8 @@ typedef struct ssa_caller_array {
     int in_place;
 } ssa_caller_array;
 
-/* Look at what the caller says. is_target: it is to be written. Keeps no pointer but data. SSA_EARGUMENT, SSA_ELIMIT: text
- * has what is wrong. */
+/* Look at what the caller says. is_target: it is to be written. Keeps no pointer but data. SSA_EARGUMENT, SSA_ELIMIT:
+ * text has what is wrong. */
 ssa_status ssa_caller_array_take(ssa_caller_array *array, const ssa_array *given, int is_target,
                                  char text[SSA_MISTAKE_BYTES]);
 

@@ -1,10 +1,10 @@
 /* What a program in C holds: an engine that its threads share, and the text of what failed last in each of them.
  *
- * Sharing. One lock guards the engine. A thread that waits for its operation drives the engine for all of them: it polls
- * with the lock given away, so that others can start operations meanwhile, and tells each whose operation is complete; the
- * others sleep until they are told, or until it leaves and one of them has to drive. Alone in the handle a thread waits in
- * the system calls that move the bytes, with the lock held, for SSA_CALL_NS at most: that saves a poll for each operation
- * (poll_driver.h), and is not done while several threads take turns. */
+ * Sharing. One lock guards the engine. A thread that waits for its operation drives the engine for all of them: it
+ * polls with the lock given away, so that others can start operations meanwhile, and tells each whose operation is
+ * complete; the others sleep until they are told, or until it leaves and one of them has to drive. Alone in the handle
+ * a thread waits in the system calls that move the bytes, with the lock held, for SSA_CALL_NS at most: that saves a
+ * poll for each operation (poll_driver.h), and is not done while several threads take turns. */
 #ifndef SSA_CLIENT_H
 #define SSA_CLIENT_H
 
@@ -75,8 +75,8 @@ typedef struct ssa_entry {
     int64_t timeout;     /* as of ssa_request_start */
 } ssa_entry;
 
-/* Enter a handle. Without the lock yet: look at the arguments, copy what has to be copied. All of these return entry->status;
- * whatever it is, the call ends with ssa_entry_end. */
+/* Enter a handle. Without the lock yet: look at the arguments, copy what has to be copied. All of these return
+ * entry->status; whatever it is, the call ends with ssa_entry_end. */
 ssa_status ssa_entry_begin(ssa_entry *entry, ssa_client *client, double timeout);
 /* What the caller did wrong. */
 __attribute__((format(printf, 3, 4)))

@@ -48,7 +48,8 @@ ssa_status ssa_entry_text(ssa_entry *entry, const char *what, const char *data, 
     if (!data && bytes)
         return ssa_entry_refuse(entry, SSA_EARGUMENT, "%s cannot be NULL: pass the text and its length.", what);
     if (bytes > PTRDIFF_MAX && bytes != SSA_TEXT_ENDS)
-        return ssa_entry_refuse(entry, SSA_EARGUMENT, "%s cannot be %zu bytes long: pass its length, or SSA_TEXT_ENDS.", what, bytes);
+        return ssa_entry_refuse(entry, SSA_EARGUMENT, "%s cannot be %zu bytes long: pass its length, or SSA_TEXT_ENDS.",
+                                what, bytes);
     *text = (ssa_text){data ? data : "", bytes == SSA_TEXT_ENDS ? strlen(data) : bytes};
     return SSA_OK;
 }

@@ -26,7 +26,8 @@ static void take_name(ssa_entry *entry, const char *what, ssa_names names, size_
     ssa_entry_text(entry, what, names.names[i], names.bytes ? names.bytes[i] : SSA_TEXT_ENDS, text);
 }
 
-ssa_status ssa_run_arguments_names(ssa_run_arguments *arguments, ssa_entry *entry, ssa_names inputs, ssa_names outputs) {
+ssa_status ssa_run_arguments_names(ssa_run_arguments *arguments, ssa_entry *entry, ssa_names inputs,
+                                   ssa_names outputs) {
     if (inputs.count)
         ssa_entry_result(entry, "inputs.names", inputs.names);
     if (outputs.count)
@@ -44,7 +45,8 @@ ssa_status ssa_run_arguments_names(ssa_run_arguments *arguments, ssa_entry *entr
     return entry->status;
 }
 
-ssa_status ssa_run_arguments_arrays(ssa_run_arguments *arguments, ssa_entry *entry, const ssa_array *inputs, size_t count) {
+ssa_status ssa_run_arguments_arrays(ssa_run_arguments *arguments, ssa_entry *entry, const ssa_array *inputs,
+                                    size_t count) {
     if (count)
         ssa_entry_result(entry, "inputs", inputs);
     arguments->inputs = make_places(entry, "inputs", count, sizeof *arguments->inputs);

@@ -14,10 +14,11 @@ typedef struct ssa_run_arguments {
     size_t output_count;
 } ssa_run_arguments;
 
-/* Copy what has to be copied. Like the other functions on entries: does nothing after a failure, returns entry->status. Names
- * stay borrowed. */
+/* Copy what has to be copied. Like the other functions on entries: does nothing after a failure, returns entry->status.
+ * Names stay borrowed. */
 ssa_status ssa_run_arguments_names(ssa_run_arguments *arguments, ssa_entry *entry, ssa_names inputs, ssa_names outputs);
-ssa_status ssa_run_arguments_arrays(ssa_run_arguments *arguments, ssa_entry *entry, const ssa_array *inputs, size_t count);
+ssa_status ssa_run_arguments_arrays(ssa_run_arguments *arguments, ssa_entry *entry, const ssa_array *inputs,
+                                    size_t count);
 void ssa_run_arguments_free(ssa_run_arguments *arguments);
 
 /* The outputs of a request for the caller; SSA_ELIMIT, SSA_ENOMEM: *text says why. */

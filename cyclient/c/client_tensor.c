@@ -13,8 +13,10 @@ typedef struct given_tensor {
 
 ssa_status ssa_entry_wanted_layout(ssa_entry *entry, int layout) {
     if (!entry->status && (layout < SSA_ROW_MAJOR || layout > SSA_AS_STORED || layout == SSA_STRIDED))
-        ssa_entry_refuse(entry, SSA_EARGUMENT, "layout cannot be %d: use SSA_ROW_MAJOR, SSA_COLUMN_MAJOR, SSA_NESTED_POINTERS "
-                         "or SSA_AS_STORED.", layout);
+        ssa_entry_refuse(entry, SSA_EARGUMENT,
+                         "layout cannot be %d: use SSA_ROW_MAJOR, SSA_COLUMN_MAJOR, SSA_NESTED_POINTERS "
+                         "or SSA_AS_STORED.",
+                         layout);
     return entry->status;
 }
 
@@ -43,7 +45,8 @@ ssa_status ssa_tensor_make(ssa_tensor *came, ssa_layout wanted, ssa_tensor **ten
     if (wanted != SSA_AS_STORED && given->tensor.header.order != order && !ssa_layout_is_both(&given->tensor.header))
         status = reorder(&given->tensor, order);
     if (!status && wanted == SSA_NESTED_POINTERS)
-        status = ssa_layout_nested_new(&given->tensor.header, given->tensor.memory.data, &given->nested, &given->pointers);
+        status =
+            ssa_layout_nested_new(&given->tensor.header, given->tensor.memory.data, &given->nested, &given->pointers);
     if (status)
         ssa_tensor_free(&given->tensor);
     else

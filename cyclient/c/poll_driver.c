@@ -45,9 +45,9 @@ static size_t watched(ssa_engine *engine, ssa_link **only) {
     return count;
 }
 
-/* One connection owes something, and nothing else is to be looked at: wait in the system calls that move the bytes, each
- * for a short while at most. A poll before them costs 0.5 us with both ends on one core and 5 to 13 us on two. *interrupted:
- * a signal came. Returns whether the time was over with nothing moved. */
+/* One connection owes something, and nothing else is to be looked at: wait in the system calls that move the bytes,
+ * each for a short while at most. A poll before them costs 0.5 us with both ends on one core and 5 to 13 us on two.
+ * *interrupted: a signal came. Returns whether the time was over with nothing moved. */
 static int wait_on(ssa_link *link, int *interrupted) {
     ssa_status status;
     uint64_t before = ssa_connection_statistics_now(link->connection).bytes_received;
@@ -127,12 +127,14 @@ static ssa_status look(const waiting *w, int64_t until, int *interrupted) {
     w->engine->now = ssa_now();
     for (i = 0; i < count && ready > 0 && !changed; i++)
         if (descriptors[i].revents && links[i]->descriptor == descriptors[i].fd) {
-            int events = (descriptors[i].revents & ~POLLOUT ? SSA_EVENT_READ : 0) | (descriptors[i].revents & POLLOUT ? SSA_EVENT_WRITE : 0);
+            int events = (descriptors[i].revents & ~POLLOUT ? SSA_EVENT_READ : 0) |
+                         (descriptors[i].revents & POLLOUT ? SSA_EVENT_WRITE : 0);
             ssa_link_ready(links[i], events);
         }
     if (descriptors != few)
         ssa_release(descriptors);
-    /* The links may have gone, and descriptors been opened anew under the same numbers: ask again with the lock held. */
+    /* The links may have gone, and descriptors been opened anew under the same numbers: ask again with the lock held.
+     */
     return changed && ready > 0 ? look(w, 0, interrupted) : SSA_OK;
 }
 

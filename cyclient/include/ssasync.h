@@ -9,15 +9,15 @@
  *
  * Names and other texts are a pointer and a length in bytes; SSA_TEXT_ENDS as the length: up to the NUL.
  *
- * timeout, in seconds, is the last argument that goes into a function: negative (SSA_CLIENT_TIMEOUT) is the client's own
- * (option `timeout`, 60 s if nothing is said), INFINITY none. When it is over the function returns SSA_ETIMEOUT (or
- * SSA_ECONNECT: there was no connection); a write may then be carried out later, but in its order with later ones of the
- * same client on the same name. Besides what is named at a function every one of them can end with SSA_EARGUMENT,
+ * timeout, in seconds, is the last argument that goes into a function: negative (SSA_CLIENT_TIMEOUT) is the client's
+ * own (option `timeout`, 60 s if nothing is said), INFINITY none. When it is over the function returns SSA_ETIMEOUT (or
+ * SSA_ECONNECT: there was no connection); a write may then be carried out later, but in its order with later ones of
+ * the same client on the same name. Besides what is named at a function every one of them can end with SSA_EARGUMENT,
  * SSA_ETIMEOUT, SSA_ECONNECT, SSA_ECLOSED, SSA_ESERVER, SSA_EPERMISSION, SSA_ETOPOLOGY, SSA_ENOMEM and SSA_EFORK.
  *
  * Threads may share a client: they take turns for an instant, and wait side by side. Datasets, tensors and futures
- * are used by one thread at a time. A client belongs to the process that opened it: after a fork the child's calls return
- * SSA_EFORK, and it may only free it. */
+ * are used by one thread at a time. A client belongs to the process that opened it: after a fork the child's calls
+ * return SSA_EFORK, and it may only free it. */
 #ifndef SSASYNC_H
 #define SSASYNC_H
 
@@ -34,7 +34,7 @@ extern "C" {
 
 /* ---- Library --------------------------------------------------------------------------------------------------- */
 
-/* The version of the library that runs, such as "0.1.0"; SSA_VERSION_TEXT is that of the header it was compiled with. */
+/* The version of the library that runs, such as "0.1.0"; SSA_VERSION_TEXT is that of the header of the program. */
 SSA_API const char *ssa_version(void);
 
 /* What was chosen when the library was built, as words with blanks between: "tls" or "". */
@@ -47,19 +47,19 @@ SSA_API const char *ssa_features(void);
 /* A client of one store: its connections, prefixes, and what failed last. */
 typedef struct ssa_client ssa_client;
 
-/* What a client is to know. What is not given here is read from the environment (SSDB, SSDB_USER, SSDB_PASSWORD, SSDB_FILE,
- * SSKEYIN, SSKEYOUT, SSA_TIMEOUT ..., with _<identifier> behind the name for a further store), as an Experiment sets it for
- * what it starts; else there are defaults. ssa_client_describe tells them all. Set by ssa_options_init to "not given"; texts
- * end in NUL and are borrowed by ssa_client_new only. */
+/* What a client is to know. What is not given here is read from the environment (SSDB, SSDB_USER, SSDB_PASSWORD,
+ * SSDB_FILE, SSKEYIN, SSKEYOUT, SSA_TIMEOUT ..., with _<identifier> behind the name for a further store), as an
+ * Experiment sets it for what it starts; else there are defaults. ssa_client_describe tells them all. Set by
+ * ssa_options_init to "not given"; texts end in NUL and are borrowed by ssa_client_new only. */
 typedef struct ssa_options {
     size_t size;            /* of this struct, as the caller was compiled */
-    const char *address;    /* "host:port" or "unix:///path", several with commas between. NULL: not given, also below */
+    const char *address;    /* "host:port" or "unix:///path", several with commas between. NULL: not given; so below */
     const char *user;
     const char *password;
     const char *identifier; /* of a further store */
     double timeout;         /* seconds; INFINITY: none; negative: not given */
-    int bulk_connection;    /* 1: long values go over a second connection, past which short ones are quicker, which is of
-                               use to threads; 0: they do not; negative: not given, also below */
+    int bulk_connection;    /* 1: long values go over a second connection, past which short ones are quicker, which
+                               is of use to threads; 0: they do not; negative: not given, also below */
     int trust_topology;     /* 1: follow a cluster to addresses that were not announced */
     int64_t value_limit;    /* bytes above which values are stored in pieces; 0: never */
     int log_level;          /* ssa_log_level */
@@ -75,20 +75,20 @@ typedef struct ssa_options {
 SSA_API void ssa_options_init(ssa_options *options, size_t size);
 
 /* Open a client. options NULL: everything from the environment. It connects at the first operation.
- * After a failure *client is a handle too, whose ssa_client_error tells all that is wrong, and which is to be freed; NULL
- * when there was no memory for that. */
+ * After a failure *client is a handle too, whose ssa_client_error tells all that is wrong, and which is to be freed;
+ * NULL when there was no memory for that. */
 SSA_API ssa_status ssa_client_new(const ssa_options *options, ssa_client **client);
 
 /* Close it. NULL is allowed. Futures that are left end with SSA_ECLOSED and are still to be freed, in any order; so do
  * calls that other threads are in. */
 SSA_API void ssa_client_free(ssa_client *client);
 
-/* Why the last call that failed in this thread on this client did: the thing, the value, the remedy; "" if none has. Never
- * NULL, also without a client. Borrowed until the next such call of this thread, or ssa_client_free. */
+/* Why the last call that failed in this thread on this client did: the thing, the value, the remedy; "" if none has.
+ * Never NULL, also without a client. Borrowed until the next such call of this thread, or ssa_client_free. */
 SSA_API const char *ssa_client_error(ssa_client *client);
 
-/* All settings, a line for each: name, value, where it comes from, meaning; no passwords. Into the buffer, which ends in NUL
- * if it has room; *bytes: how long the text is without that, whatever the room. */
+/* All settings, a line for each: name, value, where it comes from, meaning; no passwords. Into the buffer, which ends
+ * in NUL if it has room; *bytes: how long the text is without that, whatever the room. */
 SSA_API ssa_status ssa_client_describe(ssa_client *client, char *buffer, size_t room, size_t *bytes);
 
 /* The timeout of calls that give none. Seconds; INFINITY: none. */
@@ -98,8 +98,8 @@ SSA_API ssa_status ssa_client_set_timeout(ssa_client *client, double timeout);
 
 /* Read from this producer from now on: one of those in SSKEYIN, or the client's own prefix. */
 SSA_API ssa_status ssa_set_data_source(ssa_client *client, const char *source, size_t source_bytes);
-/* 1: the names of this kind get the prefix; 0: they do not. At first tensors, datasets and lists do, models (and scripts)
- * do not. */
+/* 1: the names of this kind get the prefix; 0: they do not. At first tensors, datasets and lists do, models (and
+ * scripts) do not. */
 SSA_API ssa_status ssa_use_tensor_ensemble_prefix(ssa_client *client, int use);
 SSA_API ssa_status ssa_use_dataset_ensemble_prefix(ssa_client *client, int use);
 SSA_API ssa_status ssa_use_list_ensemble_prefix(ssa_client *client, int use);
@@ -119,9 +119,10 @@ typedef struct ssa_array {
     size_t itemsize;        /* bytes of an element of SSA_STRING and SSA_UNICODE; for others 0 or the right one */
 } ssa_array;
 
-/* Describe a row-major array; change the fields for others. size: sizeof(ssa_array). What `data` points to is written only by
- * functions that unpack. */
-SSA_API void ssa_array_init(ssa_array *array, size_t size, const void *data, ssa_dtype dtype, const int64_t *shape, int ndim);
+/* Describe a row-major array; change the fields for others. size: sizeof(ssa_array). What `data` points to is written
+ * only by functions that unpack. */
+SSA_API void ssa_array_init(ssa_array *array, size_t size, const void *data, ssa_dtype dtype, const int64_t *shape,
+                            int ndim);
 
 /* A tensor that came from the store, in memory of the library's. It needs no client, and may outlive it. */
 typedef struct ssa_tensor ssa_tensor;
@@ -135,61 +136,69 @@ SSA_API ssa_layout ssa_tensor_layout(const ssa_tensor *tensor);    /* SSA_ROW_MA
 SSA_API size_t ssa_tensor_bytes(const ssa_tensor *tensor);
 /* The elements, in one piece, at a multiple of 64 bytes; they may be changed. Never NULL. */
 SSA_API void *ssa_tensor_data(const ssa_tensor *tensor);
-/* What a T** or T*** variable takes, if it was asked for as SSA_NESTED_POINTERS; else NULL. With fewer than two dimensions
- * the elements. */
+/* What a T** or T*** variable takes, if it was asked for as SSA_NESTED_POINTERS; else NULL. With fewer than two
+ * dimensions the elements. */
 SSA_API void *ssa_tensor_nested(const ssa_tensor *tensor);
 
-/* Store an array under a name. Arrays in one piece are sent from where they lie, others are packed once; either way the array
- * is the caller's again when this returns. SSA_EFULL. */
+/* Store an array under a name. Arrays in one piece are sent from where they lie, others are packed once; either way the
+ * array is the caller's again when this returns. SSA_EFULL. */
 SSA_API ssa_status ssa_put_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *array,
                                   double timeout);
-/* *tensor: freed by ssa_tensor_free; NULL after a failure. layout: as it is wanted, SSA_AS_STORED or any but SSA_STRIDED.
- * SSA_ENOTFOUND, SSA_EHEADER (other bytes), SSA_EVERSION, SSA_ETYPE (another kind of value). */
+/* *tensor: freed by ssa_tensor_free; NULL after a failure. layout: as it is wanted, SSA_AS_STORED or any but
+ * SSA_STRIDED. SSA_ENOTFOUND, SSA_EHEADER (other bytes), SSA_EVERSION, SSA_ETYPE (another kind of value). */
 SSA_API ssa_status ssa_get_tensor(ssa_client *client, const char *name, size_t name_bytes, ssa_layout layout,
                                   ssa_tensor **tensor, double timeout);
-/* Into the caller's array, of any layout; undefined unless it succeeds. As ssa_get_tensor, and SSA_EDTYPE, SSA_ESHAPE: the
- * stored one is not of the array's dtype and shape. */
+/* Into the caller's array, of any layout; undefined unless it succeeds. As ssa_get_tensor, and SSA_EDTYPE, SSA_ESHAPE:
+ * the stored one is not of the array's dtype and shape. */
 SSA_API ssa_status ssa_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into,
                                      double timeout);
 /* No error if there is none. */
 SSA_API ssa_status ssa_delete_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 /* *exists: 1 or 0. */
-SSA_API ssa_status ssa_tensor_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
+SSA_API ssa_status ssa_tensor_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists,
+                                     double timeout);
 /* Until there is one; the store tells, nothing polls. SSA_EWAIT: there was none in that time. */
 SSA_API ssa_status ssa_wait_for_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 
-/* The same tensor under another name; what was there goes. The source has the prefix to read from, the target the one to write
- * with. The time that it has left goes along. SSA_ENOTFOUND, SSA_EFULL. */
+/* The same tensor under another name; what was there goes. The source has the prefix to read from, the target the one
+ * to write with. The time that it has left goes along. SSA_ENOTFOUND, SSA_EFULL. */
 SSA_API ssa_status ssa_copy_tensor(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                                    size_t target_bytes, double timeout);
 SSA_API ssa_status ssa_rename_tensor(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                                      size_t target_bytes, double timeout);
 
 /* How long it stays from now on, in seconds above 0; a put starts anew, without an end. SSA_ENOTFOUND, here and below. */
-SSA_API ssa_status ssa_set_tensor_ttl(ssa_client *client, const char *name, size_t name_bytes, double seconds, double timeout);
+SSA_API ssa_status ssa_set_tensor_ttl(ssa_client *client, const char *name, size_t name_bytes, double seconds,
+                                      double timeout);
 /* *seconds: INFINITY: until it is deleted. */
-SSA_API ssa_status ssa_get_tensor_ttl(ssa_client *client, const char *name, size_t name_bytes, double *seconds, double timeout);
+SSA_API ssa_status ssa_get_tensor_ttl(ssa_client *client, const char *name, size_t name_bytes, double *seconds,
+                                      double timeout);
 /* It stays until it is deleted. */
 SSA_API ssa_status ssa_persist_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 
 /* ---- Bytes: under the same names as tensors ---------------------------------------------------------------------- */
 
 /* data is borrowed until this returns; NULL for no bytes. SSA_EFULL. */
-SSA_API ssa_status ssa_put_bytes(ssa_client *client, const char *name, size_t name_bytes, const void *data, size_t bytes,
-                                 double timeout);
+SSA_API ssa_status ssa_put_bytes(ssa_client *client, const char *name, size_t name_bytes, const void *data,
+                                 size_t bytes, double timeout);
 /* *data: a row of SSA_UINT8 (ssa_tensor_data, ssa_tensor_bytes), freed by ssa_tensor_free; NULL after a failure.
  * SSA_ENOTFOUND, SSA_ETYPE. */
-SSA_API ssa_status ssa_get_bytes(ssa_client *client, const char *name, size_t name_bytes, ssa_tensor **data, double timeout);
+SSA_API ssa_status ssa_get_bytes(ssa_client *client, const char *name, size_t name_bytes, ssa_tensor **data,
+                                 double timeout);
 SSA_API ssa_status ssa_delete_bytes(ssa_client *client, const char *name, size_t name_bytes, double timeout);
-SSA_API ssa_status ssa_bytes_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
+SSA_API ssa_status ssa_bytes_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists,
+                                    double timeout);
 
 /* ---- Keys, and what every kind of thing has ---------------------------------------------------------------------- */
 
 /* key: a whole one, without prefix. */
 SSA_API ssa_status ssa_key_exists(ssa_client *client, const char *key, size_t key_bytes, int *exists, double timeout);
-SSA_API ssa_status ssa_dataset_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
-SSA_API ssa_status ssa_model_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
-SSA_API ssa_status ssa_script_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists, double timeout);
+SSA_API ssa_status ssa_dataset_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists,
+                                      double timeout);
+SSA_API ssa_status ssa_model_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists,
+                                    double timeout);
+SSA_API ssa_status ssa_script_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists,
+                                     double timeout);
 SSA_API ssa_status ssa_wait_for_key(ssa_client *client, const char *key, size_t key_bytes, double timeout);
 SSA_API ssa_status ssa_wait_for_dataset(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 SSA_API ssa_status ssa_wait_for_model(ssa_client *client, const char *name, size_t name_bytes, double timeout);
@@ -200,14 +209,14 @@ SSA_API ssa_status ssa_wait_for_list_length(ssa_client *client, const char *list
 
 /* As the waits, for frequency_ms * tries milliseconds: *found is 1, or 0 when that time is over, which is no error. The
  * timeout is for the last answer alone. */
-SSA_API ssa_status ssa_poll_key(ssa_client *client, const char *key, size_t key_bytes, int64_t frequency_ms, int64_t tries,
-                                int *found, double timeout);
-SSA_API ssa_status ssa_poll_tensor(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms, int64_t tries,
-                                   int *found, double timeout);
+SSA_API ssa_status ssa_poll_key(ssa_client *client, const char *key, size_t key_bytes, int64_t frequency_ms,
+                                int64_t tries, int *found, double timeout);
+SSA_API ssa_status ssa_poll_tensor(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms,
+                                   int64_t tries, int *found, double timeout);
 SSA_API ssa_status ssa_poll_dataset(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms,
                                     int64_t tries, int *found, double timeout);
-SSA_API ssa_status ssa_poll_model(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms, int64_t tries,
-                                  int *found, double timeout);
+SSA_API ssa_status ssa_poll_model(ssa_client *client, const char *name, size_t name_bytes, int64_t frequency_ms,
+                                  int64_t tries, int *found, double timeout);
 SSA_API ssa_status ssa_poll_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
                                         int64_t frequency_ms, int64_t tries, int *found, double timeout);
 SSA_API ssa_status ssa_poll_list_length_gte(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
@@ -221,14 +230,14 @@ typedef struct ssa_texts ssa_texts;
 
 SSA_API void ssa_texts_free(ssa_texts *texts);         /* NULL is allowed */
 SSA_API size_t ssa_texts_count(const ssa_texts *texts); /* NULL: none */
-/* The text at a place from 0 on, with a NUL behind it, borrowed from the list; *bytes (NULL: not wanted): its length. NULL: there
- * is none at that place. */
+/* The text at a place from 0 on, with a NUL behind it, borrowed from the list; *bytes (NULL: not wanted): its length.
+ * NULL: there is none at that place. */
 SSA_API const char *ssa_texts_at(const ssa_texts *texts, size_t place, size_t *bytes);
 
 /* ---- Datasets: tensors, bytes and metadata under one name -------------------------------------------------------- */
 
-/* A dataset in memory. One thread at a time. Names of datasets, items and fields have 1 to 1,024 bytes without braces; those
- * of items and fields do not begin with ".", and no item is called "meta". */
+/* A dataset in memory. One thread at a time. Names of datasets, items and fields have 1 to 1,024 bytes without braces;
+ * those of items and fields do not begin with ".", and no item is called "meta". */
 typedef struct ssa_dataset ssa_dataset;
 
 /* An empty one; NULL after a failure. SSA_EARGUMENT: the name cannot be one. */
@@ -239,11 +248,12 @@ SSA_API const char *ssa_dataset_error(const ssa_dataset *dataset);
 /* Borrowed from the dataset, without a NUL; *bytes: its length. */
 SSA_API const char *ssa_dataset_get_name(const ssa_dataset *dataset, size_t *bytes);
 
-/* Add copies. An item (tensors and bytes) has a name of its own; scalars and strings are added to a field, which holds values
- * of one type: SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, SSA_FLOAT32, SSA_FLOAT64, or strings. SSA_EARGUMENT: the
- * name is taken, or cannot be one; SSA_EDTYPE: the field has another type. */
+/* Add copies. An item (tensors and bytes) has a name of its own; scalars and strings are added to a field, which holds
+ * values of one type: SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, SSA_FLOAT32, SSA_FLOAT64, or strings.
+ * SSA_EARGUMENT: the name is taken, or cannot be one; SSA_EDTYPE: the field has another type. */
 SSA_API ssa_status ssa_add_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, const ssa_array *array);
-SSA_API ssa_status ssa_add_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data, size_t bytes);
+SSA_API ssa_status ssa_add_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data,
+                                 size_t bytes);
 SSA_API ssa_status ssa_add_meta_scalar(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *value,
                                        ssa_dtype type);
 SSA_API ssa_status ssa_add_meta_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const char *text,
@@ -252,7 +262,8 @@ SSA_API ssa_status ssa_add_meta_string(ssa_dataset *dataset, const char *name, s
 /* What is in it. SSA_ENOTFOUND: no such item or field. */
 SSA_API ssa_status ssa_get_dataset_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_layout layout,
                                           ssa_tensor **tensor);
-SSA_API ssa_status ssa_unpack_dataset_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, const ssa_array *into);
+SSA_API ssa_status ssa_unpack_dataset_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes,
+                                             const ssa_array *into);
 /* Borrowed from the dataset until it is changed or freed, here and below. */
 SSA_API ssa_status ssa_get_dataset_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **data,
                                          size_t *bytes);
@@ -267,12 +278,14 @@ SSA_API ssa_status ssa_get_tensor_type(ssa_dataset *dataset, const char *name, s
 SSA_API ssa_status ssa_get_tensor_dims(ssa_dataset *dataset, const char *name, size_t name_bytes, const int64_t **shape,
                                        int *ndim);
 /* SSA_STRING: strings. */
-SSA_API ssa_status ssa_get_metadata_field_type(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_dtype *type);
+SSA_API ssa_status ssa_get_metadata_field_type(ssa_dataset *dataset, const char *name, size_t name_bytes,
+                                               ssa_dtype *type);
 
-/* Store it, in place of what was there: who reads sees the old or the new one, never a mixture. It must not be changed before
- * this returns. SSA_EARGUMENT: it is empty; SSA_EFULL. */
+/* Store it, in place of what was there: who reads sees the old or the new one, never a mixture. It must not be changed
+ * before this returns. SSA_EARGUMENT: it is empty; SSA_EFULL. */
 SSA_API ssa_status ssa_put_dataset(ssa_client *client, ssa_dataset *dataset, double timeout);
-/* *dataset: freed by ssa_dataset_free; NULL after a failure. SSA_ENOTFOUND, SSA_EPROTOCOL (what is stored is no dataset). */
+/* *dataset: freed by ssa_dataset_free; NULL after a failure. SSA_ENOTFOUND, SSA_EPROTOCOL (what is stored is no
+ * dataset). */
 SSA_API ssa_status ssa_get_dataset(ssa_client *client, const char *name, size_t name_bytes, ssa_dataset **dataset,
                                    double timeout);
 /* No error if there is none. */
@@ -298,13 +311,13 @@ SSA_API ssa_status ssa_rename_list(ssa_client *client, const char *source, size_
 /* Datasets in the order of their list. */
 typedef struct ssa_datasets ssa_datasets;
 
-/* All that the list names, in few round trips; *datasets: freed by ssa_datasets_free. SSA_ENOTFOUND: the text says which is not
- * there. */
+/* All that the list names, in few round trips; *datasets: freed by ssa_datasets_free. SSA_ENOTFOUND: the text says
+ * which is not there. */
 SSA_API ssa_status ssa_get_datasets_from_list(ssa_client *client, const char *list, size_t list_bytes,
                                               ssa_datasets **datasets, double timeout);
 /* Those from one place to another, both included; negative ones count from the end. */
-SSA_API ssa_status ssa_get_dataset_list_range(ssa_client *client, const char *list, size_t list_bytes, int64_t from, int64_t to,
-                                              ssa_datasets **datasets, double timeout);
+SSA_API ssa_status ssa_get_dataset_list_range(ssa_client *client, const char *list, size_t list_bytes, int64_t from,
+                                              int64_t to, ssa_datasets **datasets, double timeout);
 SSA_API void ssa_datasets_free(ssa_datasets *datasets);         /* NULL is allowed */
 SSA_API size_t ssa_datasets_count(const ssa_datasets *datasets); /* NULL: none */
 /* The one at a place becomes the caller's, once: freed by ssa_dataset_free. NULL: it was taken, or there is none. */
@@ -330,8 +343,8 @@ typedef struct ssa_model_description {
 /* On the CPU, one by one. size: sizeof(ssa_model_description). */
 SSA_API void ssa_model_description_init(ssa_model_description *description, size_t size);
 
-/* Store a new version and make it the current one. The bytes are borrowed until this returns. SSA_EARGUMENT: a device, a
- * backend or a number that cannot be; SSA_EFULL. _from_file: SSA_ESYSTEM: it cannot be read. */
+/* Store a new version and make it the current one. The bytes are borrowed until this returns. SSA_EARGUMENT: a device,
+ * a backend or a number that cannot be; SSA_EFULL. _from_file: SSA_ESYSTEM: it cannot be read. */
 SSA_API ssa_status ssa_set_model(ssa_client *client, const char *name, size_t name_bytes, const void *model,
                                  size_t model_bytes, const ssa_model_description *description, double timeout);
 SSA_API ssa_status ssa_set_model_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file,
@@ -340,10 +353,13 @@ SSA_API ssa_status ssa_set_model_from_file(ssa_client *client, const char *name,
 SSA_API ssa_status ssa_set_script(ssa_client *client, const char *name, size_t name_bytes, const char *script,
                                   size_t script_bytes, const ssa_model_description *description, double timeout);
 SSA_API ssa_status ssa_set_script_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file,
-                                            size_t file_bytes, const ssa_model_description *description, double timeout);
+                                            size_t file_bytes, const ssa_model_description *description,
+                                            double timeout);
 /* *model: one text, the bytes of the current version. SSA_ENOTFOUND. */
-SSA_API ssa_status ssa_get_model(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **model, double timeout);
-SSA_API ssa_status ssa_get_script(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **script, double timeout);
+SSA_API ssa_status ssa_get_model(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **model,
+                                 double timeout);
+SSA_API ssa_status ssa_get_script(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **script,
+                                  double timeout);
 /* *metadata: two texts for each field, its name and its value. */
 SSA_API ssa_status ssa_get_model_metadata(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **metadata,
                                           double timeout);
@@ -358,30 +374,33 @@ typedef struct ssa_names {
     size_t count;
 } ssa_names;
 
-/* Run it on tensors of the store; its outputs are stored by this client, and are when this returns. SSA_ENOTFOUND, SSA_EMODEL,
- * SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER, SSA_EWORKERLIST. */
-SSA_API ssa_status ssa_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs, ssa_names outputs,
-                                 double timeout);
+/* Run it on tensors of the store; its outputs are stored by this client, and are when this returns. SSA_ENOTFOUND,
+ * SSA_EMODEL, SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER, SSA_EWORKERLIST. */
+SSA_API ssa_status ssa_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
+                                 ssa_names outputs, double timeout);
 SSA_API ssa_status ssa_run_script(ssa_client *client, const char *name, size_t name_bytes, const char *function,
                                   size_t function_bytes, ssa_names inputs, ssa_names outputs, double timeout);
 /* offset: the caller's number, a rank for instance: callers take turns on the GPUs. */
 SSA_API ssa_status ssa_run_model_multigpu(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
-                                          ssa_names outputs, int64_t offset, int first_gpu, int num_gpus, double timeout);
-SSA_API ssa_status ssa_run_script_multigpu(ssa_client *client, const char *name, size_t name_bytes, const char *function,
-                                           size_t function_bytes, ssa_names inputs, ssa_names outputs, int64_t offset,
-                                           int first_gpu, int num_gpus, double timeout);
+                                          ssa_names outputs, int64_t offset, int first_gpu, int num_gpus,
+                                          double timeout);
+SSA_API ssa_status ssa_run_script_multigpu(ssa_client *client, const char *name, size_t name_bytes,
+                                           const char *function, size_t function_bytes, ssa_names inputs,
+                                           ssa_names outputs, int64_t offset, int first_gpu, int num_gpus,
+                                           double timeout);
 
-/* Run a model on the caller's arrays; nothing is left in the store. outputs: room for *output_count tensors, row-major; NULLs
- * after a failure. *output_count: how many the model gave. SSA_ELIMIT: more than there is room for. Otherwise as ssa_run_model. */
+/* Run a model on the caller's arrays; nothing is left in the store. outputs: room for *output_count tensors, row-major;
+ * NULLs after a failure. *output_count: how many the model gave. SSA_ELIMIT: more than there is room for. Otherwise as
+ * ssa_run_model. */
 SSA_API ssa_status ssa_infer(ssa_client *client, const char *model, size_t model_bytes, const ssa_array *inputs,
                              size_t input_count, ssa_tensor **outputs, size_t *output_count, double timeout);
 
 /* ---- What a simulation is asked for ------------------------------------------------------------------------------ */
 
 /* The safe point of a simulation: what was asked of it since the last one. Costs no round trip as long as nothing was.
- * entity: NULL for the prefix of this client. *requests: three texts for each, kind ("set", "checkpoint", "stop"), name and
- * value; NULL: none. Freed by ssa_texts_free. SSA_EPROTOCOL: one that cannot be read, once; those behind it come with the
- * next poll. */
+ * entity: NULL for the prefix of this client. *requests: three texts for each, kind ("set", "checkpoint", "stop"), name
+ * and value; NULL: none. Freed by ssa_texts_free. SSA_EPROTOCOL: one that cannot be read, once; those behind it come
+ * with the next poll. */
 SSA_API ssa_status ssa_control_poll(ssa_client *client, const char *entity, size_t entity_bytes, ssa_texts **requests,
                                     double timeout);
 /* Ask an entity: kind "set" with a name and a value, "checkpoint" or "stop" without (NULL). */
@@ -393,30 +412,33 @@ SSA_API ssa_status ssa_control_clear(ssa_client *client, const char *entity, siz
 
 /* ---- Servers. address: of one of the store's, NULL for all of them ----------------------------------------------- */
 
-/* *info: two texts for each server, its address and what it says (INFO, CLUSTER INFO). SSA_EUNSUPPORTED: it is no cluster. */
+/* *info: two texts for each server, its address and what it says (INFO, CLUSTER INFO). SSA_EUNSUPPORTED: it is no
+ * cluster. */
 SSA_API ssa_status ssa_get_db_node_info(ssa_client *client, const char *address, size_t address_bytes, ssa_texts **info,
                                         double timeout);
-SSA_API ssa_status ssa_get_db_cluster_info(ssa_client *client, const char *address, size_t address_bytes, ssa_texts **info,
-                                           double timeout);
+SSA_API ssa_status ssa_get_db_cluster_info(ssa_client *client, const char *address, size_t address_bytes,
+                                           ssa_texts **info, double timeout);
 /* Whether they answer. */
 SSA_API ssa_status ssa_ping(ssa_client *client, const char *address, size_t address_bytes, double timeout);
-/* *settings: two texts for each that fits the pattern, name and value. address NULL: only where there is one server; so below.
- * SSA_ENOTFOUND. For the admin role, as the next two: SSA_EPERMISSION. */
+/* *settings: two texts for each that fits the pattern, name and value. address NULL: only where there is one server; so
+ * below. SSA_ENOTFOUND. For the admin role, as the next two: SSA_EPERMISSION. */
 SSA_API ssa_status ssa_config_get(ssa_client *client, const char *pattern, size_t pattern_bytes, const char *address,
                                   size_t address_bytes, ssa_texts **settings, double timeout);
 SSA_API ssa_status ssa_config_set(ssa_client *client, const char *parameter, size_t parameter_bytes, const char *value,
                                   size_t value_bytes, const char *address, size_t address_bytes, double timeout);
 /* A snapshot on disk, begun after the call; the servers go on answering. */
 SSA_API ssa_status ssa_save(ssa_client *client, const char *address, size_t address_bytes, double timeout);
-/* Delete all keys of users, or those of one prefix (NULL: all). *deleted (NULL: not wanted): how many. SSA_EPERMISSION: the
- * store is not this experiment's. */
-SSA_API ssa_status ssa_flush_db(ssa_client *client, const char *prefix, size_t prefix_bytes, int64_t *deleted, double timeout);
+/* Delete all keys of users, or those of one prefix (NULL: all). *deleted (NULL: not wanted): how many. SSA_EPERMISSION:
+ * the store is not this experiment's. */
+SSA_API ssa_status ssa_flush_db(ssa_client *client, const char *prefix, size_t prefix_bytes, int64_t *deleted,
+                                double timeout);
 
-/* ---- Futures: operations that go on while the program computes ---------------------------------------------------- */
+/* ---- Futures: operations that go on while the program computes ----------------------------------------------------
+ */
 
 /* An operation that was started. The caller's arrays are borrowed until it is done: a put must not change its own, an
- * unpack's is undefined. It moves on inside calls on its client, of any thread: who computes for long between them may look
- * with ssa_future_test. Freed by ssa_future_free. */
+ * unpack's is undefined. It moves on inside calls on its client, of any thread: who computes for long between them may
+ * look with ssa_future_test. Freed by ssa_future_free. */
 typedef struct ssa_future ssa_future;
 
 /* As the functions without start_. timeout: of the operation, from now. *future: NULL after a failure. */
@@ -424,8 +446,8 @@ SSA_API ssa_status ssa_start_put_tensor(ssa_client *client, const char *name, si
                                         double timeout, ssa_future **future);
 SSA_API ssa_status ssa_start_get_tensor(ssa_client *client, const char *name, size_t name_bytes, ssa_layout layout,
                                         double timeout, ssa_future **future);
-SSA_API ssa_status ssa_start_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into,
-                                           double timeout, ssa_future **future);
+SSA_API ssa_status ssa_start_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes,
+                                           const ssa_array *into, double timeout, ssa_future **future);
 
 SSA_API ssa_status ssa_start_infer(ssa_client *client, const char *model, size_t model_bytes, const ssa_array *inputs,
                                    size_t input_count, double timeout, ssa_future **future);
@@ -440,15 +462,15 @@ SSA_API ssa_status ssa_future_wait(ssa_future *future, double timeout);
  * SSA_OK, however that one ended; SSA_MORE: none is after timeout seconds (negative: wait as long as they may take);
  * SSA_EARGUMENT: there is none, or they are of several clients. */
 SSA_API ssa_status ssa_wait_any(ssa_future *const *futures, size_t count, double timeout, size_t *index);
-/* Nobody waits for it any more: it is done, with SSA_ECANCELLED, and the caller's arrays are the caller's again, at once. What
- * has left may be carried out. Done already: nothing. */
+/* Nobody waits for it any more: it is done, with SSA_ECANCELLED, and the caller's arrays are the caller's again, at
+ * once. What has left may be carried out. Done already: nothing. */
 SSA_API ssa_status ssa_future_cancel(ssa_future *future);
 /* NULL is allowed. Cancels it if it is not done. */
 SSA_API void ssa_future_free(ssa_future *future);
 /* Why it failed; "" if it did not, or is not done. Borrowed from the future. */
 SSA_API const char *ssa_future_error(const ssa_future *future);
-/* What ssa_start_get_tensor got, once: freed by ssa_tensor_free. SSA_MORE: not done; SSA_EARGUMENT: it gets none, or it was
- * taken; else how it ended. */
+/* What ssa_start_get_tensor got, once: freed by ssa_tensor_free. SSA_MORE: not done; SSA_EARGUMENT: it gets none, or it
+ * was taken; else how it ended. */
 SSA_API ssa_status ssa_future_tensor(ssa_future *future, ssa_tensor **tensor);
 /* What ssa_start_infer got, once; as ssa_infer gives it, and SSA_MORE: not done. */
 SSA_API ssa_status ssa_future_outputs(ssa_future *future, ssa_tensor **outputs, size_t *output_count);

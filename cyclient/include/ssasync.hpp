@@ -6,8 +6,9 @@
 //     client.put_tensor("u", std::vector<double>{1, 2, 3});
 //     std::vector<double> u = client.get_tensor("u").to_vector<double>();
 //
-// Objects own their handles: they can be moved, not copied. Failures are exceptions (ssasync::Error and its children), whose
-// text names thing, value and remedy. Threads may share a Client; the other objects are used by one thread at a time.
+// Objects own their handles: they can be moved, not copied. Failures are exceptions (ssasync::Error and its children),
+// whose text names thing, value and remedy. Threads may share a Client; the other objects are used by one thread at a
+// time.
 #ifndef SSASYNC_HPP
 #define SSASYNC_HPP
 
@@ -211,8 +212,8 @@ public:
         : Array(data, dtype_of<std::remove_const_t<T>>(), std::move(shape), layout) {}
 
     // A row.
-    template <class T, class Allocator>
-    Array(const std::vector<T, Allocator> &elements) : Array(elements.data(), {static_cast<std::int64_t>(elements.size())}) {
+    template <class T, class Allocator> Array(const std::vector<T, Allocator> &elements)
+        : Array(elements.data(), {static_cast<std::int64_t>(elements.size())}) {
         static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no elements in memory");
     }
     template <class T, class Allocator>
@@ -324,7 +325,8 @@ public:
         ssa_dataset *made = nullptr;
         const ssa_status status = ssa_dataset_new(name.data(), name.size(), &made);
         if (status < 0)
-            raise(status, "a dataset cannot be called '" + std::string(name) + "': use 1 to 1,024 bytes without braces.");
+            raise(status,
+                  "a dataset cannot be called '" + std::string(name) + "': use 1 to 1,024 bytes without braces.");
         dataset_.reset(made);
     }
     explicit Dataset(ssa_dataset *dataset) noexcept : dataset_(dataset) {}
@@ -373,8 +375,9 @@ public:
         ssa_dtype type{};
         check(ssa_get_meta_scalars(handle(), name.data(), name.size(), &values, &count, &type));
         if (type != dtype_of<T>())
-            throw TensorMismatch(SSA_EDTYPE, "metadata '" + std::string(name) + "' are of dtype " + std::to_string(type) + ", not " +
-                                                 std::to_string(dtype_of<T>()) + " (ssa_dtype).");
+            throw TensorMismatch(SSA_EDTYPE, "metadata '" + std::string(name) + "' are of dtype " +
+                                                 std::to_string(type) + ", not " + std::to_string(dtype_of<T>()) +
+                                                 " (ssa_dtype).");
         const T *first = static_cast<const T *>(values);
         return {first, first + count};
     }
@@ -426,7 +429,8 @@ public:
 
     // Whether it is done, without waiting. Throws what it ended with.
     bool test() { return told(ssa_future_test(handle())); }
-    // Wait until it is done, so many seconds at most; negative: as long as it may take. Whether it is. Throws as test().
+    // Wait until it is done, so many seconds at most; negative: as long as it may take. Whether it is. Throws as
+    // test().
     bool wait(double timeout = client_timeout) { return told(ssa_future_wait(handle(), timeout)); }
     // The caller's array is the caller's again.
     void cancel() { ssa_future_cancel(handle()); }
@@ -563,7 +567,9 @@ public:
 
     // ---- prefixes
 
-    void set_data_source(std::string_view source) { check(ssa_set_data_source(handle(), source.data(), source.size())); }
+    void set_data_source(std::string_view source) {
+        check(ssa_set_data_source(handle(), source.data(), source.size()));
+    }
     void use_tensor_ensemble_prefix(bool use) { check(ssa_use_tensor_ensemble_prefix(handle(), use)); }
     void use_dataset_ensemble_prefix(bool use) { check(ssa_use_dataset_ensemble_prefix(handle(), use)); }
     void use_list_ensemble_prefix(bool use) { check(ssa_use_list_ensemble_prefix(handle(), use)); }
@@ -585,9 +591,14 @@ public:
         check(ssa_unpack_tensor(handle(), name.data(), name.size(), &described, timeout));
     }
     void delete_tensor(std::string_view name, double timeout = client_timeout) { on(ssa_delete_tensor, name, timeout); }
-    bool tensor_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_tensor_exists, name, timeout); }
-    void wait_for_tensor(std::string_view name, double timeout = client_timeout) { on(ssa_wait_for_tensor, name, timeout); }
-    bool poll_tensor(std::string_view name, std::int64_t frequency_ms, std::int64_t tries, double timeout = client_timeout) {
+    bool tensor_exists(std::string_view name, double timeout = client_timeout) {
+        return is(ssa_tensor_exists, name, timeout);
+    }
+    void wait_for_tensor(std::string_view name, double timeout = client_timeout) {
+        on(ssa_wait_for_tensor, name, timeout);
+    }
+    bool poll_tensor(std::string_view name, std::int64_t frequency_ms, std::int64_t tries,
+                     double timeout = client_timeout) {
         return poll(ssa_poll_tensor, name, frequency_ms, tries, timeout);
     }
     void copy_tensor(std::string_view source, std::string_view target, double timeout = client_timeout) {
@@ -604,7 +615,9 @@ public:
         check(ssa_get_tensor_ttl(handle(), name.data(), name.size(), &seconds, timeout));
         return seconds;
     }
-    void persist_tensor(std::string_view name, double timeout = client_timeout) { on(ssa_persist_tensor, name, timeout); }
+    void persist_tensor(std::string_view name, double timeout = client_timeout) {
+        on(ssa_persist_tensor, name, timeout);
+    }
 
     Future start_put_tensor(std::string_view name, const Array &array, double timeout = client_timeout) {
         const ssa_array described = array.described();
@@ -636,7 +649,9 @@ public:
         return {static_cast<const char *>(tensor.data()), tensor.bytes()};
     }
     void delete_bytes(std::string_view name, double timeout = client_timeout) { on(ssa_delete_bytes, name, timeout); }
-    bool bytes_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_bytes_exists, name, timeout); }
+    bool bytes_exists(std::string_view name, double timeout = client_timeout) {
+        return is(ssa_bytes_exists, name, timeout);
+    }
 
     // ---- datasets and lists of them
 
@@ -648,10 +663,17 @@ public:
         check(ssa_get_dataset(handle(), name.data(), name.size(), &dataset, timeout));
         return Dataset(dataset);
     }
-    void delete_dataset(std::string_view name, double timeout = client_timeout) { on(ssa_delete_dataset, name, timeout); }
-    bool dataset_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_dataset_exists, name, timeout); }
-    void wait_for_dataset(std::string_view name, double timeout = client_timeout) { on(ssa_wait_for_dataset, name, timeout); }
-    bool poll_dataset(std::string_view name, std::int64_t frequency_ms, std::int64_t tries, double timeout = client_timeout) {
+    void delete_dataset(std::string_view name, double timeout = client_timeout) {
+        on(ssa_delete_dataset, name, timeout);
+    }
+    bool dataset_exists(std::string_view name, double timeout = client_timeout) {
+        return is(ssa_dataset_exists, name, timeout);
+    }
+    void wait_for_dataset(std::string_view name, double timeout = client_timeout) {
+        on(ssa_wait_for_dataset, name, timeout);
+    }
+    bool poll_dataset(std::string_view name, std::int64_t frequency_ms, std::int64_t tries,
+                      double timeout = client_timeout) {
         return poll(ssa_poll_dataset, name, frequency_ms, tries, timeout);
     }
     void copy_dataset(std::string_view source, std::string_view target, double timeout = client_timeout) {
@@ -708,13 +730,21 @@ public:
 
     bool key_exists(std::string_view key, double timeout = client_timeout) { return is(ssa_key_exists, key, timeout); }
     void wait_for_key(std::string_view key, double timeout = client_timeout) { on(ssa_wait_for_key, key, timeout); }
-    bool poll_key(std::string_view key, std::int64_t frequency_ms, std::int64_t tries, double timeout = client_timeout) {
+    bool poll_key(std::string_view key, std::int64_t frequency_ms, std::int64_t tries,
+                  double timeout = client_timeout) {
         return poll(ssa_poll_key, key, frequency_ms, tries, timeout);
     }
-    bool model_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_model_exists, name, timeout); }
-    bool script_exists(std::string_view name, double timeout = client_timeout) { return is(ssa_script_exists, name, timeout); }
-    void wait_for_model(std::string_view name, double timeout = client_timeout) { on(ssa_wait_for_model, name, timeout); }
-    bool poll_model(std::string_view name, std::int64_t frequency_ms, std::int64_t tries, double timeout = client_timeout) {
+    bool model_exists(std::string_view name, double timeout = client_timeout) {
+        return is(ssa_model_exists, name, timeout);
+    }
+    bool script_exists(std::string_view name, double timeout = client_timeout) {
+        return is(ssa_script_exists, name, timeout);
+    }
+    void wait_for_model(std::string_view name, double timeout = client_timeout) {
+        on(ssa_wait_for_model, name, timeout);
+    }
+    bool poll_model(std::string_view name, std::int64_t frequency_ms, std::int64_t tries,
+                    double timeout = client_timeout) {
         return poll(ssa_poll_model, name, frequency_ms, tries, timeout);
     }
 
@@ -735,8 +765,12 @@ public:
                               double timeout = client_timeout) {
         set(ssa_set_script_from_file, name, file, description, timeout);
     }
-    std::string get_model(std::string_view name, double timeout = client_timeout) { return blob(ssa_get_model, name, timeout); }
-    std::string get_script(std::string_view name, double timeout = client_timeout) { return blob(ssa_get_script, name, timeout); }
+    std::string get_model(std::string_view name, double timeout = client_timeout) {
+        return blob(ssa_get_model, name, timeout);
+    }
+    std::string get_script(std::string_view name, double timeout = client_timeout) {
+        return blob(ssa_get_script, name, timeout);
+    }
     std::map<std::string, std::string> get_model_metadata(std::string_view name, double timeout = client_timeout) {
         ssa_texts *texts = nullptr;
         check(ssa_get_model_metadata(handle(), name.data(), name.size(), &texts, timeout));
@@ -750,25 +784,27 @@ public:
         const NameList in(inputs), out(outputs);
         check(ssa_run_model(handle(), name.data(), name.size(), in.names(), out.names(), timeout));
     }
-    void run_model_multigpu(std::string_view name, const Names &inputs, const Names &outputs, std::int64_t offset, int first_gpu,
-                            int num_gpus, double timeout = client_timeout) {
+    void run_model_multigpu(std::string_view name, const Names &inputs, const Names &outputs, std::int64_t offset,
+                            int first_gpu, int num_gpus, double timeout = client_timeout) {
         const NameList in(inputs), out(outputs);
-        check(ssa_run_model_multigpu(handle(), name.data(), name.size(), in.names(), out.names(), offset, first_gpu, num_gpus,
-                                     timeout));
+        check(ssa_run_model_multigpu(handle(), name.data(), name.size(), in.names(), out.names(), offset, first_gpu,
+                                     num_gpus, timeout));
     }
     void run_script(std::string_view name, std::string_view function, const Names &inputs, const Names &outputs,
                     double timeout = client_timeout) {
         const NameList in(inputs), out(outputs);
-        check(ssa_run_script(handle(), name.data(), name.size(), function.data(), function.size(), in.names(), out.names(),
-                             timeout));
+        check(ssa_run_script(handle(), name.data(), name.size(), function.data(), function.size(), in.names(),
+                             out.names(), timeout));
     }
-    void run_script_multigpu(std::string_view name, std::string_view function, const Names &inputs, const Names &outputs,
-                             std::int64_t offset, int first_gpu, int num_gpus, double timeout = client_timeout) {
+    void run_script_multigpu(std::string_view name, std::string_view function, const Names &inputs,
+                             const Names &outputs, std::int64_t offset, int first_gpu, int num_gpus,
+                             double timeout = client_timeout) {
         const NameList in(inputs), out(outputs);
         check(ssa_run_script_multigpu(handle(), name.data(), name.size(), function.data(), function.size(), in.names(),
                                       out.names(), offset, first_gpu, num_gpus, timeout));
     }
-    Future start_run_model(std::string_view name, const Names &inputs, const Names &outputs, double timeout = client_timeout) {
+    Future start_run_model(std::string_view name, const Names &inputs, const Names &outputs,
+                           double timeout = client_timeout) {
         const NameList in(inputs), out(outputs);
         ssa_future *future = nullptr;
         check(ssa_start_run_model(handle(), name.data(), name.size(), in.names(), out.names(), timeout, &future));
@@ -776,7 +812,8 @@ public:
     }
 
     // On the caller's arrays; nothing is left in the store.
-    std::vector<Tensor> infer(std::string_view model, const std::vector<Array> &inputs, double timeout = client_timeout) {
+    std::vector<Tensor> infer(std::string_view model, const std::vector<Array> &inputs,
+                              double timeout = client_timeout) {
         Future future = start_infer(model, inputs, timeout);
         return future.outputs();
     }
@@ -786,7 +823,8 @@ public:
         for (const Array &input : inputs)
             described.push_back(input.described());
         ssa_future *future = nullptr;
-        check(ssa_start_infer(handle(), model.data(), model.size(), described.data(), described.size(), timeout, &future));
+        check(ssa_start_infer(handle(), model.data(), model.size(), described.data(), described.size(), timeout,
+                              &future));
         return Future(future);
     }
 
@@ -801,21 +839,25 @@ public:
             requests.push_back({std::move(words[i]), std::move(words[i + 1]), std::move(words[i + 2])});
         return requests;
     }
-    void control_send(std::string_view entity, std::string_view kind, std::string_view name = {}, std::string_view value = {},
-                      double timeout = client_timeout) {
-        check(ssa_control_send(handle(), entity.data(), entity.size(), kind.data(), kind.size(), name.data(), name.size(),
-                               value.data(), value.size(), timeout));
+    void control_send(std::string_view entity, std::string_view kind, std::string_view name = {},
+                      std::string_view value = {}, double timeout = client_timeout) {
+        check(ssa_control_send(handle(), entity.data(), entity.size(), kind.data(), kind.size(), name.data(),
+                               name.size(), value.data(), value.size(), timeout));
     }
-    void control_clear(std::string_view entity = {}, double timeout = client_timeout) { on(ssa_control_clear, entity, timeout); }
+    void control_clear(std::string_view entity = {}, double timeout = client_timeout) {
+        on(ssa_control_clear, entity, timeout);
+    }
 
     // ---- servers; address: "" for all of them
 
-    std::map<std::string, std::string> get_db_node_info(std::string_view address = {}, double timeout = client_timeout) {
+    std::map<std::string, std::string> get_db_node_info(std::string_view address = {},
+                                                        double timeout = client_timeout) {
         ssa_texts *texts = nullptr;
         check(ssa_get_db_node_info(handle(), address.data(), address.size(), &texts, timeout));
         return detail::pairs(texts);
     }
-    std::map<std::string, std::string> get_db_cluster_info(std::string_view address = {}, double timeout = client_timeout) {
+    std::map<std::string, std::string> get_db_cluster_info(std::string_view address = {},
+                                                           double timeout = client_timeout) {
         ssa_texts *texts = nullptr;
         check(ssa_get_db_cluster_info(handle(), address.data(), address.size(), &texts, timeout));
         return detail::pairs(texts);
@@ -825,7 +867,8 @@ public:
     std::map<std::string, std::string> config_get(std::string_view pattern, std::string_view address = {},
                                                   double timeout = client_timeout) {
         ssa_texts *texts = nullptr;
-        check(ssa_config_get(handle(), pattern.data(), pattern.size(), address.data(), address.size(), &texts, timeout));
+        check(
+            ssa_config_get(handle(), pattern.data(), pattern.size(), address.data(), address.size(), &texts, timeout));
         return detail::pairs(texts);
     }
     void config_set(std::string_view parameter, std::string_view value, std::string_view address = {},
@@ -846,12 +889,13 @@ private:
     using IsName = ssa_status(ssa_client *, const char *, std::size_t, int *, double);
     using FromTo = ssa_status(ssa_client *, const char *, std::size_t, const char *, std::size_t, double);
     using PollName = ssa_status(ssa_client *, const char *, std::size_t, std::int64_t, std::int64_t, int *, double);
-    using PollLength = ssa_status(ssa_client *, const char *, std::size_t, std::int64_t, std::int64_t, std::int64_t, int *, double);
+    using PollLength = ssa_status(ssa_client *, const char *, std::size_t, std::int64_t, std::int64_t, std::int64_t,
+                                  int *, double);
 
-    using Set = ssa_status(ssa_client *, const char *, std::size_t, const char *, std::size_t, const ssa_model_description *,
-                           double);
-    using SetBytes = ssa_status(ssa_client *, const char *, std::size_t, const void *, std::size_t, const ssa_model_description *,
-                                double);
+    using Set = ssa_status(ssa_client *, const char *, std::size_t, const char *, std::size_t,
+                           const ssa_model_description *, double);
+    using SetBytes = ssa_status(ssa_client *, const char *, std::size_t, const void *, std::size_t,
+                                const ssa_model_description *, double);
     using GetTexts = ssa_status(ssa_client *, const char *, std::size_t, ssa_texts **, double);
 
     // Names as C takes them, borrowed.
@@ -870,8 +914,8 @@ private:
         std::vector<std::size_t> bytes_;
     };
 
-    template <class Call>
-    void set(Call *call, std::string_view name, std::string_view content, const ModelDescription &description, double timeout) {
+    template <class Call> void set(Call *call, std::string_view name, std::string_view content,
+                                   const ModelDescription &description, double timeout) {
         static_assert(std::is_same_v<Call, Set> || std::is_same_v<Call, SetBytes>);
         ssa_model_description given;
         ssa_model_description_init(&given, sizeof given);
@@ -900,7 +944,9 @@ private:
     static const char *text(const std::optional<std::string> &text) noexcept { return text ? text->c_str() : nullptr; }
     static int flag(const std::optional<bool> &flag) noexcept { return flag ? static_cast<int>(*flag) : -1; }
 
-    void on(OnName *call, std::string_view name, double timeout) { check(call(handle(), name.data(), name.size(), timeout)); }
+    void on(OnName *call, std::string_view name, double timeout) {
+        check(call(handle(), name.data(), name.size(), timeout));
+    }
     bool is(IsName *call, std::string_view name, double timeout) {
         int found = 0;
         check(call(handle(), name.data(), name.size(), &found, timeout));
@@ -914,8 +960,8 @@ private:
         check(call(handle(), name.data(), name.size(), frequency_ms, tries, &found, timeout));
         return found != 0;
     }
-    bool poll_length(PollLength *call, std::string_view list, std::int64_t length, std::int64_t frequency_ms, std::int64_t tries,
-                     double timeout) {
+    bool poll_length(PollLength *call, std::string_view list, std::int64_t length, std::int64_t frequency_ms,
+                     std::int64_t tries, double timeout) {
         int found = 0;
         check(call(handle(), list.data(), list.size(), length, frequency_ms, tries, &found, timeout));
         return found != 0;

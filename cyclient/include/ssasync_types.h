@@ -1,4 +1,4 @@
-/* ssasync_types.h: the numbers of ssasync.h: what functions return, element types, layouts, log levels. Read ssasync.h. */
+/* ssasync_types.h: the numbers of ssasync.h: what functions return, element types, layouts, log levels. */
 #ifndef SSASYNC_TYPES_H
 #define SSASYNC_TYPES_H
 
@@ -101,8 +101,8 @@ typedef enum ssa_log_level {
     SSA_LOG_DEBUG  /* every operation */
 } ssa_log_level;
 
-/* text: one line without its end, not NUL-terminated, borrowed. Called by the thread that called the client, which is in
- * the middle of something: it must not call that client. */
+/* text: one line without its end, not NUL-terminated, borrowed. Called by the thread that called the client, which is
+ * in the middle of something: it must not call that client. */
 typedef void (*ssa_log_sink)(void *user, ssa_log_level level, const char *text, size_t bytes);
 
 #ifdef __cplusplus

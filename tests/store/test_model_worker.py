@@ -84,33 +84,33 @@ class DictionaryStore:
 
     async def get_model_version(self, name: str) -> str:
         if not self.reachable:
-            raise ConnectionFailed("unix:///gone.sock", "refused", "start it")
+            raise ConnectionFailed("cannot connect to unix:///gone.sock: refused")
         if name not in self.models:
-            raise ModelNotFound(name, "here")
+            raise ModelNotFound(f"no model {name!r} here")
         return self.models[name][0]
 
     async def get_model_blob(self, name: str, version: str) -> tuple[bytes, dict[str, str]]:
         current, blob, metadata = self.models[name]
         if current != version:
-            raise ModelNotFound(name, "here")
+            raise ModelNotFound(f"no model {name!r} here")
         self.loads.append((name, version))
         return blob, metadata
 
     async def get_script_version(self, name: str) -> str:
         if name not in self.scripts:
-            raise ScriptNotFound(name, "here")
+            raise ScriptNotFound(f"no script {name!r} here")
         return self.scripts[name][0]
 
     async def get_script_blob(self, name: str, version: str) -> tuple[bytes, dict[str, str]]:
         current, source, metadata = self.scripts[name]
         if current != version:
-            raise ScriptNotFound(name, "here")
+            raise ScriptNotFound(f"no script {name!r} here")
         self.loads.append((name, version))
         return source, metadata
 
     async def get_tensor_by_key(self, key: bytes) -> np.ndarray:
         if key not in self.tensors:
-            raise TensorNotFound(repr(key), "here")
+            raise TensorNotFound(f"no tensor {key!r} here")
         return self.tensors[key]
 
     def watch_key(self, key: bytes, changed: Callable[[], None]) -> Callable[[], None]:

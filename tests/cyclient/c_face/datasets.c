@@ -105,7 +105,8 @@ static void test_in_memory(void) {
     REFUSED(ssa_get_tensor_names(dataset, NULL), SSA_EARGUMENT);
     CHECK(ssa_dataset_new(NAME("a}"), &none) == SSA_EARGUMENT && !none);
     CHECK(ssa_dataset_new(NULL, 2, &none) == SSA_EARGUMENT && ssa_dataset_new(NAME("a"), NULL) == SSA_EARGUMENT);
-    CHECK(ssa_add_bytes(NULL, NAME("a"), "b", 1) == SSA_EARGUMENT && ssa_get_tensor_names(NULL, &texts) == SSA_EARGUMENT);
+    CHECK(ssa_add_bytes(NULL, NAME("a"), "b", 1) == SSA_EARGUMENT &&
+          ssa_get_tensor_names(NULL, &texts) == SSA_EARGUMENT);
     CHECK_HAS(ssa_dataset_error(NULL), "no dataset");
     ssa_dataset_free(dataset);
     ssa_dataset_free(NULL);

@@ -131,7 +131,7 @@ static void test_values(ssasync::Client &client) {
     CHECK(client.get_tensor_ttl("c") <= 100);
     client.persist_tensor("c");
     client.wait_for_tensor("c");
-    CHECK(client.poll_tensor("c", 1, 1) && !client.poll_key("none", 1, 1) && !client.poll_model("none", 1, 1));
+    CHECK(client.poll_tensor("c", 1000, 5) && !client.poll_key("none", 1, 1) && !client.poll_model("none", 1, 1));
     CHECK(!client.model_exists("none") && !client.script_exists("none"));
     client.delete_tensor("c");
     client.delete_tensor("a");
@@ -162,7 +162,7 @@ static void test_datasets(ssasync::Client &client) {
         client.put_dataset(dataset);
         client.append_to_list("days", dataset.name());
     }
-    CHECK(client.get_list_length("days") == 3 && client.poll_list_length("days", 3, 1, 1));
+    CHECK(client.get_list_length("days") == 3 && client.poll_list_length("days", 3, 1000, 5));
     client.wait_for_list_length("days", 2, SSA_COMPARE_AT_LEAST);
     const std::vector<ssasync::Dataset> days = client.get_datasets_from_list("days");
     CHECK(days.size() == 3 && client.get_dataset_list_range("days", -1, -1).size() == 1);
@@ -247,7 +247,8 @@ static void test_moves_and_logs() {
         return brief.get_tensor("kept");
     }();
     CHECK(kept.values<double>()[0] == 4);
-    static_assert(!std::is_copy_constructible_v<ssasync::Client> && std::is_nothrow_move_constructible_v<ssasync::Tensor>);
+    static_assert(!std::is_copy_constructible_v<ssasync::Client> &&
+                  std::is_nothrow_move_constructible_v<ssasync::Tensor>);
     static_assert(!std::is_copy_constructible_v<ssasync::Future> && !std::is_copy_constructible_v<ssasync::Dataset>);
 }
 

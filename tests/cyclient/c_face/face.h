@@ -1,8 +1,8 @@
 /* What the test programs of the C library share: checks, and clients of the store that the environment names.
  *
- * A program has one function for each behaviour and ends with FACE_MAIN(test_one, ...). It prints how much it checked, and
- * ends with 1 if something was wrong. FACE_FAIL_AT=n: the n-th allocation of the library is refused (programs that are linked
- * with its archive); whatever a call says then, nothing may crash, hang or leak. */
+ * A program has one function for each behaviour and ends with FACE_MAIN(test_one, ...). It prints how much it checked,
+ * and ends with 1 if something was wrong. FACE_FAIL_AT=n: the n-th allocation of the library is refused (programs that
+ * are linked with its archive); whatever a call says then, nothing may crash, hang or leak. */
 #ifndef FACE_H
 #define FACE_H
 
@@ -32,10 +32,12 @@ static int face_check(int holds, const char *what, const char *file, int line) {
     return holds;
 }
 
-__attribute__((unused)) static int face_status(ssa_status status, ssa_status wanted, const char *what, const char *file, int line) {
+__attribute__((unused)) static int face_status(ssa_status status, ssa_status wanted, const char *what, const char *file,
+                                               int line) {
     if (face_check(status == wanted, what, file, line))
         return 1;
-    printf("    is %s (%s), should be %s\n", ssa_status_name(status), ssa_client_error(face_client), ssa_status_name(wanted));
+    printf("    is %s (%s), should be %s\n", ssa_status_name(status), ssa_client_error(face_client),
+           ssa_status_name(wanted));
     return 0;
 }
 
@@ -59,7 +61,8 @@ __attribute__((unused)) static ssa_client *face_open(void) {
     return face_client = client;
 }
 
-__attribute__((unused)) static ssa_array face_array(const void *data, ssa_dtype dtype, const int64_t *shape, int ndim, ssa_layout layout) {
+__attribute__((unused)) static ssa_array face_array(const void *data, ssa_dtype dtype, const int64_t *shape, int ndim,
+                                                    ssa_layout layout) {
     ssa_array array;
     ssa_array_init(&array, sizeof array, data, dtype, shape, ndim);
     array.layout = layout;

@@ -1,5 +1,6 @@
 /* Every allocation of the library refused once in turn, over a day in the life of a client: each call succeeds or says
- * SSA_ENOMEM, nothing leaks, and after a refusal the next call works. Linked with the archive: it replaces the allocator. */
+ * SSA_ENOMEM, nothing leaks, and after a refusal the next call works. Linked with the archive: it replaces the
+ * allocator. */
 #include "face.h"
 
 #include "allocator.h"
@@ -135,7 +136,8 @@ static long live_through(long n) {
     long were = refused;
     if (client && !were)
         use_it_afterwards();
-    else if (client && !strstr(ssa_client_error(client), "no memory for the settings") && ssa_client_set_timeout(client, 20) == SSA_OK)
+    else if (client && !strstr(ssa_client_error(client), "no memory for the settings") &&
+             ssa_client_set_timeout(client, 20) == SSA_OK)
         use_it_afterwards();
     ssa_client_free(client);
     until_refusal = -1;

@@ -227,6 +227,6 @@ static void close_client(void) {
     ssa_client_free(client);
 }
 
-FACE_MAIN(open_client, test_many_at_once, test_wait_any, test_a_failure_is_told_by_the_future, test_layouts_are_made_at_the_end,
-          test_cancelling, test_freed_while_under_way, test_a_client_that_is_freed_first, test_waiting_has_an_end_of_its_own,
-          close_client)
+FACE_MAIN(open_client, test_many_at_once, test_wait_any, test_a_failure_is_told_by_the_future,
+          test_layouts_are_made_at_the_end, test_cancelling, test_freed_while_under_way,
+          test_a_client_that_is_freed_first, test_waiting_has_an_end_of_its_own, close_client)

@@ -1,5 +1,5 @@
-/* Models, scripts and runs through the library. MODEL in the environment: a file that is a model. A worker of the test adds 1 to
- * arrays; for names it answers with as many numbers as there are inputs. */
+/* Models, scripts and runs through the library. MODEL in the environment: a file that is a model. A worker of the test
+ * adds 1 to arrays; for names it answers with as many numbers as there are inputs. */
 #include "face.h"
 
 static ssa_client *client;
@@ -44,7 +44,8 @@ static void test_models_are_stored(void) {
     CHECK_HAS(ssa_client_error(client), "description.size cannot be 1");
     ssa_model_description_init(&description, sizeof description);
     description.device = "TPU";
-    CHECK_STATUS(ssa_set_model_from_file(client, NAME("m"), getenv("MODEL"), SSA_TEXT_ENDS, &description, OWN), SSA_EARGUMENT);
+    CHECK_STATUS(ssa_set_model_from_file(client, NAME("m"), getenv("MODEL"), SSA_TEXT_ENDS, &description, OWN),
+                 SSA_EARGUMENT);
     ssa_model_description_init(NULL, 8);
 }
 
@@ -142,10 +143,14 @@ static void test_runs_by_name(void) {
     CHECK_STATUS(ssa_run_model(client, NAME("closure"), names_of(broken, 2), names_of(outputs, 1), OWN), SSA_EARGUMENT);
     CHECK_STATUS(ssa_run_model(client, NAME("closure"), names_of(NULL, 2), names_of(outputs, 1), OWN), SSA_EARGUMENT);
     CHECK_STATUS(ssa_run_model(client, NAME("closure"), names_of(inputs, 2), names_of(NULL, 0), OWN), SSA_EARGUMENT);
-    CHECK_STATUS(ssa_run_script(client, NAME("s"), NULL, 0, names_of(inputs, 2), names_of(outputs, 1), OWN), SSA_EARGUMENT);
-    CHECK_STATUS(ssa_run_model_multigpu(client, NAME("closure"), names_of(inputs, 2), names_of(outputs, 1), 3, -1, 2, OWN), SSA_EARGUMENT);
-    CHECK_STATUS(ssa_run_script_multigpu(client, NAME("s"), NAME("f"), names_of(inputs, 2), names_of(outputs, 1), 3, 0, 0, OWN),
+    CHECK_STATUS(ssa_run_script(client, NAME("s"), NULL, 0, names_of(inputs, 2), names_of(outputs, 1), OWN),
                  SSA_EARGUMENT);
+    CHECK_STATUS(
+        ssa_run_model_multigpu(client, NAME("closure"), names_of(inputs, 2), names_of(outputs, 1), 3, -1, 2, OWN),
+        SSA_EARGUMENT);
+    CHECK_STATUS(
+        ssa_run_script_multigpu(client, NAME("s"), NAME("f"), names_of(inputs, 2), names_of(outputs, 1), 3, 0, 0, OWN),
+        SSA_EARGUMENT);
     CHECK_HAS(ssa_client_error(client), "0 GPUs");
 }
 
@@ -157,5 +162,5 @@ static void close_client(void) {
     ssa_client_free(client);
 }
 
-FACE_MAIN(open_client, test_models_are_stored, test_scripts_are_stored, test_infer, test_infer_as_futures, test_runs_by_name,
-          close_client)
+FACE_MAIN(open_client, test_models_are_stored, test_scripts_are_stored, test_infer, test_infer_as_futures,
+          test_runs_by_name, close_client)

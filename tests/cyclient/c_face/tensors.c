@@ -39,7 +39,8 @@ static void check_all_ways(const char *name) {
     double row_major[ROWS * COLUMNS] = {0}, column_major[ROWS * COLUMNS] = {0}, apart[ROWS][2 * COLUMNS + 1] = {{0}};
     double rows[ROWS][COLUMNS] = {{0}}, *nested[ROWS] = {rows[0], rows[1], rows[2]};
     if (OK(ssa_get_tensor(client, name, SSA_TEXT_ENDS, SSA_ROW_MAJOR, &tensor, OWN))) {
-        CHECK(ssa_tensor_ndim(tensor) == 2 && ssa_tensor_shape(tensor)[0] == ROWS && ssa_tensor_shape(tensor)[1] == COLUMNS);
+        CHECK(ssa_tensor_ndim(tensor) == 2 && ssa_tensor_shape(tensor)[0] == ROWS &&
+              ssa_tensor_shape(tensor)[1] == COLUMNS);
         CHECK(ssa_tensor_dtype(tensor) == SSA_FLOAT64 && ssa_tensor_itemsize(tensor) == 8);
         CHECK(ssa_tensor_layout(tensor) == SSA_ROW_MAJOR && ssa_tensor_bytes(tensor) == sizeof rows);
         CHECK((uintptr_t)ssa_tensor_data(tensor) % 64 == 0 && !ssa_tensor_nested(tensor));
@@ -70,11 +71,13 @@ static void check_all_ways(const char *name) {
     array = face_array(apart[ROWS - 1], SSA_FLOAT64, shape, 2, SSA_STRIDED);
     array.strides = strides;
     OK(ssa_unpack_tensor(client, name, SSA_TEXT_ENDS, &array, OWN));
-    CHECK(apart[ROWS - 1][0] == 0 && apart[ROWS - 1][8] == 4 && apart[0][2] == 21 && apart[0][1] == 0 && apart[1][10] == 0);
+    CHECK(apart[ROWS - 1][0] == 0 && apart[ROWS - 1][8] == 4 && apart[0][2] == 21 && apart[0][1] == 0 &&
+          apart[1][10] == 0);
 }
 
 static void test_layouts(void) {
-    double rows[ROWS][COLUMNS], columns[COLUMNS][ROWS], apart[ROWS][2 * COLUMNS], *nested[ROWS] = {rows[0], rows[1], rows[2]};
+    double rows[ROWS][COLUMNS], columns[COLUMNS][ROWS], apart[ROWS][2 * COLUMNS],
+        *nested[ROWS] = {rows[0], rows[1], rows[2]};
     fill(rows);
     for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < COLUMNS; j++)
@@ -267,6 +270,6 @@ static void close_client(void) {
     ssa_client_free(client);
 }
 
-FACE_MAIN(open_client, test_layouts, test_three_levels_of_pointers, test_every_dtype, test_no_dimensions_and_no_elements,
-          test_large_tensors, test_what_is_stored_must_fit, test_what_is_not_there, test_what_is_no_tensor, test_describe,
-          close_client)
+FACE_MAIN(open_client, test_layouts, test_three_levels_of_pointers, test_every_dtype,
+          test_no_dimensions_and_no_elements, test_large_tensors, test_what_is_stored_must_fit, test_what_is_not_there,
+          test_what_is_no_tensor, test_describe, close_client)

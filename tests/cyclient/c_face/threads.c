@@ -1,4 +1,5 @@
-/* Threads that share a client: each has its own answers, one that waits holds nobody up, and errors keep to their thread. */
+/* Threads that share a client: each has its own answers, one that waits holds nobody up, and errors keep to their
+ * thread. */
 #include "face.h"
 
 #include <pthread.h>

@@ -66,7 +66,7 @@ static void test_waits_and_polls(void) {
     int found = -1;
     put_number("there", 1);
     OK(ssa_wait_for_key(client, NAME("there"), OWN));
-    OK(ssa_poll_tensor(client, NAME("there"), 10, 3, &found, OWN));
+    OK(ssa_poll_tensor(client, NAME("there"), 1000, 5, &found, OWN));
     CHECK(found == 1);
     OK(ssa_poll_key(client, NAME("not there"), 5, 2, &found, OWN));
     CHECK(found == 0);
@@ -79,11 +79,11 @@ static void test_waits_and_polls(void) {
     OK(ssa_wait_for_list_length(client, NAME("not there"), 0, SSA_COMPARE_EQUAL, OWN));
     OK(ssa_wait_for_list_length(client, NAME("not there"), 3, SSA_COMPARE_AT_MOST, OWN));
     CHECK_STATUS(ssa_wait_for_list_length(client, NAME("not there"), 1, SSA_COMPARE_AT_LEAST, 0.02), SSA_EWAIT);
-    OK(ssa_poll_list_length(client, NAME("not there"), 0, 5, 2, &found, OWN));
+    OK(ssa_poll_list_length(client, NAME("not there"), 0, 1000, 5, &found, OWN));
     CHECK(found == 1);
     OK(ssa_poll_list_length_gte(client, NAME("not there"), 1, 5, 2, &found, OWN));
     CHECK(found == 0);
-    OK(ssa_poll_list_length_lte(client, NAME("not there"), 1, 5, 2, &found, OWN));
+    OK(ssa_poll_list_length_lte(client, NAME("not there"), 1, 1000, 5, &found, OWN));
     CHECK(found == 1);
     OK(ssa_model_exists(client, NAME("not there"), &found, OWN));
     CHECK(found == 0);
@@ -139,5 +139,5 @@ static void close_client(void) {
     ssa_client_free(client);
 }
 
-FACE_MAIN(open_client, test_bytes, test_copy_and_rename, test_time_to_live, test_waits_and_polls, test_control, test_servers,
-          close_client)
+FACE_MAIN(open_client, test_bytes, test_copy_and_rename, test_time_to_live, test_waits_and_polls, test_control,
+          test_servers, close_client)

@@ -1,5 +1,6 @@
-/* The test vectors, from stdin as the words of WIRE.md: values that are tensors, read and written byte for byte; values that
- * are none, refused. Each line: "tensor" or "header" or "version" or another reason, a blank, the value in hexadecimal. */
+/* The test vectors, from stdin as the words of WIRE.md: values that are tensors, read and written byte for byte; values
+ * that are none, refused. Each line: "tensor" or "header" or "version" or another reason, a blank, the value in
+ * hexadecimal. */
 #include "face.h"
 
 static ssa_client *client;
