@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-/* ---- Library --------------------------------------------------------------------------------------------------- */
+/* ---- Library ---------------------------------------------------------------------------------------------------- */
 
 /* The version of the library that runs, such as "0.1.0"; SSA_VERSION_TEXT is that of the header of the program. */
 SSA_API const char *ssa_version(void);
@@ -40,7 +40,7 @@ SSA_API const char *ssa_version(void);
 /* What was chosen when the library was built, as words with blanks between: "tls" or "". */
 SSA_API const char *ssa_features(void);
 
-/* ---- Client ---------------------------------------------------------------------------------------------------- */
+/* ---- Client ----------------------------------------------------------------------------------------------------- */
 
 #define SSA_CLIENT_TIMEOUT (-1.0)    /* as a timeout: the client's own */
 
@@ -94,7 +94,7 @@ SSA_API ssa_status ssa_client_describe(ssa_client *client, char *buffer, size_t 
 /* The timeout of calls that give none. Seconds; INFINITY: none. */
 SSA_API ssa_status ssa_client_set_timeout(ssa_client *client, double timeout);
 
-/* ---- Prefixes: which names get the one of the ensemble member ---------------------------------------------------- */
+/* ---- Prefixes: which names get the one of the ensemble member --------------------------------------------------- */
 
 /* Read from this producer from now on: one of those in SSKEYIN, or the client's own prefix. */
 SSA_API ssa_status ssa_set_data_source(ssa_client *client, const char *source, size_t source_bytes);
@@ -105,7 +105,7 @@ SSA_API ssa_status ssa_use_dataset_ensemble_prefix(ssa_client *client, int use);
 SSA_API ssa_status ssa_use_list_ensemble_prefix(ssa_client *client, int use);
 SSA_API ssa_status ssa_use_model_ensemble_prefix(ssa_client *client, int use);
 
-/* ---- Arrays of the caller, and tensors --------------------------------------------------------------------------- */
+/* ---- Arrays of the caller, and tensors -------------------------------------------------------------------------- */
 
 /* An array of the caller: where and how it lies. */
 typedef struct ssa_array {
@@ -176,7 +176,7 @@ SSA_API ssa_status ssa_get_tensor_ttl(ssa_client *client, const char *name, size
 /* It stays until it is deleted. */
 SSA_API ssa_status ssa_persist_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 
-/* ---- Bytes: under the same names as tensors ---------------------------------------------------------------------- */
+/* ---- Bytes: under the same names as tensors --------------------------------------------------------------------- */
 
 /* data is borrowed until this returns; NULL for no bytes. SSA_EFULL. */
 SSA_API ssa_status ssa_put_bytes(ssa_client *client, const char *name, size_t name_bytes, const void *data,
@@ -189,7 +189,7 @@ SSA_API ssa_status ssa_delete_bytes(ssa_client *client, const char *name, size_t
 SSA_API ssa_status ssa_bytes_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists,
                                     double timeout);
 
-/* ---- Keys, and what every kind of thing has ---------------------------------------------------------------------- */
+/* ---- Keys, and what every kind of thing has --------------------------------------------------------------------- */
 
 /* key: a whole one, without prefix. */
 SSA_API ssa_status ssa_key_exists(ssa_client *client, const char *key, size_t key_bytes, int *exists, double timeout);
@@ -224,7 +224,7 @@ SSA_API ssa_status ssa_poll_list_length_gte(ssa_client *client, const char *list
 SSA_API ssa_status ssa_poll_list_length_lte(ssa_client *client, const char *list, size_t list_bytes, int64_t length,
                                             int64_t frequency_ms, int64_t tries, int *found, double timeout);
 
-/* ---- Lists of texts, as some functions give them ----------------------------------------------------------------- */
+/* ---- Lists of texts, as some functions give them ---------------------------------------------------------------- */
 
 typedef struct ssa_texts ssa_texts;
 
@@ -234,7 +234,7 @@ SSA_API size_t ssa_texts_count(const ssa_texts *texts); /* NULL: none */
  * NULL: there is none at that place. */
 SSA_API const char *ssa_texts_at(const ssa_texts *texts, size_t place, size_t *bytes);
 
-/* ---- Datasets: tensors, bytes and metadata under one name -------------------------------------------------------- */
+/* ---- Datasets: tensors, bytes and metadata under one name ------------------------------------------------------- */
 
 /* A dataset in memory. One thread at a time. Names of datasets, items and fields have 1 to 1,024 bytes without braces;
  * those of items and fields do not begin with ".", and no item is called "meta". */
@@ -295,7 +295,7 @@ SSA_API ssa_status ssa_copy_dataset(ssa_client *client, const char *source, size
 SSA_API ssa_status ssa_rename_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                                       size_t target_bytes, double timeout);
 
-/* ---- Lists of datasets: they hold names, not copies -------------------------------------------------------------- */
+/* ---- Lists of datasets: they hold names, not copies ------------------------------------------------------------- */
 
 /* Not repeated when the connection was lost before the answer (SSA_ECLOSED): it might append twice. */
 SSA_API ssa_status ssa_append_to_list(ssa_client *client, const char *list, size_t list_bytes, const char *dataset,
@@ -323,7 +323,7 @@ SSA_API size_t ssa_datasets_count(const ssa_datasets *datasets); /* NULL: none *
 /* The one at a place becomes the caller's, once: freed by ssa_dataset_free. NULL: it was taken, or there is none. */
 SSA_API ssa_dataset *ssa_datasets_take(ssa_datasets *datasets, size_t place);
 
-/* ---- Models and scripts ------------------------------------------------------------------------------------------ */
+/* ---- Models and scripts ----------------------------------------------------------------------------------------- */
 
 /* How a model is to be served. Texts end in NUL; NULL: not said. */
 typedef struct ssa_model_description {
@@ -395,7 +395,7 @@ SSA_API ssa_status ssa_run_script_multigpu(ssa_client *client, const char *name,
 SSA_API ssa_status ssa_infer(ssa_client *client, const char *model, size_t model_bytes, const ssa_array *inputs,
                              size_t input_count, ssa_tensor **outputs, size_t *output_count, double timeout);
 
-/* ---- What a simulation is asked for ------------------------------------------------------------------------------ */
+/* ---- What a simulation is asked for ----------------------------------------------------------------------------- */
 
 /* The safe point of a simulation: what was asked of it since the last one. Costs no round trip as long as nothing was.
  * entity: NULL for the prefix of this client. *requests: three texts for each, kind ("set", "checkpoint", "stop"), name
@@ -410,7 +410,7 @@ SSA_API ssa_status ssa_control_send(ssa_client *client, const char *entity, size
 /* Forget all that it was asked for: before it starts anew, and at its end. */
 SSA_API ssa_status ssa_control_clear(ssa_client *client, const char *entity, size_t entity_bytes, double timeout);
 
-/* ---- Servers. address: of one of the store's, NULL for all of them ----------------------------------------------- */
+/* ---- Servers. address: of one of the store's, NULL for all of them ---------------------------------------------- */
 
 /* *info: two texts for each server, its address and what it says (INFO, CLUSTER INFO). SSA_EUNSUPPORTED: it is no
  * cluster. */
@@ -433,8 +433,7 @@ SSA_API ssa_status ssa_save(ssa_client *client, const char *address, size_t addr
 SSA_API ssa_status ssa_flush_db(ssa_client *client, const char *prefix, size_t prefix_bytes, int64_t *deleted,
                                 double timeout);
 
-/* ---- Futures: operations that go on while the program computes ----------------------------------------------------
- */
+/* ---- Futures: operations that go on while the program computes -------------------------------------------------- */
 
 /* An operation that was started. The caller's arrays are borrowed until it is done: a put must not change its own, an
  * unpack's is undefined. It moves on inside calls on its client, of any thread: who computes for long between them may

@@ -157,6 +157,7 @@ static ssasync::Dataset day(int number) {
 }
 
 static void test_datasets(ssasync::Client &client) {
+    client.delete_list("days"); // of a run before this one
     for (int i = 0; i < 3; i++) {
         ssasync::Dataset dataset = day(i);
         client.put_dataset(dataset);
