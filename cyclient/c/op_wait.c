@@ -135,7 +135,9 @@ static void overdue(ssa_request *request) {
     wait_state *state = request->state;
     int64_t now = request->engine->now;
     int is_poll = state->span >= 0, is_over = now >= state->until;
-    if (state->is_last_look || (request->stage == ASKED && is_over && !is_poll)) {
+    /* Who waits for no time asks whether it is there now: the first look is the last one. */
+    int may_be_late = is_poll || request->timeout == 0;
+    if (state->is_last_look || (request->stage == ASKED && is_over && !may_be_late)) {
         ssa_request_time_out(request);
         return;
     }
@@ -147,7 +149,7 @@ static void overdue(ssa_request *request) {
         state->is_last_look = 1;
         ssa_engine_arm(request->engine, &request->deadline, time < SSA_NEVER - now ? now + time : SSA_NEVER);
     }
-    if (request->stage != ASKED) /* of a poll that is over the answer on its way is the last look */
+    if (request->stage != ASKED) /* else the answer on its way is the last look */
         look(request);
 }
 

@@ -4,6 +4,7 @@ Each setting by itself, and each way in which one can be wrong: c/test_settings.
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -291,9 +292,11 @@ def test_threads_of_a_blocking_client_share_its_prefixes(engine, environment):
     """Also those whose connections are opened after a prefix was set."""
     environment(SSDB=engine.unix, SSDB_USER="workload", SSDB_PASSWORD=engine.password, SSKEYOUT="me", SSKEYIN="a,b")
     engine.redis.set("b.t", "")
-    with BlockingClient() as client:
+    with BlockingClient() as client, ThreadPoolExecutor() as pool:
         client.set_data_source("b")
-        client.use_tensor_ensemble_prefix(True)
-        with client._member(), client._member():  # as two threads that operate hold them
-            assert client.tensor_exists("t")
-        assert len(client._members) == 3
+        waits = pool.submit(client.wait_for_tensor, "later", timeout=20)
+        while not engine.redis.info("stats")["tracking_total_keys"]:
+            assert not waits.done()
+        assert client.tensor_exists("t")  # the connections of the other thread are in use
+        engine.redis.set("b.later", "")
+        waits.result()
