@@ -185,6 +185,7 @@ def test_a_blocking_wait_is_woken_by_the_push(engine):
 
 def test_a_blocking_wait_survives_the_loss_of_its_connection(own_engine):
     with BlockingClient(own_engine.unix, password=own_engine.password) as client:
+        assert not client.key_exists("t")  # a client that does not know its store yet asks by a transaction
         thread, outcome = in_thread(client.wait_for_tensor, "t", timeout=20)
         wait_until(lambda: waiting_connections(own_engine))
         cut = cut_waiting_connection(own_engine)
