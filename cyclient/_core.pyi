@@ -161,7 +161,7 @@ class Engine(EngineOperations):
         bulk_connection: bool | None = None,
         value_limit: int | None = None,
         trust_topology: bool | None = None,
-        log_level: int | None = None,
+        log_level: str | int | None = None,
         log_file: str | None = None,
         tls: bool | None = None,
         tls_ca: str | None = None,

@@ -156,6 +156,9 @@ cdef class Engine(EngineOperations):
         held = {name: None if value is None else _encoded(name, value) for name, value in dict(
             address=address, user=user, password=password, identifier=identifier, log_file=log_file, tls_ca=tls_ca,
             tls_cert=tls_cert, tls_key=tls_key, tls_name=tls_name).items()}
+        for name, value in held.items():
+            if value is not None and b"\0" in value:  # C would see what stands before it
+                raise errors.InvalidArgument(name, "text with a NUL", "leave it out")
         if address is not None:
             given.address = <bytes>held["address"]
         if user is not None:
@@ -180,13 +183,15 @@ cdef class Engine(EngineOperations):
         if bulk_connection is not None:
             given.bulk_connection = bool(bulk_connection)
         if value_limit is not None:
+            if value_limit < 0:
+                raise errors.InvalidArgument("value_limit", value_limit, "give bytes, or 0 for none")
             given.value_limit = value_limit
         if trust_topology is not None:
             given.trust_topology = bool(trust_topology)
         if tls is not None:
             given.tls = bool(tls)
         if log_level is not None:
-            given.log_level = log_level
+            given.log_level = _log_level(log_level)
         cdef ssa_status status = ssa_settings_resolve(&settings, &given, NULL, NULL, &mistakes)
         text = _buffer_text(&mistakes)
         ssa_buffer_free(&mistakes)
@@ -423,6 +428,18 @@ cdef class Engine(EngineOperations):
         for look_up in list(self.tasks):
             look_up.cancel()
         self._collect()
+
+
+_LOG_LEVELS = ("quiet", "error", "info", "debug")  # in the order of ssa_log_level
+
+
+cdef int _log_level(object level) except? -1:
+    """Its number, from that or from the word; numbers are checked in C."""
+    if not isinstance(level, str):
+        return level
+    if level not in _LOG_LEVELS:
+        raise errors.InvalidArgument("log_level", repr(level), "write " + ", ".join(_LOG_LEVELS))
+    return _LOG_LEVELS.index(level)
 
 
 cdef dict _comparisons = {"==": SSA_COMPARE_EQUAL, ">=": SSA_COMPARE_AT_LEAST, "<=": SSA_COMPARE_AT_MOST}

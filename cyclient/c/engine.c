@@ -151,11 +151,17 @@ ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) {
     return engine;
 }
 
-const char *ssa_engine_unusable(const ssa_engine *engine) {
+const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status) {
+    *status = SSA_ECLOSED;
     if (engine->closed)
         return "the client is closed";
+    *status = SSA_EFORK;
     if (engine->pid != (int)getpid())
         return "this client was opened in another process, before a fork: open a new one in the child";
+    *status = SSA_EUNSUPPORTED;
+    if (engine->settings.tls) /* never in the clear what was to be encrypted */
+        return "TLS was asked for (SSA_TLS), and this version of ssasync has none: connect without it, or through a tunnel";
+    *status = SSA_OK;
     return NULL;
 }
 
@@ -196,12 +202,6 @@ void ssa_engine_free(ssa_engine *engine) {
     ssa_memory_cache_end(engine->memory);
     ssa_release(engine->description);
     ssa_release(engine);
-}
-
-void ssa_engine_wake(ssa_engine *engine) {
-    engine->now = ssa_now();
-    if (!ssa_engine_unusable(engine))
-        ssa_link_wake(&engine->servers->links[0]);
 }
 
 /* ---- time */

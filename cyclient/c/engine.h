@@ -106,9 +106,6 @@ int ssa_engine_flush_idle(ssa_engine *engine);
 void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now);
 ssa_request *ssa_engine_next_complete(ssa_engine *engine); /* NULL: none; once each */
 
-/* Open the first connection now: for faces that want to fail early. */
-void ssa_engine_wake(ssa_engine *engine);
-
 /* ---- for requests */
 
 /* Send the call to the shard of its slot, or to its node. Its done() is called once, never from within this. */
@@ -126,8 +123,8 @@ void ssa_engine_arm(ssa_engine *engine, ssa_timer *timer, int64_t at);
 void ssa_engine_completed(ssa_engine *engine, ssa_request *request);
 /* Out of the queue of complete ones, if it is there. */
 void ssa_engine_withdraw(ssa_engine *engine, ssa_request *request);
-/* Why it cannot be used any more (closed, or forked): static text; NULL: it can. */
-const char *ssa_engine_unusable(const ssa_engine *engine);
+/* Why it cannot be used (closed, forked, or asked for what this build has not): static text; NULL: it can. */
+const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status);
 
 /* The servers that own slots, for commands to all of them, once the topology is known. The next after `server`; NULL:
  * the first; returns NULL after the last. */

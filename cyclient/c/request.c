@@ -228,9 +228,10 @@ static int enlist(ssa_request *request) {
         engine->requests->previous = request;
     engine->requests = request;
     engine->statistics.requests++;
-    const char *why = ssa_engine_unusable(engine);
+    ssa_status status;
+    const char *why = ssa_engine_unusable(engine, &status);
     if (why)
-        ssa_request_fail(request, engine->closed ? SSA_ECLOSED : SSA_EFORK, "%s", why);
+        ssa_request_fail(request, status, "%s", why);
     return !why;
 }
 

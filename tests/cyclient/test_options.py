@@ -111,6 +111,7 @@ GIVEN = [
     ({"bulk_connection": True}, "SSA_BULK_CONNECTION", "1"),
     ({"bulk_connection": False}, "SSA_BULK_CONNECTION", "0"),
     ({"log_level": 3}, "SSA_LOG_LEVEL", "debug"),
+    ({"log_level": "info"}, "SSA_LOG_LEVEL", "info"),
     ({"tls_ca": "ca.pem"}, "SSA_TLS_CA", "ca.pem"),
     ({"tls_cert": "cert.pem", "tls_key": "key.pem"}, "SSA_TLS_CERT", "cert.pem"),
     ({"tls_cert": "cert.pem", "tls_key": "key.pem"}, "SSA_TLS_KEY", "key.pem"),
@@ -161,6 +162,9 @@ def test_all_mistakes_are_told_at_once_and_no_password(make, environment):
         ({"address": "a:1", "timeout": -1.5}, "timeout cannot be -1.5"),
         ({"address": "a:1", "timeout": float("nan")}, "timeout cannot be nan"),
         ({"address": "a:1", "log_level": 4}, "log_level cannot be 4: write quiet, error, info or debug"),
+        ({"address": "a:1", "log_level": "loud"}, "log_level cannot be 'loud': write quiet, error, info, debug"),
+        ({"address": "a:1", "value_limit": -1}, "value_limit cannot be -1: give bytes, or 0 for none"),
+        ({"address": "a:1", "user": "a\0b"}, "user cannot be text with a NUL: leave it out"),
         (
             {"address": "a:1", "tls_key": "k.pem"},
             "SSA_TLS_KEY cannot be set alone: a certificate and its key go together",
