@@ -178,14 +178,14 @@ cdef extern from "engine.h":
 cdef extern from "poll_driver.h":
     ssa_status ssa_poll_until(ssa_engine *engine, const ssa_request *request, int64_t until) nogil
 
-cdef extern from "batch.h":
-    ctypedef struct ssa_batch:
+cdef extern from "batch_plan.h":
+    ctypedef struct ssa_batch_plan:
         pass
-    ssa_batch *ssa_batch_new(ssa_engine *engine) nogil
-    void ssa_batch_free(ssa_batch *batch) nogil
-    ssa_status ssa_batch_add(ssa_batch *batch, ssa_request *request) nogil
-    ssa_request *ssa_batch_execute(ssa_batch *batch, int64_t timeout) nogil
-    void ssa_batch_cancel(ssa_batch *batch) nogil
+    ssa_batch_plan *ssa_batch_plan_new(ssa_engine *engine) nogil
+    void ssa_batch_plan_free(ssa_batch_plan *batch) nogil
+    ssa_status ssa_batch_plan_add(ssa_batch_plan *batch, ssa_request *request) nogil
+    ssa_request *ssa_batch_plan_execute(ssa_batch_plan *batch, int64_t timeout) nogil
+    void ssa_batch_plan_cancel(ssa_batch_plan *batch) nogil
 
 cdef extern from "operations.h":
     ctypedef enum ssa_comparison:
@@ -335,7 +335,7 @@ cdef class Engine(EngineOperations):
 @cython.no_gc_clear
 cdef class BatchCore:
     """The C batch: operations in their order, and the request that stands for all of them."""
-    cdef ssa_batch *c
+    cdef ssa_batch_plan *c
     cdef object engine
     cdef list requests
     cdef readonly Request whole

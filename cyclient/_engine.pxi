@@ -472,12 +472,12 @@ cdef class BatchCore:
     def __cinit__(self, Engine engine not None):
         self.engine = engine
         self.requests = []
-        self.c = ssa_batch_new(engine.c)
+        self.c = ssa_batch_plan_new(engine.c)
         if self.c == NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        ssa_batch_free(self.c)
+        ssa_batch_plan_free(self.c)
 
     def __len__(self):
         return len(self.requests)
@@ -485,7 +485,7 @@ cdef class BatchCore:
     def add(self, Request request not None):
         """Take this operation over."""
         cdef ssa_request *c = request.c
-        cdef ssa_status status = ssa_batch_add(self.c, c)
+        cdef ssa_status status = ssa_batch_plan_add(self.c, c)
         if status != SSA_OK:
             request.c = NULL
             if status == SSA_ENOMEM:
@@ -501,7 +501,7 @@ cdef class BatchCore:
         cdef int64_t limit = _nanoseconds(timeout)
         if self.whole is not None:
             raise errors.InvalidArgument("batch", "executed twice", "make a new one: client.batch()")
-        cdef ssa_request *c = ssa_batch_execute(self.c, limit)
+        cdef ssa_request *c = ssa_batch_plan_execute(self.c, limit)
         if c == NULL:
             raise MemoryError
         whole.engine = engine
@@ -540,7 +540,7 @@ cdef class BatchCore:
         cdef Request whole = self.whole
         if whole is None or whole.done:
             return
-        ssa_batch_cancel(self.c)
+        ssa_batch_plan_cancel(self.c)
         whole.done = True
         whole.c.owner = NULL
         Py_DECREF(whole)

@@ -1,4 +1,4 @@
-"""A batch: operations gathered, then carried out in as few round trips as their order allows (c/batch.h says how)."""
+"""A batch: operations gathered, then carried out in as few round trips as their order allows (c/batch_plan.h says how)."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "allocator.h"
-#include "batch.h"
+#include "batch_plan.h"
 #include "failure_text.h"
 #include "op_build.h"
 
@@ -118,7 +118,7 @@ static void finished(ssa_run *run) {
         return;
     }
     int stores = state->output_count && !state->discard;
-    if (!request->batch || !stores || ssa_batch_may_store(request->batch, request))
+    if (!request->batch || !stores || ssa_batch_plan_may_store(request->batch, request))
         ssa_run_store(request);
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "allocator.h"
-#include "batch.h"
+#include "batch_plan.h"
 #include "engine.h"
 #include "dataset.h"
 #include "failure_text.h"
@@ -130,7 +130,7 @@ static void complete(ssa_request *request) {
         return;
     list_remove(request);
     if (request->batch)
-        ssa_batch_child_done(request->batch, request);
+        ssa_batch_plan_child_done(request->batch, request);
     else
         ssa_engine_completed(engine, request);
 }

@@ -8,7 +8,7 @@
 #include "timer_heap.h"
 
 struct ssa_engine;
-struct ssa_batch;
+struct ssa_batch_plan;
 struct ssa_dataset;
 struct ssa_chunk_io;
 
@@ -44,7 +44,7 @@ struct ssa_request {
     int64_t until;                /* the moment of the deadline, its own or that of its batch; SSA_NEVER */
     int has_timer;                /* room for the deadline is taken */
     int started, complete, queued; /* queued: complete, and not handed out yet */
-    struct ssa_batch *batch;      /* it is part of; NULL: none */
+    struct ssa_batch_plan *batch;      /* it is part of; NULL: none */
     size_t batch_place;
     uint64_t order_hash;          /* of the one hash tag all its keys share, as in ssa_call; 0: of several, or unknown */
     int is_single;                /* it sends one command and is done: those behind it on a key need not wait */

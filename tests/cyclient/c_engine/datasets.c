@@ -1,7 +1,7 @@
 /* Datasets: all of one or nothing, nothing left of what was replaced, and the order of one client. */
 #include "store.h"
 
-#include "batch.h"
+#include "batch_plan.h"
 
 #define E store.engine
 #define P &store.problem
@@ -312,10 +312,10 @@ static void test_a_batch_keeps_the_order(void) {
         ssa_op_rename_dataset(E, name_of("d"), name_of("e"), P), get("e"), drop("e"), put(first),
     };
     enum { COUNT = sizeof operations / sizeof *operations };
-    ssa_batch *batch = ssa_batch_new(E);
+    ssa_batch_plan *batch = ssa_batch_plan_new(E);
     for (int i = 0; i < COUNT; i++)
-        CHECK_NUMBER(ssa_batch_add(batch, operations[i]), SSA_OK);
-    ssa_request *whole = ssa_batch_execute(batch, -1);
+        CHECK_NUMBER(ssa_batch_plan_add(batch, operations[i]), SSA_OK);
+    ssa_request *whole = ssa_batch_plan_execute(batch, -1);
     store_wait(&whole, 1);
     if (!CHECK_NUMBER(whole->status, SSA_OK))
         printf("    %s\n", (char *)whole->error.data);
@@ -324,7 +324,7 @@ static void test_a_batch_keeps_the_order(void) {
         is_sample(operations[4]->datasets[0]);
     if (CHECK_NUMBER(operations[6]->dataset_count, 1))
         is_sample(operations[6]->datasets[0]);
-    ssa_batch_free(batch);
+    ssa_batch_plan_free(batch);
     ssa_dataset_free(first);
     ssa_dataset_free(second);
     key_is("{d}.a", 1);

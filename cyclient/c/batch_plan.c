@@ -1,4 +1,4 @@
-#include "batch.h"
+#include "batch_plan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,7 @@ typedef struct key_value {
     size_t run, index;     /* entry of the run and its output; NOWHERE */
 } key_value;
 
-struct ssa_batch {
+struct ssa_batch_plan {
     ssa_engine *engine;
     ssa_request *whole;    /* what the caller waits for; NULL: not executed */
     entry *entries;
@@ -57,8 +57,8 @@ struct ssa_batch {
     int failed;
 };
 
-ssa_batch *ssa_batch_new(ssa_engine *engine) {
-    ssa_batch *batch = ssa_allocate(sizeof *batch);
+ssa_batch_plan *ssa_batch_plan_new(ssa_engine *engine) {
+    ssa_batch_plan *batch = ssa_allocate(sizeof *batch);
     if (!batch)
         return NULL;
     memset(batch, 0, sizeof *batch);
@@ -67,10 +67,10 @@ ssa_batch *ssa_batch_new(ssa_engine *engine) {
     return batch;
 }
 
-void ssa_batch_free(ssa_batch *batch) {
+void ssa_batch_plan_free(ssa_batch_plan *batch) {
     if (!batch)
         return;
-    ssa_batch_cancel(batch);
+    ssa_batch_plan_cancel(batch);
     for (size_t i = 0; i < batch->count; i++) {
         batch->entries[i].request->batch = NULL;
         ssa_request_free(batch->entries[i].request);
@@ -83,14 +83,6 @@ void ssa_batch_free(ssa_batch *batch) {
     ssa_release(batch->histories);
     ssa_release(batch->values);
     ssa_release(batch);
-}
-
-size_t ssa_batch_count(const ssa_batch *batch) {
-    return batch->count;
-}
-
-ssa_request *ssa_batch_at(const ssa_batch *batch, size_t place) {
-    return place < batch->count ? batch->entries[place].request : NULL;
 }
 
 /* ---- planning */
@@ -107,14 +99,14 @@ static ssa_status grow(void **items, size_t *capacity, size_t count, size_t byte
     return SSA_OK;
 }
 
-static key_history *find_history(const ssa_batch *batch, uint64_t hash) {
+static key_history *find_history(const ssa_batch_plan *batch, uint64_t hash) {
     size_t place = (size_t)hash & (batch->history_capacity - 1);
     while (batch->histories[place].hash && batch->histories[place].hash != hash)
         place = (place + 1) & (batch->history_capacity - 1);
     return &batch->histories[place];
 }
 
-static ssa_status reserve_history(ssa_batch *batch) {
+static ssa_status reserve_history(ssa_batch_plan *batch) {
     if (2 * (batch->history_count + 1) <= batch->history_capacity)
         return SSA_OK;
     size_t capacity = batch->history_capacity ? 2 * batch->history_capacity : 16, old_capacity = batch->history_capacity;
@@ -131,7 +123,7 @@ static ssa_status reserve_history(ssa_batch *batch) {
     return SSA_OK;
 }
 
-static ssa_status follow(ssa_batch *batch, size_t follower, size_t leader) {
+static ssa_status follow(ssa_batch_plan *batch, size_t follower, size_t leader) {
     if (leader == NOWHERE || leader == follower)
         return SSA_OK;
     if (grow((void **)&batch->edges, &batch->edge_capacity, batch->edge_count, sizeof *batch->edges))
@@ -145,7 +137,7 @@ static ssa_status follow(ssa_batch *batch, size_t follower, size_t leader) {
 }
 
 /* `fetches`: over other connections than ours, so that everything before it on the key must be done. */
-static ssa_status note_key(ssa_batch *batch, size_t place, uint64_t hash, int is_slow, int fetches) {
+static ssa_status note_key(ssa_batch_plan *batch, size_t place, uint64_t hash, int is_slow, int fetches) {
     if (reserve_history(batch))
         return SSA_ENOMEM;
     key_history *history = find_history(batch, hash);
@@ -161,7 +153,7 @@ static ssa_status note_key(ssa_batch *batch, size_t place, uint64_t hash, int is
     return SSA_OK;
 }
 
-static key_value *find_value(const ssa_batch *batch, const ssa_buffer *key) {
+static key_value *find_value(const ssa_batch_plan *batch, const ssa_buffer *key) {
     for (size_t i = batch->value_count; i-- > 0;) {
         const ssa_buffer *other = &batch->values[i].key;
         if (other->bytes == key->bytes && !memcmp(other->data, key->data, key->bytes))
@@ -170,7 +162,7 @@ static key_value *find_value(const ssa_batch *batch, const ssa_buffer *key) {
     return NULL;
 }
 
-static key_value *need_value(ssa_batch *batch, const ssa_buffer *key) {
+static key_value *need_value(ssa_batch_plan *batch, const ssa_buffer *key) {
     key_value *value = find_value(batch, key);
     if (value)
         return value;
@@ -186,7 +178,7 @@ static key_value *need_value(ssa_batch *batch, const ssa_buffer *key) {
 }
 
 /* What is under the key now comes from this entry, or (both NOWHERE) from nowhere in the batch. */
-static ssa_status set_value(ssa_batch *batch, const ssa_buffer *key, size_t run, size_t index) {
+static ssa_status set_value(ssa_batch_plan *batch, const ssa_buffer *key, size_t run, size_t index) {
     key_value *value = need_value(batch, key);
     if (!value)
         return SSA_ENOMEM;
@@ -197,7 +189,7 @@ static ssa_status set_value(ssa_batch *batch, const ssa_buffer *key, size_t run,
 }
 
 /* The put of this key that the run would see, if it is a put that carries its bytes; from the end: the last one counts. */
-static size_t find_put(const ssa_batch *batch, const ssa_buffer *key, uint64_t hash) {
+static size_t find_put(const ssa_batch_plan *batch, const ssa_buffer *key, uint64_t hash) {
     for (size_t i = batch->count; i-- > 0;) {
         const ssa_request *request = batch->entries[i].request;
         if (!request->order_hash && !ssa_run_state_of((ssa_request *)request))
@@ -215,7 +207,7 @@ static size_t find_put(const ssa_batch *batch, const ssa_buffer *key, uint64_t h
     return NOWHERE;
 }
 
-static ssa_status plan_run(ssa_batch *batch, size_t place, ssa_run_state *state) {
+static ssa_status plan_run(ssa_batch_plan *batch, size_t place, ssa_run_state *state) {
     for (size_t i = 0; i < state->input_count; i++) {
         ssa_run_source *source = &state->inputs[i];
         if (!source->key.bytes)
@@ -248,7 +240,7 @@ static ssa_status plan_run(ssa_batch *batch, size_t place, ssa_run_state *state)
 }
 
 /* A get or unpack of what a run of this batch gives. */
-static void plan_output(ssa_batch *batch, size_t place) {
+static void plan_output(ssa_batch_plan *batch, size_t place) {
     ssa_request *request = batch->entries[place].request;
     const ssa_single *single = request->state;
     const key_value *value = find_value(batch, &single->key);
@@ -258,7 +250,7 @@ static void plan_output(ssa_batch *batch, size_t place) {
     batch->entries[place].index = value->index;
 }
 
-static ssa_status plan(ssa_batch *batch, size_t place) {
+static ssa_status plan(ssa_batch_plan *batch, size_t place) {
     ssa_request *request = batch->entries[place].request;
     ssa_run_state *run = ssa_run_state_of(request);
     if (follow(batch, place, batch->last_barrier))
@@ -281,7 +273,7 @@ static ssa_status plan(ssa_batch *batch, size_t place) {
     return note_key(batch, place, request->order_hash, !request->is_single, 0);
 }
 
-ssa_status ssa_batch_add(ssa_batch *batch, ssa_request *request) {
+ssa_status ssa_batch_plan_add(ssa_batch_plan *batch, ssa_request *request) {
     if (batch->whole) {
         ssa_request_free(request);
         return SSA_EARGUMENT;
@@ -305,9 +297,9 @@ ssa_status ssa_batch_add(ssa_batch *batch, ssa_request *request) {
 
 /* ---- carrying out */
 
-static void start(ssa_batch *batch, size_t place);
+static void start(ssa_batch_plan *batch, size_t place);
 
-static void end_whole(ssa_batch *batch) {
+static void end_whole(ssa_batch_plan *batch) {
     ssa_request *whole = batch->whole;
     for (size_t i = 0; i < batch->count; i++) {
         const ssa_request *request = batch->entries[i].request;
@@ -320,14 +312,14 @@ static void end_whole(ssa_batch *batch) {
 }
 
 /* All before this place are done, and none has failed. */
-static int all_done_before(ssa_batch *batch, size_t place) {
+static int all_done_before(ssa_batch_plan *batch, size_t place) {
     while (batch->undone_start < batch->count && batch->entries[batch->undone_start].state == DONE)
         batch->undone_start++;
     return batch->undone_start >= place;
 }
 
 /* A put that has failed fails the batch: what was computed from its bytes is not stored. Later gets of the outputs are answered. */
-int ssa_batch_may_store(ssa_batch *batch, ssa_request *request) {
+int ssa_batch_plan_may_store(ssa_batch_plan *batch, ssa_request *request) {
     entry *own = &batch->entries[request->batch_place];
     if (batch->failed) {
         ssa_request_fail(request, SSA_ECANCELLED, "the outputs of '%s' were not stored: another operation of the batch failed",
@@ -338,28 +330,28 @@ int ssa_batch_may_store(ssa_batch *batch, ssa_request *request) {
     return !own->wants_to_store;
 }
 
-static void settle(ssa_batch *batch, size_t place, entry_state state) {
+static void settle(ssa_batch_plan *batch, size_t place, entry_state state) {
     batch->entries[place].state = state;
     batch->done++;
 }
 
-static void never(ssa_batch *batch, size_t place) {
+static void never(ssa_batch_plan *batch, size_t place) {
     settle(batch, place, NEVER);
 }
 
-static void serve_stores(ssa_batch *batch) {
+static void serve_stores(ssa_batch_plan *batch) {
     for (size_t i = batch->undone_start; i < batch->count; i++) {
         if (!batch->entries[i].wants_to_store)
             continue;
         ssa_request *request = batch->entries[i].request;
         if (request->complete)
             batch->entries[i].wants_to_store = 0;
-        else if (ssa_batch_may_store(batch, request))
+        else if (ssa_batch_plan_may_store(batch, request))
             ssa_run_store(request);
     }
 }
 
-void ssa_batch_child_done(ssa_batch *batch, ssa_request *request) {
+void ssa_batch_plan_child_done(ssa_batch_plan *batch, ssa_request *request) {
     size_t place = request->batch_place;
     if (batch->entries[place].state != STARTED || batch->whole->complete)
         return;
@@ -390,7 +382,7 @@ static void answer_from(ssa_request *request, const ssa_request *run, size_t ind
     request->complete = 1;
 }
 
-static void start(ssa_batch *batch, size_t place) {
+static void start(ssa_batch_plan *batch, size_t place) {
     entry *own = &batch->entries[place];
     if (batch->failed) {
         never(batch, place);
@@ -399,14 +391,14 @@ static void start(ssa_batch *batch, size_t place) {
     own->state = STARTED;
     if (own->run) {
         answer_from(own->request, own->run, own->index);
-        ssa_batch_child_done(batch, own->request);
+        ssa_batch_plan_child_done(batch, own->request);
         return;
     }
     ssa_request_start_until(own->request, batch->whole->until, batch->whole->timeout);
 }
 
 static void begin(ssa_request *whole) {
-    ssa_batch *batch = whole->state;
+    ssa_batch_plan *batch = whole->state;
     if (batch->failed) {
         ssa_request_fail_memory(whole);
         return;
@@ -422,7 +414,7 @@ static void begin(ssa_request *whole) {
 }
 
 /* Nobody waits for what is still under way. */
-static void drop(ssa_batch *batch) {
+static void drop(ssa_batch_plan *batch) {
     for (size_t i = 0; i < batch->count; i++)
         if (batch->entries[i].state == STARTED && !batch->entries[i].request->complete)
             ssa_request_cancel(batch->entries[i].request);
@@ -430,7 +422,7 @@ static void drop(ssa_batch *batch) {
 
 /* The batch is late as a whole, in the words of the first operation that still waits; a run tells what it met itself. */
 static void overdue(ssa_request *whole) {
-    ssa_batch *batch = whole->state;
+    ssa_batch_plan *batch = whole->state;
     char text[1024];
     ssa_status status = ssa_failure_of_timeout(whole, text, sizeof text);
     int told = 0;
@@ -455,7 +447,7 @@ static void overdue(ssa_request *whole) {
     drop(batch);
 }
 
-ssa_request *ssa_batch_execute(ssa_batch *batch, int64_t timeout) {
+ssa_request *ssa_batch_plan_execute(ssa_batch_plan *batch, int64_t timeout) {
     if (batch->whole)
         return NULL;
     batch->whole = ssa_request_new(batch->engine, "execute", SSA_KIND_KEY, "batch", 5, begin);
@@ -467,7 +459,7 @@ ssa_request *ssa_batch_execute(ssa_batch *batch, int64_t timeout) {
     return batch->whole;
 }
 
-void ssa_batch_cancel(ssa_batch *batch) {
+void ssa_batch_plan_cancel(ssa_batch_plan *batch) {
     if (!batch->whole || batch->whole->complete)
         return;
     batch->failed = 1;

@@ -9,33 +9,31 @@
  *
  * After a failure nothing more is begun, and no run behind it stores its outputs: a run stores them when all before it in the
  * batch has succeeded. */
-#ifndef SSA_BATCH_H
-#define SSA_BATCH_H
+#ifndef SSA_BATCH_PLAN_H
+#define SSA_BATCH_PLAN_H
 
 #include "request.h"
 
-typedef struct ssa_batch ssa_batch;
+typedef struct ssa_batch_plan ssa_batch_plan;
 
 /* Empty. NULL: no memory. */
-ssa_batch *ssa_batch_new(struct ssa_engine *engine);
+ssa_batch_plan *ssa_batch_plan_new(struct ssa_engine *engine);
 /* Frees the operations too; cancels what is under way. NULL is allowed. */
-void ssa_batch_free(ssa_batch *batch);
+void ssa_batch_plan_free(ssa_batch_plan *batch);
 
 /* Add an operation that is not started; the batch owns it from now on (it is freed when this fails). SSA_ENOMEM; SSA_EARGUMENT:
  * the batch was executed already. */
-ssa_status ssa_batch_add(ssa_batch *batch, ssa_request *request);
-size_t ssa_batch_count(const ssa_batch *batch);
-ssa_request *ssa_batch_at(const ssa_batch *batch, size_t place);
+ssa_status ssa_batch_plan_add(ssa_batch_plan *batch, ssa_request *request);
 
 /* Carry it out, once. Returns the request to wait for, which is the batch's: complete when all operations are, with the first error. */
-ssa_request *ssa_batch_execute(ssa_batch *batch, int64_t timeout);
+ssa_request *ssa_batch_plan_execute(ssa_batch_plan *batch, int64_t timeout);
 /* Nobody waits any more. */
-void ssa_batch_cancel(ssa_batch *batch);
+void ssa_batch_plan_cancel(ssa_batch_plan *batch);
 
 /* ---- for requests */
 
-void ssa_batch_child_done(ssa_batch *batch, ssa_request *request);
+void ssa_batch_plan_child_done(ssa_batch_plan *batch, ssa_request *request);
 /* Whether a run that has its outputs may store them now; if not, it is told later (ssa_run_store), or ended. */
-int ssa_batch_may_store(ssa_batch *batch, ssa_request *request);
+int ssa_batch_plan_may_store(ssa_batch_plan *batch, ssa_request *request);
 
 #endif
