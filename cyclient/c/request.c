@@ -103,6 +103,7 @@ ssa_command *ssa_request_answer(ssa_request *request, size_t i) {
 static void call_done(ssa_call *call) {
     ssa_request *request = call->owner;
     request->outstanding--;
+    request->answered |= call->command->status == SSA_OK;
     if (!request->outstanding && !request->complete)
         request->step(request);
 }
@@ -136,8 +137,12 @@ static void complete(ssa_request *request) {
 }
 
 void ssa_request_succeed(ssa_request *request) {
-    if (!request->complete)
-        complete(request);
+    if (request->complete)
+        return;
+    if (ssa_log_wants(&request->engine->log, SSA_LOG_DEBUG))
+        ssa_log_write(&request->engine->log, SSA_LOG_DEBUG, "%s '%s': done in %.3f ms", request->operation,
+                      (char *)request->subject.data, (double)(ssa_now() - request->began) / 1e6);
+    complete(request);
 }
 
 static void keep_text(ssa_request *request, const char *format, va_list arguments) {
@@ -159,8 +164,9 @@ void ssa_request_fail(ssa_request *request, ssa_status status, const char *forma
     keep_text(request, format, arguments);
     va_end(arguments);
     request->status = status;
-    ssa_log_write(&request->engine->log, SSA_LOG_DEBUG, "%s %s: %s", request->operation, (char *)request->subject.data,
-                  request->error.data ? (char *)request->error.data : ssa_status_name(status));
+    ssa_log_write(&request->engine->log, status == SSA_ECANCELLED ? SSA_LOG_DEBUG : SSA_LOG_ERROR, "%s '%s' failed: %s",
+                  request->operation, (char *)request->subject.data,
+                  request->error.bytes ? (char *)request->error.data : ssa_status_name(status));
     complete(request);
 }
 
@@ -228,6 +234,9 @@ static int enlist(ssa_request *request) {
         engine->requests->previous = request;
     engine->requests = request;
     engine->statistics.requests++;
+    request->began = engine->now;
+    if (ssa_log_wants(&engine->log, SSA_LOG_DEBUG))
+        ssa_log_write(&engine->log, SSA_LOG_DEBUG, "%s '%s' begins", request->operation, (char *)request->subject.data);
     ssa_status status;
     const char *why = ssa_engine_unusable(engine, &status);
     if (why)

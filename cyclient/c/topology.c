@@ -281,9 +281,9 @@ static void answered(ssa_call *call) {
         status = SSA_ENOMEM;
     }
     if (status != SSA_OK) {
-        snprintf(engine->trouble, sizeof engine->trouble, "The topology of the cluster could not be read: %.*s%.100s.",
-                 (int)(command->error.bytes < 80 ? command->error.bytes : 80),
-                 command->error.bytes ? (char *)command->error.data : "", error);
+        ssa_engine_note_trouble(engine, "The topology of the cluster could not be read: %.*s%.100s.",
+                                (int)(command->error.bytes < 80 ? command->error.bytes : 80),
+                                command->error.bytes ? (char *)command->error.data : "", error);
         topology->wanted = 1;
     }
     ssa_command_free(command);
