@@ -1,11 +1,10 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "backoff.h"
 #include "op_dataset.h"
 
-#define FIRST_DELAY INT64_C(10000000)
-#define LONGEST_DELAY INT64_C(200000000)
-
+static const ssa_backoff after_not_now = {10000000, 200000000};
 
 /* ---- what is stored: four fields of the hash, and the names that are kept; what cannot be a name is passed over */
 
@@ -159,7 +158,7 @@ static void conclude(ssa_request *request) {
     ssa_guard *guard = guard_of(request);
     const ssa_command *answer = ssa_request_answer(request, 0);
     if (is_not_now(answer)) {
-        guard->delay = guard->delay ? (2 * guard->delay < LONGEST_DELAY ? 2 * guard->delay : LONGEST_DELAY) : FIRST_DELAY;
+        guard->delay = ssa_backoff_next(&after_not_now, guard->delay);
         ssa_engine_end_turn(request->engine, request);
         ssa_engine_arm(request->engine, &guard->pause, request->engine->now + guard->delay);
     } else if (answer->status == SSA_OK && answer->reply.nodes[0].kind == SSA_TOKEN_NULL) {

@@ -5,11 +5,12 @@
 #include <sys/random.h>
 
 #include "allocator.h"
+#include "backoff.h"
 #include "engine.h"
 
 #define QUESTION_TIME INT64_C(1000000000)  /* then another server is asked */
-#define FIRST_DELAY INT64_C(50000000)      /* between two questions; doubled while nothing changes */
-#define LONGEST_DELAY INT64_C(1000000000)
+
+static const ssa_backoff between_questions = {50000000, 1000000000}; /* longer and longer while nothing changes */
 
 static void on_timer(ssa_timer *timer);
 static void answered(ssa_call *call);
@@ -19,7 +20,7 @@ void ssa_topology_start(ssa_engine *engine) {
     ssa_slot_map_init(&topology->map);
     topology->timer.fire = on_timer;
     topology->timer.owner = engine;
-    topology->delay = FIRST_DELAY;
+    topology->delay = between_questions.first;
     if (getentropy(&topology->random, sizeof topology->random) || !topology->random)
         topology->random = 1;
 }
@@ -78,7 +79,7 @@ static void ask(ssa_engine *engine) {
     ssa_command *command = ssa_command_new(2, SSA_EXPECT_REPLY);
     if (!command || ssa_command_argument(command, "CLUSTER", 7) || ssa_command_argument(command, "SLOTS", 5)) {
         ssa_command_free(command);
-        ssa_engine_arm(engine, &topology->timer, engine->now + LONGEST_DELAY);
+        ssa_engine_arm(engine, &topology->timer, engine->now + between_questions.longest);
         return;
     }
     topology->wanted = 0;
@@ -103,7 +104,7 @@ void ssa_topology_refresh(ssa_engine *engine) {
 
 static void rest(ssa_engine *engine, int changed) {
     ssa_topology *topology = &engine->topology;
-    topology->delay = changed ? FIRST_DELAY : 2 * topology->delay < LONGEST_DELAY ? 2 * topology->delay : LONGEST_DELAY;
+    topology->delay = ssa_backoff_next(&between_questions, changed ? 0 : topology->delay);
     int64_t jitter = (int64_t)(next_random(topology) % 1024) * (topology->delay / 2048); /* thousands of clients see one failure */
     ssa_engine_arm(engine, &topology->timer, engine->now + topology->delay / 2 + jitter);
 }
