@@ -5,6 +5,7 @@
 
 #include "allocator.h"
 #include "backoff.h"
+#include "text_begins.h"
 
 /* Of a call that was refused or lost twice; the first time it goes again at once. */
 static const ssa_backoff between_tries = {10000000, 200000000};
@@ -332,18 +333,13 @@ static void again(ssa_engine *engine, ssa_call *call, ssa_server *server, int64_
     park(engine, call, delay);
 }
 
-static int begins(const ssa_buffer *text, const char *word) {
-    size_t length = strlen(word);
-    return text->bytes >= length && !memcmp(text->data, word, length);
-}
-
 /* valkey.io, topics/cluster-spec and topics/protocol: it was not executed, and may be soon. */
 static int is_not_now(const ssa_engine *engine, const ssa_buffer *text) {
     static const char *const words[] = {"LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (begins(text, words[i]))
+        if (ssa_text_begins(text->data, text->bytes, words[i]))
             return 1;
-    return engine->mode == SSA_MODE_CLUSTER && begins(text, "READONLY");
+    return engine->mode == SSA_MODE_CLUSTER && ssa_text_begins(text->data, text->bytes, "READONLY");
 }
 
 static int redirected(ssa_engine *engine, ssa_call *call) {

@@ -3,6 +3,7 @@
 #include "allocator.h"
 #include "backoff.h"
 #include "op_dataset.h"
+#include "text_begins.h"
 
 static const ssa_backoff after_not_now = {10000000, 200000000};
 
@@ -120,11 +121,9 @@ static void after_pause(ssa_timer *timer) {
 /* Of commands that were not carried out, and may be soon: the transaction is not repeated by itself. */
 static int is_not_now(const ssa_command *answer) {
     static const char *const words[] = {"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"};
-    for (size_t i = 0; answer->status == SSA_ESERVER && i < sizeof words / sizeof *words; i++) {
-        size_t bytes = strlen(words[i]);
-        if (answer->error.bytes >= bytes && !memcmp(answer->error.data, words[i], bytes))
+    for (size_t i = 0; answer->status == SSA_ESERVER && i < sizeof words / sizeof *words; i++)
+        if (ssa_text_begins(answer->error.data, answer->error.bytes, words[i]))
             return 1;
-    }
     return answer->status == SSA_ECLOSED;
 }
 

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "failure_text.h"
 #include "request.h"
+#include "text_begins.h"
 
 static const ssa_backoff between_looks = {10000000, 500000000}; /* for a worker when there is none */
 
@@ -340,8 +341,7 @@ static void tell(ssa_run *run, const char *format, const char *where, const ssa_
 }
 
 static int begins(const ssa_buffer *text, const char *word) {
-    size_t length = strlen(word);
-    return text->bytes >= length && !memcmp(text->data, word, length);
+    return ssa_text_begins(text->data, text->bytes, word);
 }
 
 static void failed_once(ssa_worker_pool *pool, ssa_run *run, ssa_worker_peer *peer, int is_lost) {
