@@ -39,7 +39,7 @@ class Builder:
         if not built.exists():
             source = FOLDER / f"{name}.c"
             objects = [self._object(SOURCES / f"{module}.c") for module in linked_sources(source)]
-            self._run("cc", *FLAGS, *SANITIZERS, str(source), *map(str, objects), "-o", str(built))
+            self._run("cc", *FLAGS, *SANITIZERS, str(source), *map(str, objects), "-o", str(built), "-lm")
         return built
 
     def _object(self, source: Path) -> Path:
@@ -58,9 +58,9 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
     return Builder(tmp_path_factory.mktemp("c_modules"))
 
 
-def run(program: Path, *words: str, given: str = "", folder: Path) -> str:
-    """What it says; it must find nothing wrong."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SS", "SR_"))}
+def run(program: Path, *words: str, given: str = "", folder: Path, **more: str) -> str:
+    """What it says; it must find nothing wrong. more: of its environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SS", "SR_"))} | more
     command = [program, *words]
     done = subprocess.run(
         command, input=given, capture_output=True, text=True, timeout=100, check=False, cwd=folder, env=environment
@@ -90,6 +90,20 @@ def test_the_keys_are_those_of_the_vectors(builder, tmp_path):
     checks = re.search(r"^(\d+) checks in 1 tests$", said, re.MULTILINE)
     assert checks
     assert int(checks[1]) >= len(rows) > 30
+
+
+def test_numbers_have_a_point_where_the_locale_has_a_comma(builder, tmp_path):
+    (tmp_path / "comma").write_text('LC_NUMERIC\ndecimal_point ","\nthousands_sep "."\ngrouping 3;3\nEND LC_NUMERIC\n')
+    # It warns of all that is not defined there, and then ends with 1.
+    subprocess.run(
+        ["localedef", "-c", "-i", "./comma", "./xx"], cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert (tmp_path / "xx" / "LC_NUMERIC").exists()
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    locale = {"LOCPATH": str(tmp_path), "LC_ALL": "xx"}
+    said = run(builder.program("test_real_text"), "--comma", folder=folder, **locale)
+    assert re.search(r"^[1-9]\d* checks in [1-9]\d* tests$", said, re.MULTILINE)
 
 
 def test_slots_are_those_of_a_real_cluster(builder, cluster, tmp_path):
