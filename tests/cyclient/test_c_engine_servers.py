@@ -5,7 +5,7 @@ import re
 import pytest
 from redis.crc import key_slot
 
-from tests.cyclient.c_engine_program import build, run
+from tests.cyclient.c_engine_program import FOLDER, run
 from tests.cyclient.cluster_process import key_in
 
 LIMITED = "limited"
@@ -305,8 +305,8 @@ def test_what_is_cancelled_leaves_nothing_behind(connect, kind, request, module_
 
 
 @pytest.fixture(scope="session")
-def asked(tmp_path_factory):
-    return build("asked", tmp_path_factory)
+def asked(builders):
+    return builders["address"].core_program(FOLDER / "asked.c")
 
 
 @pytest.mark.parametrize("kind", ["engine", "cluster"])

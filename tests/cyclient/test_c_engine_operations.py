@@ -1,25 +1,29 @@
-"""Bytes, copies, renames and TTL of the C core, on one server and on a cluster."""
+"""The operations of the C core as programs in C check them (c_engine/): on one server, on a cluster, without memory."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.cyclient.c_engine_program import build, run
+from tests.cyclient.c_builder import CBuilder
+from tests.cyclient.c_engine_program import FOLDER, run
+
+pytestmark = pytest.mark.timeout(300)  # the first test compiles the core
 
 
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("values", tmp_path_factory)
+@pytest.fixture(params=["values", "lists", "datasets", "chunks"])
+def program(request: pytest.FixtureRequest, builders: dict[str, CBuilder]) -> Path:
+    return builders["address"].core_program(FOLDER / f"{request.param}.c")
 
 
 def test_on_one_server(program, engine):
     assert re.search(r"^[1-9]\d* checks in", run(program, "run", engine.unix, engine.password), re.MULTILINE)
-    assert engine.redis.dbsize() == 0
+    assert engine.redis.keys() == []
 
 
 def test_on_a_cluster(program, cluster):
     assert re.search(r"^[1-9]\d* checks in", run(program, "run", cluster.addresses, cluster.password), re.MULTILINE)
+    assert [node.redis.keys() for node in cluster.primaries()] == [[], [], []]
 
 
 @pytest.mark.parametrize("kind", ["engine", "cluster"])
