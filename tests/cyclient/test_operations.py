@@ -120,9 +120,7 @@ def test_only_what_waits_is_awaited():
 
 def functions_in_c() -> dict[str, list[str]]:
     """The parameters of each, without the prefix ssa_ of its name."""
-    found = re.findall(
-        r"^SSA_API [^;(]*?\bssa_(\w+)\(([^;]*)\);", (INCLUDE / "ssasync.h").read_text(), re.MULTILINE
-    )
+    found = re.findall(r"^SSA_API [^;(]*?\bssa_(\w+)\(([^;]*)\);", (INCLUDE / "ssasync.h").read_text(), re.MULTILINE)
     return {name: [" ".join(each.split()) for each in parameters.split(",")] for name, parameters in found}
 
 
