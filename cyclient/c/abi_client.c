@@ -1,7 +1,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocator.h"
 #include "client.h"
@@ -107,7 +106,7 @@ ssa_status ssa_client_new(const ssa_options *options, ssa_client **client) {
         return SSA_ENOMEM;
     memset(made, 0, sizeof *made);
     atomic_init(&made->inside, 0);
-    made->pid = (int)getpid();
+    ssa_home_process_init(&made->home);
     made->users = 1;
     made->last = pthread_self();
     made->pipe[0] = made->pipe[1] = -1;

@@ -38,7 +38,7 @@ typedef struct ssa_client_failure {
 } ssa_client_failure;
 
 struct ssa_client {
-    int pid;
+    ssa_home_process home;
     ssa_status unopened;          /* why there is no engine; its text is that of its opening */
     char unopened_text[SSA_CLIENT_ERROR_BYTES];
     ssa_engine *engine;

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client.h"
 
@@ -25,7 +24,7 @@ ssa_status ssa_entry_begin(ssa_entry *entry, ssa_client *client, double timeout)
     entry->reason = NULL;
     if (!client)
         return entry->status = SSA_EARGUMENT;
-    if (client->pid != (int)getpid()) /* its lock may be held by a thread that is not here */
+    if (!ssa_is_at_home(&client->home)) /* its lock may be held by a thread that is not here */
         return entry->status = SSA_EFORK;
     entry->client = client;
     atomic_fetch_add_explicit(&client->inside, 1, memory_order_relaxed);
@@ -126,7 +125,7 @@ static void note_failure(const ssa_entry *entry) {
 }
 
 int ssa_client_may_be_freed(const ssa_client *client) {
-    return client->pid == (int)getpid() || !atomic_load(&client->inside);
+    return ssa_is_at_home(&client->home) || !atomic_load(&client->inside);
 }
 
 ssa_status ssa_entry_end(ssa_entry *entry) {
