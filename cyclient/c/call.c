@@ -36,11 +36,15 @@ static uint64_t hash_of(const unsigned char *data, size_t bytes) {
     return hash;
 }
 
-void ssa_call_key(ssa_call *call, const void *key, size_t bytes) {
+uint64_t ssa_key_hash(const void *key, size_t bytes) {
     size_t tag_bytes;
     const void *tag = ssa_key_tag(key, bytes, &tag_bytes);
+    return hash_of(tag, tag_bytes);
+}
+
+void ssa_call_key(ssa_call *call, const void *key, size_t bytes) {
     call->slot = ssa_key_slot(key, bytes);
-    call->key_hash = hash_of(tag, tag_bytes);
+    call->key_hash = ssa_key_hash(key, bytes);
 }
 
 int ssa_calls_conflict(const ssa_call *a, const ssa_call *b) {
