@@ -136,11 +136,11 @@ def test_what_operations_need_again_and_again_is_kept(face, engine):
         batch = client.batch()
         for place, size in enumerate(sizes):
             batch.put_tensor(f"recycled_{place}" + "n" * (turn % 5 * 100), np.full(size, turn * 1000.0 + place))
-        batch.execute()
+        face.execute(batch)
         with pytest.raises(TensorNotFound, match="'recycled_none'"):
             client.get_tensor("recycled_none")
         batch = client.batch()
         values = [batch.get_tensor(f"recycled_{place}" + "n" * (turn % 5 * 100)) for place in range(len(sizes))]
-        batch.execute()
+        face.execute(batch)
         for place, size in enumerate(sizes):
             np.testing.assert_array_equal(values[place].value, np.full(size, turn * 1000.0 + place))
