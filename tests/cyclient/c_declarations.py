@@ -1,4 +1,4 @@
-"""What ssasync.h and ssasync.hpp declare, and what rows of cyclient/operations.toml say that they should."""
+"""What the headers for C and C++ declare, and what rows of cyclient/operations.toml say that they should."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 INCLUDE = Path(__file__).parents[2] / "cyclient" / "include"
-LIBRARY, FACE = (INCLUDE / "ssasync.h").read_text(), (INCLUDE / "ssasync.hpp").read_text()
+LIBRARY = (INCLUDE / "ssasync.h").read_text()
+FACE = "\n".join(path.read_text() for path in sorted(INCLUDE.rglob("*.hpp")))
 METHOD = re.compile(
     r"^    (?:template <class T> )?(?!return |throw )([A-Za-z][\w:<>, ]*?) (\w+)"  # what it returns, its name
     r"\(((?:[^()]|\(\))*)\)(?: const)?(?: noexcept)? \{",
@@ -35,7 +36,7 @@ def functions_in_c() -> dict[str, Declared]:
 
 
 def methods_in_cpp(class_: str) -> dict[str, Declared]:
-    """The public methods of a class of ssasync.hpp."""
+    """The public methods of a class of the headers for C++."""
     text = FACE[FACE.index(f"\nclass {class_} {{") :]
     found = METHOD.findall(text[: text.index("\nprivate:")])
     return {name: Declared(returns, _split(parameters)) for returns, name, parameters in found if returns != "explicit"}
