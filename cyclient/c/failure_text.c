@@ -5,6 +5,7 @@
 
 #include "engine.h"
 #include "tensor_text.h"
+#include "text_begins.h"
 
 const char *ssa_kind_word(ssa_kind kind) {
     static const char *const words[] = {"tensor", "dataset", "list", "model", "script", "key"};
@@ -81,11 +82,6 @@ static int unpunctuated(const char *text, size_t bytes) {
     return bytes > 600 ? 600 : (int)bytes;
 }
 
-static int begins(const char *text, size_t bytes, const char *word) {
-    size_t length = strlen(word);
-    return bytes >= length && !memcmp(text, word, length);
-}
-
 /* strstr for text that does not end in NUL. */
 static int contains(const char *text, size_t bytes, const char *part) {
     size_t length = strlen(part);
@@ -116,14 +112,14 @@ ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer,
     what_of(request, what);
     for (size_t i = 0; i < sizeof model_errors / sizeof *model_errors; i++) {
         size_t code = strlen(model_errors[i].code);
-        if (begins(answer, bytes, model_errors[i].code)) {
+        if (ssa_text_begins(answer, bytes, model_errors[i].code)) {
             snprintf(text, room, "%s '%s' (%s): %.*s", ssa_kind_word(request->kind), subject, where, shown - (int)code, answer + code);
             return model_errors[i].status;
         }
     }
-    if (begins(answer, bytes, "NOMODEL") || begins(answer, bytes, "NOSCRIPT"))
+    if (ssa_text_begins(answer, bytes, "NOMODEL") || ssa_text_begins(answer, bytes, "NOSCRIPT"))
         return ssa_failure_not_found(request, where, text, room);
-    if (begins(answer, bytes, "OOM")) {
+    if (ssa_text_begins(answer, bytes, "OOM")) {
         snprintf(text, room, "%s is full and refused '%s' (%.*s). Give Orchestrator(maxmemory=...) more, delete what is no "
                  "longer needed (delete_tensor).", where, subject, shown, answer);
         return SSA_EFULL;
@@ -134,17 +130,17 @@ ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer,
                  "config_set.", what, where, unpunctuated(answer, bytes), answer);
         return SSA_ESERVER;
     }
-    if (begins(answer, bytes, "WRONGTYPE")) {
+    if (ssa_text_begins(answer, bytes, "WRONGTYPE")) {
         snprintf(text, room, "'%s' in %s is not a %s: the key holds another kind of value.", subject, where,
                  ssa_kind_word(request->kind));
         return SSA_ETYPE;
     }
-    if (begins(answer, bytes, "NOAUTH")) {
+    if (ssa_text_begins(answer, bytes, "NOAUTH")) {
         snprintf(text, room, "%s: %s asks for a password (%.*s). Set SSDB_USER and SSDB_PASSWORD.", what, where,
                  unpunctuated(answer, bytes), answer);
         return SSA_EPERMISSION;
     }
-    if (begins(answer, bytes, "NOPERM"))
+    if (ssa_text_begins(answer, bytes, "NOPERM"))
         return ssa_failure_not_permitted(request, answer, bytes, where, text, room);
     snprintf(text, room, "%s: %s answered: %.*s", what, where, shown, answer);
     return SSA_ESERVER;
