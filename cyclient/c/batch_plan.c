@@ -196,7 +196,7 @@ static size_t find_put(const ssa_batch_plan *batch, const ssa_buffer *key, uint6
             return NOWHERE;
         if (request->order_hash != hash)
             continue;
-        if (!request->is_single)
+        if (!request->is_single && !request->chunks) /* a put in chunks is an ssa_single all the same */
             return NOWHERE;
         const ssa_single *single = request->state;
         if (single->key.bytes != key->bytes || memcmp(single->key.data, key->data, key->bytes))
