@@ -124,7 +124,7 @@ def run_on(builders: dict[str, Builder], store: EngineProcess | ClusterProcess, 
     return run
 
 
-@pytest.mark.parametrize("name", ["tensors", "values", "datasets", "bad_input", "futures", "fork"])
+@pytest.mark.parametrize("name", ["tensors", "values", "datasets", "bad_input", "futures", "batches", "fork"])
 def test_a_program_in_c(run_on, name):
     run_on("address", name)
 
