@@ -304,8 +304,12 @@ static ssa_request *new_copy(ssa_engine *engine, const char *operation, ssa_text
     state->moves = moves;
     request->order_hash = 0; /* keys of two hash tags */
     ssa_status status = ssa_key_make_dataset(&engine->names, SSA_WRITING, target.data, target.bytes, &state->target);
-    if (!status)
+    if (!status) {
+        ssa_request_changes(request, 0, &state->target);
+        if (moves)
+            ssa_request_changes(request, 1, &state->base);
         return request;
+    }
     ssa_request_free(request);
     return ssa_problem_names(engine, problem, status);
 }

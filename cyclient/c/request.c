@@ -44,6 +44,12 @@ void ssa_request_order_by(ssa_request *request, const ssa_buffer *key) {
     request->order_hash = call.key_hash;
 }
 
+void ssa_request_changes(ssa_request *request, size_t which, const ssa_buffer *key) {
+    ssa_call call;
+    ssa_call_key(&call, key->data, key->bytes);
+    request->changes[which] = call.key_hash;
+}
+
 /* ---- calls */
 
 static void drop_calls(ssa_request *request) {

@@ -105,13 +105,19 @@ async def test_in_a_batch(store: Store) -> None:
     got = batch.get_tensor("z")
     batch.put_tensor("z", SHORT)
     batch.run_model("m", "z", "w")
+    batch.put_tensor("w", -X)
+    batch.run_model("m", "w", "v")
+    last = batch.get_tensor("w")
     await batch.execute()
+    assert np.array_equal(last.value, -X)
+    assert np.array_equal(await store.client.get_tensor("v"), -2 * X)
+    await store.client.delete_tensor("v")
     assert np.array_equal(got.value, 4 * X)
     assert np.array_equal(await store.client.get_tensor("y"), 2 * X)
     assert np.array_equal(await store.client.get_tensor("z"), SHORT)
-    assert np.array_equal(await store.client.get_tensor("w"), 2 * SHORT)
+    assert np.array_equal(await store.client.get_tensor("w"), -X)
     assert await store.longest() <= LIMIT
-    assert await store.chunks() == 8
+    assert await store.chunks() == 12
 
 
 async def test_a_run_uses_the_bytes_of_its_batch(store: Store) -> None:
