@@ -173,9 +173,7 @@ static key_value *need_value(ssa_batch_plan *batch, const ssa_buffer *key) {
     value->put = value->run = NOWHERE;
     if (ssa_buffer_append(&value->key, key->data, key->bytes))
         return NULL;
-    ssa_call call;
-    ssa_call_key(&call, key->data, key->bytes);
-    value->hash = call.key_hash;
+    value->hash = ssa_key_hash(key->data, key->bytes);
     batch->value_count++;
     return value;
 }

@@ -7,6 +7,7 @@
 
 #include "engine.h"
 #include "op_build.h"
+#include "text_begins.h"
 
 #define PATIENCE INT64_C(250000000)
 
@@ -70,7 +71,7 @@ int ssa_store_full_ask(ssa_request *request, const ssa_call *call, const char *t
     ssa_server *server = call->last_link ? call->last_link->server : NULL;
     char needs[96], size[SSA_SIZE_TEXT_BYTES];
     const ssa_buffer *said = &call->command->error;
-    if (request->step == told || !request->started || !server || engine->closed || said->bytes < 3 || memcmp(said->data, "OOM", 3))
+    if (request->step == told || !request->started || !server || engine->closed || !ssa_text_begins(said->data, said->bytes, "OOM"))
         return 0;
     request->number = (int64_t)bytes_sent(request); /* until it has ended */
     snprintf(needs, sizeof needs, " It needs %s.", ssa_size_text((uint64_t)request->number, size));

@@ -358,7 +358,8 @@ static void test_outputs_of_a_run(void) {
     tensor_is("a", 5000);
     SUCCEEDS(drop("a"));
     SUCCEEDS(drop(other));
-    ssa_request *flush = ssa_single_new(E, "flush", SSA_KIND_KEY, name_of("b"), SSA_WRITING, P);
+    SUCCEEDS(ssa_op_delete(E, "delete", SSA_KIND_KEY, name_of("{d}.a"), P));
+    ssa_request *flush = ssa_single_new(E, "flush", SSA_KIND_KEY, name_of("a"), SSA_WRITING, P);
     SUCCEEDS(ssa_single_ready(flush, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("FLUSHALL"))), 0, P));
 }
 

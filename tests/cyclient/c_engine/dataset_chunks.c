@@ -270,7 +270,7 @@ static void test_a_cancelled_put_leaves_the_old_one(void) {
         }
         SUCCEEDS(drop("d"));
     }
-    SUCCEEDS(raw("x", SSA_TEXTS(SSA_TEXT("FLUSHALL"))));
+    SUCCEEDS(raw("{d}", SSA_TEXTS(SSA_TEXT("FLUSHALL"))));
 }
 
 static void test_too_many_chunks_are_refused(void) {
