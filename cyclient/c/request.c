@@ -111,18 +111,20 @@ ssa_command *ssa_request_answer(ssa_request *request, size_t i) {
 
 static void part_done(ssa_request *request) {
     request->outstanding--;
-    request->answered |= call->command->status == SSA_OK;
     if (!request->outstanding && !request->complete)
         request->step(request);
 }
 
 static void call_done(ssa_call *call) {
-    part_done(call->owner);
+    ssa_request *request = call->owner;
+    request->answered |= call->command->status == SSA_OK;
+    part_done(request);
 }
 
 void ssa_request_start_parts(ssa_request *request, ssa_request *const *parts, size_t count) {
     ssa_request_calls(request, 0); /* of no call: cannot fail */
     request->outstanding = count;
+    request->answered = 1; /* perhaps: how far its parts have come is not looked at */
     for (size_t i = 0; i < count; i++) {
         parts[i]->parent = request;
         ssa_request_start_until(parts[i], request->until, request->timeout);
