@@ -153,3 +153,10 @@ def test_a_batch_in_c_has_the_functions_of_the_client_without_client_and_timeout
         client, *parameters, timeout = functions[name]
         assert (client, timeout) == ("ssa_client *client", "double timeout")
         assert functions[f"batch_{name}"] == ["ssa_batch *batch", *parameters, *IN_A_BATCH.get(name, [])]
+
+
+def test_a_batch_in_cpp_has_the_operations_that_the_rows_say():
+    text = (INCLUDE / "ssasync_batch.hpp").read_text()
+    public = text[text.index("class Batch") : text.index("private:", text.index("class Batch"))]
+    gathered = set(re.findall(r"^    Pending<.+> (\w+)\(", public, re.MULTILINE))
+    assert gathered == {name for name, row in OPERATIONS.items() if has(row, "batch") and has(row, "cpp")}
