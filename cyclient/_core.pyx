@@ -5,12 +5,17 @@ from cpython.object cimport PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
+from posix.unistd cimport getpid
 
 cimport cython
 cimport numpy as cnp
 
+import asyncio
 import socket
 import sys
+import threading
+import warnings
+import weakref
 from functools import partial
 
 import numpy as np

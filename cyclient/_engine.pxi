@@ -142,6 +142,20 @@ cdef void _on_resolve(void *self, ssa_link *link, const char *host, unsigned por
         (<Engine>self).report("looking up a name failed", error)
 
 
+# What a loop calls. It has no reference to the engine, so that a client which everybody else has forgotten goes.
+
+def _on_ready(object weak not None, size_t link, int events):
+    engine = weak()
+    if engine is not None:
+        (<Engine>engine)._ready(link, events)
+
+
+def _on_tick(object weak not None):
+    engine = weak()
+    if engine is not None:
+        (<Engine>engine)._tick()
+
+
 @cython.final
 cdef class Engine(EngineOperations):
     def __cinit__(self, *, address=None, user=None, password=None, timeout=None, identifier=None, bulk_connection=None,
@@ -205,6 +219,18 @@ cdef class Engine(EngineOperations):
         if self.c == NULL:
             raise MemoryError
 
+    def __del__(self):
+        """The client was dropped, not closed: its sockets go with it, which the loop must be told in its own thread."""
+        if self.c == NULL or self.loop is None or self.c.closed or self.pid != getpid():
+            return
+        warnings.warn(f"unclosed client of {self.description}", ResourceWarning, source=self)
+        if self.loop.is_closed() or asyncio._get_running_loop() is self.loop:
+            self.close()
+        elif self.thread == threading.get_ident() and not self.loop.is_running():
+            self.close()
+        else:
+            self.loop.call_soon_threadsafe(self.close)
+
     def __dealloc__(self):
         if self.c != NULL:
             self.c.driver.watch = NULL  # nothing is told to a loop from here
@@ -214,6 +240,9 @@ cdef class Engine(EngineOperations):
     def attach(self, loop not None):
         """From now on this loop watches its sockets and keeps its time. Before the first operation."""
         self.loop = loop
+        self.pid = getpid()
+        self.thread = threading.get_ident()
+        self.weak = weakref.ref(self)
         self.c.driver.self = <void *>self
         self.c.driver.watch = _on_watch
         self.c.driver.resolve = _on_resolve
@@ -358,7 +387,7 @@ cdef class Engine(EngineOperations):
         if self.timer is not None:
             self.timer.cancel()
         self.timer_at = at
-        self.timer = self.loop.call_later(max(0, at - ssa_now()) / 1e9, self._tick)
+        self.timer = self.loop.call_later(max(0, at - ssa_now()) / 1e9, _on_tick, self.weak)
 
     def _flush(self):
         self.flush_is_due = False
@@ -366,14 +395,14 @@ cdef class Engine(EngineOperations):
             ssa_engine_flush(self.c)
         self._settle()
 
-    def _tick(self):
+    cdef void _tick(self):
         self.timer = None
         self.timer_at = SSA_NEVER
         ssa_engine_tick(self.c, ssa_now())
         ssa_engine_flush(self.c)
         self._settle()
 
-    def _ready(self, size_t link, int events):
+    cdef void _ready(self, size_t link, int events):
         with nogil:
             ssa_engine_ready(self.c, <ssa_link *>link, events, ssa_now())
             ssa_engine_flush(self.c)
@@ -383,11 +412,11 @@ cdef class Engine(EngineOperations):
         if self.loop is None or self.loop.is_closed():
             return
         if events & SSA_EVENT_READ:
-            self.loop.add_reader(descriptor, self._ready, <size_t>link, SSA_EVENT_READ)
+            self.loop.add_reader(descriptor, _on_ready, self.weak, <size_t>link, SSA_EVENT_READ)
         else:
             self.loop.remove_reader(descriptor)
         if events & SSA_EVENT_WRITE:
-            self.loop.add_writer(descriptor, self._ready, <size_t>link, SSA_EVENT_WRITE)
+            self.loop.add_writer(descriptor, _on_ready, self.weak, <size_t>link, SSA_EVENT_WRITE)
         else:
             self.loop.remove_writer(descriptor)
 
