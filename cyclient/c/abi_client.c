@@ -150,6 +150,24 @@ ssa_status ssa_client_describe(ssa_client *client, char *buffer, size_t room, si
     return ssa_entry_end(&entry);
 }
 
+ssa_status ssa_client_statistics(ssa_client *client, ssa_statistics *statistics, size_t size) {
+    ssa_entry entry;
+    int has_size = size >= sizeof size && size <= 65536;
+    ssa_entry_begin(&entry, client, SSA_CLIENT_TIMEOUT);
+    ssa_entry_result(&entry, "statistics", statistics);
+    if (!entry.status && !has_size)
+        ssa_entry_refuse(&entry, SSA_EARGUMENT, "size cannot be %zu: use sizeof(ssa_statistics).", size);
+    if (statistics && has_size)
+        memset(statistics, 0, size);
+    if (!ssa_entry_open(&entry)) {
+        const ssa_engine_statistics *own = &entry.engine->statistics;
+        ssa_statistics counted = {size,           own->requests, own->commands, own->retries, own->redirections,
+                                  own->refreshes, own->connections};
+        memcpy(statistics, &counted, size < sizeof counted ? size : sizeof counted);
+    }
+    return ssa_entry_end(&entry);
+}
+
 ssa_status ssa_client_set_timeout(ssa_client *client, double timeout) {
     ssa_entry entry;
     if (!ssa_entry_begin(&entry, client, timeout) && !(timeout > 0))

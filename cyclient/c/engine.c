@@ -390,6 +390,8 @@ void ssa_engine_topology_changed(ssa_engine *engine) {
                 ssa_link_lose(link, "it owns no slots any more");
         }
     ssa_wait_table_wake_all(engine);
+    for (ssa_call *call = engine->parked.first; call; call = call->next)
+        call->ready_at = engine->now; /* what they waited for may be this */
     ssa_routing_retry(engine);
 }
 
