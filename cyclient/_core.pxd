@@ -293,7 +293,7 @@ cdef class Request:
     cdef object convert                 # a function of the value, or None
     cdef Result result_kind
     cdef object timeout                 # seconds, or None
-    cdef bint in_batch, started
+    cdef bint in_batch, started, only_in_batch
     cdef public object waiter           # asyncio.Future or None
     cdef readonly bint done             # it has a value or an error
     cdef readonly object value
