@@ -477,7 +477,7 @@ cdef int _log_level(object level) except? -1:
         number = arguments.whole_number("log_level", level)
         return number if 0 <= number < len(_LOG_LEVELS) else len(_LOG_LEVELS)
     if level not in _LOG_LEVELS:
-        raise errors.InvalidArgument("log_level", repr(level), "write " + ", ".join(_LOG_LEVELS))
+        raise errors.InvalidArgument("log_level", repr(level), "write quiet, error, info or debug")
     return _LOG_LEVELS.index(level)
 
 
