@@ -211,6 +211,7 @@ def test_the_options_that_are_told_are_those_there_are():
         "trust_topology": True,
         "tls": False,
         "log_level": 0,
+        "log_file": "/dev/null",
     }
     for name in told:
         with contextlib.suppress(InvalidArgument):  # known, if not to its liking
