@@ -1,7 +1,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocator.h"
 #include "client.h"
@@ -114,7 +113,7 @@ ssa_status ssa_client_new(const ssa_options *options, ssa_client **client) {
         return SSA_ENOMEM;
     memset(made, 0, sizeof *made);
     atomic_init(&made->inside, 0);
-    made->pid = (int)getpid();
+    ssa_home_process_init(&made->home);
     made->users = 1;
     made->last = pthread_self();
     made->pipe[0] = made->pipe[1] = -1;
@@ -154,6 +153,24 @@ ssa_status ssa_client_describe(ssa_client *client, char *buffer, size_t room, si
                 snprintf(buffer, room, "%.*s", (int)text.bytes, (const char *)text.data);
         }
         ssa_buffer_free(&text);
+    }
+    return ssa_entry_end(&entry);
+}
+
+ssa_status ssa_client_statistics(ssa_client *client, ssa_statistics *statistics, size_t size) {
+    ssa_entry entry;
+    int has_size = size >= sizeof size && size <= 65536;
+    ssa_entry_begin(&entry, client, SSA_CLIENT_TIMEOUT);
+    ssa_entry_result(&entry, "statistics", statistics);
+    if (!entry.status && !has_size)
+        ssa_entry_refuse(&entry, SSA_EARGUMENT, "size cannot be %zu: use sizeof(ssa_statistics).", size);
+    if (statistics && has_size)
+        memset(statistics, 0, size);
+    if (!ssa_entry_open(&entry)) {
+        const ssa_engine_statistics *own = &entry.engine->statistics;
+        ssa_statistics counted = {size,           own->requests, own->commands, own->retries, own->redirections,
+                                  own->refreshes, own->connections};
+        memcpy(statistics, &counted, size < sizeof counted ? size : sizeof counted);
     }
     return ssa_entry_end(&entry);
 }

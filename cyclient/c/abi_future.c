@@ -1,172 +1,37 @@
-#include <stdio.h>
-#include <string.h>
-
 #include "allocator.h"
-#include "caller_array.h"
-#include "client_run.h"
-
-typedef enum future_kind { FUTURE_PUT, FUTURE_GET, FUTURE_UNPACK, FUTURE_RUN, FUTURE_INFER } future_kind;
-
-struct ssa_future {
-    ssa_client *client;
-    ssa_request *request;
-    ssa_ticket ticket;
-    future_kind kind;
-    ssa_caller_array array;  /* of the caller, for a put or an unpack */
-    ssa_layout layout;       /* wanted, for a get */
-    ssa_run_arguments arguments; /* of a run */
-    ssa_tensor *tensor;      /* got, and not taken yet */
-    int taken;               /* the outputs of an infer were */
-    int finished;            /* status is the last word */
-    ssa_status status;
-    char text[SSA_MISTAKE_BYTES]; /* of what failed after the request */
-};
+#include "client_batch.h"
+#include "client_future.h"
 
 /* ---- starting */
 
-static ssa_future *new_future(ssa_entry *entry, future_kind kind) {
+ssa_future *ssa_future_new(ssa_entry *entry) {
     ssa_future *future = entry->status ? NULL : ssa_allocate(sizeof *future);
-    if (!future) {
-        if (!entry->status)
-            ssa_entry_refuse(entry, SSA_ENOMEM, "no memory for a future");
-        return NULL;
-    }
-    memset(future, 0, sizeof *future);
-    future->client = entry->client;
-    future->kind = kind;
+    if (future)
+        *future = (ssa_future){.client = entry->client};
+    else if (!entry->status)
+        ssa_entry_refuse(entry, SSA_ENOMEM, "no memory for a future");
     return future;
 }
 
-static void free_arguments(ssa_future *future) {
-    ssa_caller_array_free(&future->array);
-    ssa_run_arguments_free(&future->arguments);
-}
-
-/* Hand the future to the caller, or free it. */
-static ssa_status start(ssa_entry *entry, ssa_future *future, ssa_request *request, ssa_future **result) {
-    if (!entry->status && !request)
-        entry->status = entry->problem.status;
-    if (!entry->status) {
-        future->request = request;
-        request->owner = &future->ticket;
-        entry->client->users++;
-        ssa_request_start(request, entry->timeout);
-        ssa_client_started(entry->client, request);
-        *result = future;
-    } else if (future) {
-        free_arguments(future);
-        ssa_release(future);
-    }
-    return ssa_entry_end(entry);
-}
-
-static void begin(ssa_entry *entry, ssa_client *client, const char *name, size_t bytes, double timeout, ssa_text *text,
-                  ssa_future **result) {
-    ssa_entry_begin(entry, client, timeout);
-    ssa_entry_result(entry, "future", result);
-    if (result)
-        *result = NULL;
-    ssa_entry_text(entry, "name", name, bytes, text);
-}
-
-ssa_status ssa_start_put_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *array,
-                                double timeout, ssa_future **result) {
-    ssa_entry entry;
-    ssa_text text;
-    begin(&entry, client, name, name_bytes, timeout, &text, result);
-    ssa_future *future = new_future(&entry, FUTURE_PUT);
-    ssa_request *request = NULL;
-    if (future)
-        entry.status = ssa_caller_array_take(&future->array, array, 0, entry.problem.text);
-    if (!entry.status)
-        entry.status = ssa_caller_array_pack(&future->array, client->memory, entry.problem.text);
-    if (!ssa_entry_open(&entry))
-        request = ssa_op_put_tensor(entry.engine, text, &future->array.header, ssa_caller_array_packed(&future->array),
-                                    &entry.problem);
-    return start(&entry, future, request, result);
-}
-
-ssa_status ssa_start_get_tensor(ssa_client *client, const char *name, size_t name_bytes, ssa_layout layout,
-                                double timeout, ssa_future **result) {
-    ssa_entry entry;
-    ssa_text text;
-    begin(&entry, client, name, name_bytes, timeout, &text, result);
-    ssa_entry_wanted_layout(&entry, (int)layout);
-    ssa_future *future = new_future(&entry, FUTURE_GET);
-    ssa_request *request = NULL;
-    if (!ssa_entry_open(&entry)) {
-        future->layout = layout;
-        request = ssa_op_get_tensor(entry.engine, text, &entry.problem);
-    }
-    return start(&entry, future, request, result);
-}
-
-ssa_status ssa_start_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into,
-                                   double timeout, ssa_future **result) {
-    ssa_entry entry;
-    ssa_text text;
-    begin(&entry, client, name, name_bytes, timeout, &text, result);
-    ssa_future *future = new_future(&entry, FUTURE_UNPACK);
-    ssa_request *request = NULL;
-    if (future)
-        entry.status = ssa_caller_array_take(&future->array, into, 1, entry.problem.text);
-    if (!entry.status)
-        entry.status = ssa_caller_array_make_room(&future->array, client->memory, entry.problem.text);
-    if (!ssa_entry_open(&entry))
-        request = ssa_op_unpack_tensor(entry.engine, text, &future->array.header,
-                                       ssa_caller_array_packed(&future->array), &entry.problem);
-    return start(&entry, future, request, result);
-}
-
-static ssa_status start_run(ssa_entry *entry, ssa_future *future, const char *operation, ssa_text name,
-                            ssa_future **result) {
-    ssa_run_options options = {.function = {"", 0}, .device = {"", 0}};
-    ssa_request *request = NULL;
-    if (!ssa_entry_open(entry))
-        request = ssa_op_run(entry->engine, operation, SSA_KIND_MODEL, name, future->arguments.inputs,
-                             future->arguments.input_count, future->arguments.outputs, future->arguments.output_count,
-                             &options, &entry->problem);
-    return start(entry, future, request, result);
-}
-
-ssa_status ssa_start_infer(ssa_client *client, const char *model, size_t model_bytes, const ssa_array *inputs,
-                           size_t input_count, double timeout, ssa_future **result) {
-    ssa_entry entry;
-    ssa_text name;
-    begin(&entry, client, model, model_bytes, timeout, &name, result);
-    ssa_future *future = new_future(&entry, FUTURE_INFER);
-    if (future)
-        ssa_run_arguments_arrays(&future->arguments, &entry, inputs, input_count);
-    return start_run(&entry, future, "infer", name, result);
-}
-
-ssa_status ssa_start_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
-                               ssa_names outputs, double timeout, ssa_future **result) {
-    ssa_entry entry;
-    ssa_text text;
-    begin(&entry, client, name, name_bytes, timeout, &text, result);
-    ssa_future *future = new_future(&entry, FUTURE_RUN);
-    if (future)
-        ssa_run_arguments_names(&future->arguments, &entry, inputs, outputs);
-    return start_run(&entry, future, "run_model", text, result);
+void ssa_future_start(ssa_future *future, ssa_entry *entry, ssa_request *request, const ssa_result *result) {
+    future->request = request;
+    future->result = *result;
+    request->owner = &future->ticket;
+    entry->client->users++;
+    ssa_request_start(request, entry->timeout);
+    ssa_client_started(entry->client, request);
 }
 
 /* ---- the end */
 
 /* The request is complete, and this thread's alone: what remains is done without the lock. */
 static ssa_status finish(ssa_future *future) {
-    ssa_request *request = future->request;
-    ssa_status status = request->status;
-    if (!status && future->kind == FUTURE_UNPACK)
-        status = ssa_caller_array_unpack(&future->array, future->text);
-    if (!status && future->kind == FUTURE_GET) {
-        status = ssa_tensor_make(&request->tensors[0], future->layout, &future->tensor);
-        if (status)
-            snprintf(future->text, sizeof future->text, "no memory for the tensor");
-    }
-    free_arguments(future);
+    future->status =
+        future->batch ? ssa_batch_finish(future->batch) : ssa_result_give(&future->result, future->request);
+    ssa_held_free(future->result.held);
+    future->result.held = NULL;
     future->finished = 1;
-    return future->status = status;
+    return future->status;
 }
 
 /* Enter the client of a future that is not finished. */
@@ -181,8 +46,7 @@ static ssa_status leave(ssa_entry *entry, ssa_future *future) {
     if (!entry->status && future->request->complete) {
         ssa_entry_unlock(entry);
         entry->status = finish(future);
-        if (entry->status < 0)
-            snprintf(entry->problem.text, sizeof entry->problem.text, "%s", ssa_future_error(future));
+        entry->reason = ssa_future_error(future);
     } else if (!entry->status) {
         entry->status = SSA_MORE;
     }
@@ -280,11 +144,22 @@ ssa_status ssa_future_cancel(ssa_future *future) {
     if (enter(&entry, future, 0))
         return ssa_entry_end(&entry);
     if (!future->request->complete) {
-        ssa_request_cancel(future->request);
+        if (future->batch)
+            ssa_batch_cancel(future->batch);
+        else
+            ssa_request_cancel(future->request);
         ssa_client_moved(future->client);
     }
     leave(&entry, future);
     return SSA_OK;
+}
+
+/* It was started by the future that goes. */
+static void leave_batch(ssa_batch *batch) {
+    batch->future = NULL;
+    batch->cancelled = 1; /* who would ask for results? */
+    ssa_batch_plan_cancel(batch->plan);
+    ssa_batch_finish(batch);
 }
 
 void ssa_future_free(ssa_future *future) {
@@ -292,10 +167,13 @@ void ssa_future_free(ssa_future *future) {
         return;
     ssa_client *client = future->client;
     ssa_client_lock(client);
-    ssa_request_free(future->request);
+    if (future->batch)
+        leave_batch(future->batch);
+    else
+        ssa_request_free(future->request);
     ssa_client_moved(client);
     ssa_client_leave(client);
-    free_arguments(future);
+    ssa_held_free(future->result.held);
     ssa_tensor_free(future->tensor);
     ssa_release(future);
 }
@@ -303,8 +181,6 @@ void ssa_future_free(ssa_future *future) {
 const char *ssa_future_error(const ssa_future *future) {
     if (!future || !future->finished || future->status >= 0)
         return "";
-    if (*future->text)
-        return future->text;
     return future->request->error.bytes ? (const char *)future->request->error.data : ssa_status_name(future->status);
 }
 
@@ -324,7 +200,8 @@ ssa_status ssa_future_tensor(ssa_future *future, ssa_tensor **tensor) {
 }
 
 ssa_status ssa_future_outputs(ssa_future *future, ssa_tensor **outputs, size_t *output_count) {
-    if (!future || !outputs || !output_count || future->kind != FUTURE_INFER)
+    char text[SSA_MISTAKE_BYTES];
+    if (!future || !outputs || !output_count || !future->gives_outputs)
         return SSA_EARGUMENT;
     for (size_t i = 0; i < *output_count; i++)
         outputs[i] = NULL;
@@ -333,7 +210,7 @@ ssa_status ssa_future_outputs(ssa_future *future, ssa_tensor **outputs, size_t *
         return status;
     if (future->taken)
         return SSA_EARGUMENT;
-    status = ssa_run_outputs(future->request, outputs, output_count, future->text);
+    status = ssa_run_outputs(future->request, outputs, output_count, text);
     future->taken = status != SSA_ELIMIT; /* with more room it can be asked again */
     return status;
 }

@@ -299,16 +299,27 @@ ssa_status ssa_batch_plan_add(ssa_batch_plan *batch, ssa_request *request) {
 
 static void start(ssa_batch_plan *batch, size_t place);
 
-static void end_whole(ssa_batch_plan *batch) {
-    ssa_request *whole = batch->whole;
+/* The first that failed by itself; else the first that was ended because others had. */
+static const ssa_request *find_failed(const ssa_batch_plan *batch) {
+    const ssa_request *found = NULL;
     for (size_t i = 0; i < batch->count; i++) {
         const ssa_request *request = batch->entries[i].request;
-        if (batch->entries[i].state == DONE && request->status != SSA_OK) {
-            ssa_request_fail(whole, request->status, "%s", request->error.data ? (char *)request->error.data : "");
-            return;
-        }
+        if (batch->entries[i].state != DONE || request->status == SSA_OK)
+            continue;
+        if (request->status != SSA_ECANCELLED)
+            return request;
+        if (!found)
+            found = request;
     }
-    ssa_request_succeed(whole);
+    return found;
+}
+
+static void end_whole(ssa_batch_plan *batch) {
+    const ssa_request *failed = find_failed(batch);
+    if (failed)
+        ssa_request_fail(batch->whole, failed->status, "%s", failed->error.data ? (char *)failed->error.data : "");
+    else
+        ssa_request_succeed(batch->whole);
 }
 
 /* All before this place are done, and none has failed. */
@@ -457,6 +468,12 @@ ssa_request *ssa_batch_plan_execute(ssa_batch_plan *batch, int64_t timeout) {
     batch->whole->overdue = overdue;
     ssa_request_start(batch->whole, timeout);
     return batch->whole;
+}
+
+ssa_request *ssa_batch_plan_release(ssa_batch_plan *batch) {
+    ssa_request *whole = batch->whole;
+    batch->whole = NULL;
+    return whole;
 }
 
 void ssa_batch_plan_cancel(ssa_batch_plan *batch) {

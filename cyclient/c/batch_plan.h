@@ -27,6 +27,8 @@ ssa_status ssa_batch_plan_add(ssa_batch_plan *batch, ssa_request *request);
 
 /* Carry it out, once. Returns the request to wait for, which is the batch's: complete when all operations are, with the first error. */
 ssa_request *ssa_batch_plan_execute(ssa_batch_plan *batch, int64_t timeout);
+/* What it returned, once it is complete, is the caller's from now on, whenever the batch is freed. */
+ssa_request *ssa_batch_plan_release(ssa_batch_plan *batch);
 /* Nobody waits any more. */
 void ssa_batch_plan_cancel(ssa_batch_plan *batch);
 

@@ -38,7 +38,7 @@ typedef struct ssa_client_failure {
 } ssa_client_failure;
 
 struct ssa_client {
-    int pid;
+    ssa_home_process home;
     ssa_status unopened;          /* why there is no engine; its text is that of its opening */
     char unopened_text[SSA_CLIENT_ERROR_BYTES];
     ssa_engine *engine;
@@ -70,6 +70,7 @@ typedef struct ssa_entry {
     int locked;
     ssa_status status;
     ssa_problem problem; /* text of a failure, if the request has none */
+    const char *reason;  /* the same, of somebody else's; NULL */
     ssa_request *request;
     ssa_ticket ticket;
     int64_t timeout;     /* as of ssa_request_start */
@@ -96,6 +97,8 @@ ssa_status ssa_entry_open_name(ssa_entry *entry, ssa_client *client, const char 
                                ssa_text *text);
 /* Carry out a request, which the entry owns; NULL: entry->problem says why there is none. */
 ssa_status ssa_entry_run(ssa_entry *entry, ssa_request *request);
+/* Wait for a request that was started. SSA_OK: it is complete; SSA_ENOMEM: it is to be cancelled. */
+ssa_status ssa_entry_wait(ssa_entry *entry, ssa_request *request);
 /* Leave: what is left is freed, a failure is noted. */
 ssa_status ssa_entry_end(ssa_entry *entry);
 /* Whether the handle may be taken apart: not in the child of a fork during which a thread was in a call. */

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client.h"
 
@@ -22,9 +21,10 @@ ssa_status ssa_entry_begin(ssa_entry *entry, ssa_client *client, double timeout)
     entry->locked = 0;
     entry->ticket.waiter = NULL;
     entry->problem.text[0] = 0;
+    entry->reason = NULL;
     if (!client)
         return entry->status = SSA_EARGUMENT;
-    if (client->pid != (int)getpid()) /* its lock may be held by a thread that is not here */
+    if (!ssa_is_at_home(&client->home)) /* its lock may be held by a thread that is not here */
         return entry->status = SSA_EFORK;
     entry->client = client;
     atomic_fetch_add_explicit(&client->inside, 1, memory_order_relaxed);
@@ -92,34 +92,40 @@ ssa_status ssa_entry_open_name(ssa_entry *entry, ssa_client *client, const char 
     return entry->status;
 }
 
+ssa_status ssa_entry_wait(ssa_entry *entry, ssa_request *request) {
+    ssa_client_waiter waiter = {.done = 0};
+    entry->ticket.waiter = &waiter;
+    request->owner = &entry->ticket;
+    while (!waiter.done) { /* the request has a deadline of its own */
+        ssa_status status = ssa_client_wait(entry->client, &waiter, SSA_NEVER);
+        if (status < 0)
+            return ssa_entry_refuse(entry, status, "no memory to wait for %s", request->operation);
+    }
+    return entry->status;
+}
+
 ssa_status ssa_entry_run(ssa_entry *entry, ssa_request *request) {
     if (!request)
         return entry->status = entry->problem.status;
-    ssa_client_waiter waiter = {.done = 0};
     entry->request = request;
-    entry->ticket.waiter = &waiter;
-    request->owner = &entry->ticket;
     ssa_request_start(request, entry->timeout);
-    while (!waiter.done) { /* the request has a deadline of its own */
-        ssa_status status = ssa_client_wait(entry->client, &waiter, SSA_NEVER);
-        if (status < 0) {
-            ssa_request_cancel(request);
-            return ssa_entry_refuse(entry, status, "no memory to wait for %s", request->operation);
-        }
+    if (ssa_entry_wait(entry, request)) {
+        ssa_request_cancel(request);
+        return entry->status;
     }
     return entry->status = request->status;
 }
 
 static void note_failure(const ssa_entry *entry) {
     const ssa_request *request = entry->request;
-    const char *text = entry->problem.text;
+    const char *text = entry->reason ? entry->reason : entry->problem.text;
     if (!*text && request && request->error.bytes)
         text = (const char *)request->error.data;
     ssa_client_note(entry->client, *text ? text : ssa_status_name(entry->status));
 }
 
 int ssa_client_may_be_freed(const ssa_client *client) {
-    return client->pid == (int)getpid() || !atomic_load(&client->inside);
+    return ssa_is_at_home(&client->home) || !atomic_load(&client->inside);
 }
 
 ssa_status ssa_entry_end(ssa_entry *entry) {

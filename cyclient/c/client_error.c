@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocator.h"
 #include "client.h"
@@ -39,7 +38,7 @@ void ssa_client_note(ssa_client *client, const char *text) {
 const char *ssa_client_error(ssa_client *client) {
     if (!client)
         return "there is no client: ssa_client_new had no memory, or was not called";
-    if (client->pid != (int)getpid())
+    if (!ssa_is_at_home(&client->home))
         return "this client was opened in another process, before a fork: open a new one in the child";
     pthread_mutex_lock(&client->failures_lock);
     ssa_client_failure *failure = failure_of_this_thread(client);

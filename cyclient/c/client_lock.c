@@ -37,6 +37,7 @@ static void free_client(ssa_client *client) {
     ssa_client_errors_free(client);
     pthread_mutex_destroy(&client->failures_lock);
     pthread_mutex_destroy(&client->lock);
+    ssa_home_process_end(&client->home);
     ssa_release(client);
 }
 

@@ -14,6 +14,8 @@
 #define TLS_TURN ((size_t)2 << 20) /* ciphered or deciphered in one call, so that it cannot starve a loop: a millisecond */
 #define RECEIVE_CALLS 16       /* in one ssa_connection_receive, so that one connection cannot starve a loop */
 #define DIRECT_FROM 4096       /* shorter rests of a body come through the buffer, along with what follows them */
+#define HEAD_BYTES 1024        /* in which the beginning of a tensor's reply fits, and little of its body */
+#define LONG_BODY (32 << 10)   /* from here on it costs more to move a body out of the buffer than to ask the socket twice */
 #define MAX_RESULTS 1024
 
 typedef struct queue {
@@ -59,6 +61,7 @@ struct ssa_connection {
     unsigned char *target;  /* where the body of a tensor goes */
     uint64_t target_left;
     ssa_status body_status; /* what the command ends with once the body is over */
+    uint64_t last_body;     /* bytes of the last tensor: the next one is likely as long */
     int64_t results_left;   /* elements of a worker's reply */
     ssa_status results_status; /* one bad result spoils the reply; the others still have to be read */
     ssa_memory_cache *memory;
@@ -474,6 +477,7 @@ static ssa_status begin_body(ssa_connection *connection, ssa_tensor *tensor) {
 static ssa_status begin_bytes(ssa_connection *connection, uint64_t bytes) {
     ssa_tensor tensor = {.header = {SSA_UINT8, SSA_ROW_MAJOR, 1, 1, bytes, {bytes}}};
     const ssa_command *command = connection->current;
+    connection->last_body = bytes;
     if (command->abandoned) {
         discard_body(connection, SSA_OK);
     } else if (!command->into) {
@@ -628,6 +632,7 @@ static ssa_status take_header(ssa_connection *connection) {
         return SSA_OK;
     }
     ssa_reader_take(connection->reader, offset);
+    connection->last_body = tensor.header.data_bytes;
     if (into && tensor.header.order == command->into_header.order) {
         connection->target = command->into;
         connection->target_left = tensor.header.data_bytes;
@@ -726,6 +731,29 @@ static size_t direct_target(ssa_connection *connection, void **target) {
     return 0;
 }
 
+/* Whether the reply to this command, which comes next, is likely the body of a tensor that is better not buffered. */
+static int is_long(const ssa_connection *connection, const ssa_command *command) {
+    if (!command || connection->by_id)
+        return 0;
+    if (command->expectation == SSA_EXPECT_INTO)
+        return command->into_header.data_bytes >= LONG_BODY;
+    return (command->expectation == SSA_EXPECT_TENSOR || command->expectation == SSA_EXPECT_BYTES) && connection->last_body >= LONG_BODY;
+}
+
+/* How much of the buffer's free space is to be filled: not with a long body, which is copied once less when the buffer has
+ * its beginning alone. direct: bytes that go past the buffer first. */
+static size_t room_to_fill(const ssa_connection *connection, size_t space, size_t direct) {
+    uint64_t before = 0; /* of what is being read */
+    const ssa_command *next = connection->waiting.first;
+    if (connection->stage == TENSOR_BODY) {
+        before = ssa_reader_body_left(connection->reader) - direct;
+        next = next->next;
+    } else if (connection->stage != BETWEEN || ssa_reader_buffered(connection->reader)) {
+        return space;
+    }
+    return is_long(connection, next) && space > before + HEAD_BYTES ? (size_t)before + HEAD_BYTES : space;
+}
+
 /* So many bytes came: first into the memory that was given for them, the rest into the reader. */
 static ssa_status take_received(ssa_connection *connection, size_t received, size_t direct) {
     size_t into_target = received < direct ? received : direct;
@@ -748,8 +776,10 @@ static ssa_status receive_ciphered(ssa_connection *connection) {
     for (size_t turn = 0, calls = 0;; calls++) {
         void *target;
         size_t direct = direct_target(connection, &target), room = direct < TLS_TURN ? direct : TLS_TURN;
-        if (!direct)
+        if (!direct) {
             target = ssa_reader_space(connection->reader, &room);
+            room = room_to_fill(connection, room, 0);
+        }
         ssize_t got = ssa_tls_receive(connection->tls, target, room, turn < TLS_TURN && calls < RECEIVE_CALLS);
         connection->statistics.receive_calls++;
         if (got < 0)
@@ -774,7 +804,7 @@ static ssa_status receive(ssa_connection *connection, int *interrupted) {
         size_t direct = direct_target(connection, &pieces[0].iov_base);
         pieces[0].iov_len = direct;
         pieces[1].iov_base = ssa_reader_space(connection->reader, &space);
-        pieces[1].iov_len = space;
+        pieces[1].iov_len = space = room_to_fill(connection, space, direct);
         struct msghdr message = {.msg_iov = direct ? pieces : pieces + 1, .msg_iovlen = direct ? 2 : 1};
         ssize_t got = recvmsg(connection->descriptor, &message, flags);
         connection->statistics.receive_calls++;

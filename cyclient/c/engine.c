@@ -130,7 +130,7 @@ ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) {
     memset(settings, 0, sizeof *settings);
     if (driver)
         engine->driver = *driver;
-    engine->pid = (int)getpid();
+    ssa_home_process_init(&engine->home);
     engine->now = ssa_now();
     engine->parked_timer.fire = on_parked;
     engine->parked_timer.owner = engine;
@@ -162,7 +162,7 @@ const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status) {
     if (engine->closed)
         return "the client is closed";
     *status = SSA_EFORK;
-    if (engine->pid != (int)getpid())
+    if (!ssa_is_at_home(&engine->home))
         return "this client was opened in another process, before a fork: open a new one in the child";
     *status = engine->tls_status; /* never in the clear what was to be encrypted */
     if (engine->tls_status)
@@ -207,6 +207,7 @@ void ssa_engine_free(ssa_engine *engine) {
     ssa_log_close(&engine->log);
     ssa_memory_cache_end(engine->memory);
     ssa_release(engine->description);
+    ssa_home_process_end(&engine->home);
     ssa_release(engine);
 }
 
@@ -395,6 +396,8 @@ void ssa_engine_topology_changed(ssa_engine *engine) {
                 ssa_link_lose(link, "it owns no slots any more");
         }
     ssa_wait_table_wake_all(engine);
+    for (ssa_call *call = engine->parked.first; call; call = call->next)
+        call->ready_at = engine->now; /* what they waited for may be this */
     ssa_routing_retry(engine);
 }
 

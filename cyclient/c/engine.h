@@ -12,6 +12,7 @@
 #define SSA_ENGINE_H
 
 #include "blocking.h"
+#include "home_process.h"
 #include "key_names.h"
 #include "link.h"
 #include "log.h"
@@ -59,7 +60,7 @@ typedef struct ssa_engine {
     ssa_key_names names;
     ssa_log log;
     ssa_driver driver;
-    int pid;
+    ssa_home_process home;
     int closed;
     int64_t now;              /* of the last call from the driver */
     ssa_timer_heap timers;

@@ -21,6 +21,27 @@ ssa_request *ssa_problem_names(ssa_engine *engine, ssa_problem *problem, ssa_sta
     return NULL;
 }
 
+ssa_request *ssa_request_of_key(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
+                                size_t state_bytes, void (*step)(ssa_request *request), void (*end)(ssa_request *request),
+                                ssa_problem *problem) {
+    ssa_buffer key = {NULL, 0, 0};
+    ssa_status status = ssa_key_make(&engine->names, direction, kind, name.data, name.bytes, &key);
+    if (status)
+        return ssa_problem_names(engine, problem, status);
+    ssa_request *request = ssa_request_new(engine, operation, kind, name.data, name.bytes, step);
+    void *state = request ? ssa_allocate(state_bytes) : NULL;
+    if (!state) {
+        ssa_request_free(request);
+        ssa_buffer_free(&key);
+        return ssa_problem_memory(problem);
+    }
+    memset(state, 0, state_bytes);
+    memcpy(state, &key, sizeof key);
+    request->state = state;
+    request->end = end;
+    return request;
+}
+
 ssa_command *ssa_command_of(ssa_expectation expectation, const ssa_text *arguments) {
     uint64_t count = 0;
     while (arguments[count].data)
@@ -74,23 +95,12 @@ static void single_end(ssa_request *request) {
 
 ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
                             ssa_problem *problem) {
-    ssa_buffer key = {NULL, 0, 0};
-    ssa_status status = ssa_key_make(&engine->names, direction, kind, name.data, name.bytes, &key);
-    if (status)
-        return ssa_problem_names(engine, problem, status);
-    ssa_request *request = ssa_request_new(engine, operation, kind, name.data, name.bytes, single_step);
-    ssa_single *single = request ? ssa_allocate(sizeof *single) : NULL;
-    if (!single) {
-        ssa_request_free(request);
-        ssa_buffer_free(&key);
-        return ssa_problem_memory(problem);
-    }
-    memset(single, 0, sizeof *single);
-    single->key = key;
-    request->state = single;
+    ssa_request *request = ssa_request_of_key(engine, operation, kind, name, direction, sizeof(ssa_single), single_step,
+                                              single_end, problem);
+    if (!request)
+        return NULL;
     request->is_single = 1;
-    ssa_request_order_by(request, &single->key);
-    request->end = single_end;
+    ssa_request_order_by(request, &((ssa_single *)request->state)->key);
     return request;
 }
 

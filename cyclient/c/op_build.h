@@ -14,6 +14,12 @@ ssa_command *ssa_command_of(ssa_expectation expectation, const ssa_text *argumen
 /* It ends with SSA_ENOTFOUND: what it is about is not where call i looked. */
 void ssa_request_fail_not_found(ssa_request *request, size_t i);
 
+/* A request whose state has these bytes, zeroed, and begins with an ssa_buffer: the key of the name. `end` frees both.
+ * kind SSA_KIND_KEY: the name is the key. NULL: *problem says why. */
+ssa_request *ssa_request_of_key(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
+                                size_t state_bytes, void (*step)(ssa_request *request), void (*end)(ssa_request *request),
+                                ssa_problem *problem);
+
 #define SSA_TEXT(literal) ((ssa_text){literal, sizeof(literal) - 1})
 #define SSA_KEY_TEXT(buffer) ((ssa_text){(const char *)(buffer).data, (buffer).bytes})
 #define SSA_TEXTS(...) ((const ssa_text[]){__VA_ARGS__, {NULL, 0}})
@@ -38,7 +44,7 @@ typedef struct ssa_single {
  * request, whose status is returned. */
 ssa_status ssa_single_answer(ssa_request *request, const ssa_tensor *tensor);
 
-/* A request with that state and the key of the name. kind SSA_KIND_KEY: the name is the key. NULL: *problem says why. */
+/* A request with that state, as ssa_request_of_key makes it. */
 ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
                             ssa_problem *problem);
 /* Once more from the beginning, with this command; NULL: no memory. */

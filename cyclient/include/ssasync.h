@@ -15,9 +15,9 @@
  * the same client on the same name. Besides what is named at a function every one of them can end with SSA_EARGUMENT,
  * SSA_ETIMEOUT, SSA_ECONNECT, SSA_ECLOSED, SSA_ESERVER, SSA_EPERMISSION, SSA_ETOPOLOGY, SSA_ENOMEM and SSA_EFORK.
  *
- * Threads may share a client: they take turns for an instant, and wait side by side. Datasets, tensors and futures
- * are used by one thread at a time. A client belongs to the process that opened it: after a fork the child's calls
- * return SSA_EFORK, and it may only free it. */
+ * Threads may share a client: they take turns for an instant, and wait side by side. Datasets, tensors, futures and
+ * batches are used by one thread at a time. A client belongs to the process that opened it: after a fork the child's
+ * calls return SSA_EFORK, and it may only free it. */
 #ifndef SSASYNC_H
 #define SSASYNC_H
 
@@ -80,8 +80,8 @@ SSA_API void ssa_options_init(ssa_options *options, size_t size);
  * NULL when there was no memory for that. */
 SSA_API ssa_status ssa_client_new(const ssa_options *options, ssa_client **client);
 
-/* Close it. NULL is allowed. Futures that are left end with SSA_ECLOSED and are still to be freed, in any order; so do
- * calls that other threads are in. */
+/* Close it. NULL is allowed. Futures and batches that are left end with SSA_ECLOSED and are still to be freed, in any
+ * order; so do calls that other threads are in. */
 SSA_API void ssa_client_free(ssa_client *client);
 
 /* Why the last call that failed in this thread on this client did: the thing, the value, the remedy; "" if none has.
@@ -94,6 +94,20 @@ SSA_API ssa_status ssa_client_describe(ssa_client *client, char *buffer, size_t 
 
 /* The timeout of calls that give none. Seconds; INFINITY: none. */
 SSA_API ssa_status ssa_client_set_timeout(ssa_client *client, double timeout);
+
+/* What a client has done since it was opened, whichever thread asked for it. */
+typedef struct ssa_statistics {
+    size_t size;             /* of this struct, as the caller was compiled */
+    uint64_t requests;       /* operations that were begun; a batch is one more than it has operations */
+    uint64_t commands;       /* given to connections; again when they are repeated */
+    uint64_t retries;        /* commands that were repeated: a connection was lost, or a server said "not now" */
+    uint64_t redirections;   /* MOVED and ASK that were followed */
+    uint64_t refreshes;      /* of the topology of a cluster */
+    uint64_t connections;    /* that were opened */
+} ssa_statistics;
+
+/* size: sizeof(ssa_statistics). Fields that this library does not know are 0, and all after a failure. */
+SSA_API ssa_status ssa_client_statistics(ssa_client *client, ssa_statistics *statistics, size_t size);
 
 /* ---- Prefixes: which names get the one of the ensemble member --------------------------------------------------- */
 
@@ -295,6 +309,12 @@ SSA_API ssa_status ssa_copy_dataset(ssa_client *client, const char *source, size
                                     size_t target_bytes, double timeout);
 SSA_API ssa_status ssa_rename_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                                       size_t target_bytes, double timeout);
+/* As those of tensors, for all of it at one moment. */
+SSA_API ssa_status ssa_set_dataset_ttl(ssa_client *client, const char *name, size_t name_bytes, double seconds,
+                                       double timeout);
+SSA_API ssa_status ssa_get_dataset_ttl(ssa_client *client, const char *name, size_t name_bytes, double *seconds,
+                                       double timeout);
+SSA_API ssa_status ssa_persist_dataset(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 
 /* ---- Lists of datasets: they hold names, not copies ------------------------------------------------------------- */
 
@@ -356,6 +376,19 @@ SSA_API ssa_status ssa_set_script(ssa_client *client, const char *name, size_t n
 SSA_API ssa_status ssa_set_script_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file,
                                             size_t file_bytes, const ssa_model_description *description,
                                             double timeout);
+/* One version, a copy for each of GPU:<first_gpu>, GPU:<first_gpu + 1> ...: see ssa_run_model_multigpu. num_gpus: 1 to
+ * 1,024. The description's device and GPUs are not looked at. */
+SSA_API ssa_status ssa_set_model_multigpu(ssa_client *client, const char *name, size_t name_bytes, const void *model,
+                                          size_t model_bytes, int first_gpu, int num_gpus,
+                                          const ssa_model_description *description, double timeout);
+SSA_API ssa_status ssa_set_model_from_file_multigpu(ssa_client *client, const char *name, size_t name_bytes,
+                                                    const char *file, size_t file_bytes, int first_gpu, int num_gpus,
+                                                    const ssa_model_description *description, double timeout);
+SSA_API ssa_status ssa_set_script_multigpu(ssa_client *client, const char *name, size_t name_bytes, const char *script,
+                                           size_t script_bytes, int first_gpu, int num_gpus, double timeout);
+SSA_API ssa_status ssa_set_script_from_file_multigpu(ssa_client *client, const char *name, size_t name_bytes,
+                                                     const char *file, size_t file_bytes, int first_gpu, int num_gpus,
+                                                     double timeout);
 /* *model: one text, the bytes of the current version. SSA_ENOTFOUND. */
 SSA_API ssa_status ssa_get_model(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **model,
                                  double timeout);
@@ -364,6 +397,8 @@ SSA_API ssa_status ssa_get_script(ssa_client *client, const char *name, size_t n
 /* *metadata: two texts for each field, its name and its value. */
 SSA_API ssa_status ssa_get_model_metadata(ssa_client *client, const char *name, size_t name_bytes, ssa_texts **metadata,
                                           double timeout);
+SSA_API ssa_status ssa_get_script_metadata(ssa_client *client, const char *name, size_t name_bytes,
+                                           ssa_texts **metadata, double timeout);
 /* All versions. No error if there is none. */
 SSA_API ssa_status ssa_delete_model(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 SSA_API ssa_status ssa_delete_script(ssa_client *client, const char *name, size_t name_bytes, double timeout);
@@ -474,6 +509,143 @@ SSA_API const char *ssa_future_error(const ssa_future *future);
 SSA_API ssa_status ssa_future_tensor(ssa_future *future, ssa_tensor **tensor);
 /* What ssa_start_infer got, once; as ssa_infer gives it, and SSA_MORE: not done. */
 SSA_API ssa_status ssa_future_outputs(ssa_future *future, ssa_tensor **outputs, size_t *output_count);
+
+/* ---- Batches: operations gathered, then carried out in as few round trips as their order allows ------------------ */
+
+/* Operations of one client that are carried out together. They leave at once, but for what needs something of the same
+ * batch: on a name the order in which they were added holds, and a run is given what was put before it in the batch.
+ *
+ * Between adding and the end the caller's arrays, bytes and datasets are borrowed: a put must not change its own, an
+ * unpack's is undefined. Names are copied. Where results go (`tensor`, `exists`, `outputs` and `*output_count` ...) is
+ * borrowed too: set to NULL or 0 when the operation is added (`*output_count` stays what there is room for), filled at
+ * the end if it succeeded, also when another one did not.
+ *
+ * After a failure nothing more is begun, and no run behind it stores its outputs; what had been begun may be carried
+ * out.
+ *
+ * Freed by ssa_batch_free. */
+typedef struct ssa_batch ssa_batch;
+
+/* An empty one; NULL after a failure. */
+SSA_API ssa_status ssa_batch_new(ssa_client *client, ssa_batch **batch);
+/* NULL is allowed. What is under way is cancelled; its future then says SSA_ECANCELLED, and is still to be freed.
+ * Results that were given stay the caller's. */
+SSA_API void ssa_batch_free(ssa_batch *batch);
+
+/* Carry it out, once. timeout: of all of it, from now. Ends with the status and text of the operation that failed, the
+ * first in the order of adding. SSA_EARGUMENT: it was executed or started before. Empty: SSA_OK. */
+SSA_API ssa_status ssa_batch_execute(ssa_batch *batch, double timeout);
+/* The same without waiting. Results are filled by the call on the future that finds it done (ssa_future_test, _wait,
+ * _cancel, ssa_wait_any); none if it was cancelled or freed before that. The batch is still to be freed; one thread at
+ * a time uses it or its future. */
+SSA_API ssa_status ssa_start_batch(ssa_batch *batch, double timeout, ssa_future **future);
+
+/* How many operations were added; NULL: none. */
+SSA_API size_t ssa_batch_count(const ssa_batch *batch);
+/* How the operation at a place, from 0 on, ended. SSA_MORE: it has not yet; SSA_ECANCELLED: it was not carried out, or
+ * not to its end, since another one failed, the time was over, or it was cancelled; SSA_EARGUMENT: there is none. */
+SSA_API ssa_status ssa_batch_status(const ssa_batch *batch, size_t place);
+/* Why it failed; "" if it did not, or is not done. Never NULL. Borrowed from the batch. */
+SSA_API const char *ssa_batch_error(const ssa_batch *batch, size_t place);
+
+/* Add one: as the functions without batch_. What they refuse without asking the store (SSA_EARGUMENT, SSA_ESYSTEM ...;
+ * text by ssa_client_error) is refused here, and the batch is as before; also SSA_EARGUMENT: it was executed. After
+ * SSA_ENOMEM it may be that it cannot be executed any more, and says so. */
+SSA_API ssa_status ssa_batch_put_tensor(ssa_batch *batch, const char *name, size_t name_bytes, const ssa_array *array);
+SSA_API ssa_status ssa_batch_get_tensor(ssa_batch *batch, const char *name, size_t name_bytes, ssa_layout layout,
+                                        ssa_tensor **tensor);
+SSA_API ssa_status ssa_batch_unpack_tensor(ssa_batch *batch, const char *name, size_t name_bytes,
+                                           const ssa_array *into);
+SSA_API ssa_status ssa_batch_delete_tensor(ssa_batch *batch, const char *name, size_t name_bytes);
+SSA_API ssa_status ssa_batch_tensor_exists(ssa_batch *batch, const char *name, size_t name_bytes, int *exists);
+SSA_API ssa_status ssa_batch_copy_tensor(ssa_batch *batch, const char *source, size_t source_bytes, const char *target,
+                                         size_t target_bytes);
+SSA_API ssa_status ssa_batch_rename_tensor(ssa_batch *batch, const char *source, size_t source_bytes,
+                                           const char *target, size_t target_bytes);
+SSA_API ssa_status ssa_batch_set_tensor_ttl(ssa_batch *batch, const char *name, size_t name_bytes, double seconds);
+SSA_API ssa_status ssa_batch_get_tensor_ttl(ssa_batch *batch, const char *name, size_t name_bytes, double *seconds);
+SSA_API ssa_status ssa_batch_persist_tensor(ssa_batch *batch, const char *name, size_t name_bytes);
+
+SSA_API ssa_status ssa_batch_put_bytes(ssa_batch *batch, const char *name, size_t name_bytes, const void *data,
+                                       size_t bytes);
+SSA_API ssa_status ssa_batch_get_bytes(ssa_batch *batch, const char *name, size_t name_bytes, ssa_tensor **data);
+SSA_API ssa_status ssa_batch_delete_bytes(ssa_batch *batch, const char *name, size_t name_bytes);
+SSA_API ssa_status ssa_batch_bytes_exists(ssa_batch *batch, const char *name, size_t name_bytes, int *exists);
+SSA_API ssa_status ssa_batch_key_exists(ssa_batch *batch, const char *key, size_t key_bytes, int *exists);
+
+SSA_API ssa_status ssa_batch_put_dataset(ssa_batch *batch, ssa_dataset *dataset);
+SSA_API ssa_status ssa_batch_get_dataset(ssa_batch *batch, const char *name, size_t name_bytes, ssa_dataset **dataset);
+SSA_API ssa_status ssa_batch_delete_dataset(ssa_batch *batch, const char *name, size_t name_bytes);
+SSA_API ssa_status ssa_batch_dataset_exists(ssa_batch *batch, const char *name, size_t name_bytes, int *exists);
+SSA_API ssa_status ssa_batch_copy_dataset(ssa_batch *batch, const char *source, size_t source_bytes, const char *target,
+                                          size_t target_bytes);
+SSA_API ssa_status ssa_batch_rename_dataset(ssa_batch *batch, const char *source, size_t source_bytes,
+                                            const char *target, size_t target_bytes);
+SSA_API ssa_status ssa_batch_set_dataset_ttl(ssa_batch *batch, const char *name, size_t name_bytes, double seconds);
+SSA_API ssa_status ssa_batch_get_dataset_ttl(ssa_batch *batch, const char *name, size_t name_bytes, double *seconds);
+SSA_API ssa_status ssa_batch_persist_dataset(ssa_batch *batch, const char *name, size_t name_bytes);
+
+SSA_API ssa_status ssa_batch_append_to_list(ssa_batch *batch, const char *list, size_t list_bytes, const char *dataset,
+                                            size_t dataset_bytes);
+SSA_API ssa_status ssa_batch_get_list_length(ssa_batch *batch, const char *list, size_t list_bytes, int64_t *length);
+SSA_API ssa_status ssa_batch_delete_list(ssa_batch *batch, const char *list, size_t list_bytes);
+SSA_API ssa_status ssa_batch_copy_list(ssa_batch *batch, const char *source, size_t source_bytes, const char *target,
+                                       size_t target_bytes);
+SSA_API ssa_status ssa_batch_rename_list(ssa_batch *batch, const char *source, size_t source_bytes, const char *target,
+                                         size_t target_bytes);
+SSA_API ssa_status ssa_batch_get_datasets_from_list(ssa_batch *batch, const char *list, size_t list_bytes,
+                                                    ssa_datasets **datasets);
+SSA_API ssa_status ssa_batch_get_dataset_list_range(ssa_batch *batch, const char *list, size_t list_bytes, int64_t from,
+                                                    int64_t to, ssa_datasets **datasets);
+
+/* The bytes are borrowed as arrays are, files are read when they are added. */
+SSA_API ssa_status ssa_batch_set_model(ssa_batch *batch, const char *name, size_t name_bytes, const void *model,
+                                       size_t model_bytes, const ssa_model_description *description);
+SSA_API ssa_status ssa_batch_set_model_multigpu(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                const void *model, size_t model_bytes, int first_gpu, int num_gpus,
+                                                const ssa_model_description *description);
+SSA_API ssa_status ssa_batch_set_model_from_file(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                 const char *file, size_t file_bytes,
+                                                 const ssa_model_description *description);
+SSA_API ssa_status ssa_batch_set_model_from_file_multigpu(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                          const char *file, size_t file_bytes, int first_gpu,
+                                                          int num_gpus, const ssa_model_description *description);
+SSA_API ssa_status ssa_batch_get_model(ssa_batch *batch, const char *name, size_t name_bytes, ssa_texts **model);
+SSA_API ssa_status ssa_batch_get_model_metadata(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                ssa_texts **metadata);
+SSA_API ssa_status ssa_batch_delete_model(ssa_batch *batch, const char *name, size_t name_bytes);
+SSA_API ssa_status ssa_batch_model_exists(ssa_batch *batch, const char *name, size_t name_bytes, int *exists);
+
+SSA_API ssa_status ssa_batch_set_script(ssa_batch *batch, const char *name, size_t name_bytes, const char *script,
+                                        size_t script_bytes, const ssa_model_description *description);
+SSA_API ssa_status ssa_batch_set_script_multigpu(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                 const char *script, size_t script_bytes, int first_gpu, int num_gpus);
+SSA_API ssa_status ssa_batch_set_script_from_file(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                  const char *file, size_t file_bytes,
+                                                  const ssa_model_description *description);
+SSA_API ssa_status ssa_batch_set_script_from_file_multigpu(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                           const char *file, size_t file_bytes, int first_gpu,
+                                                           int num_gpus);
+SSA_API ssa_status ssa_batch_get_script(ssa_batch *batch, const char *name, size_t name_bytes, ssa_texts **script);
+SSA_API ssa_status ssa_batch_get_script_metadata(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                 ssa_texts **metadata);
+SSA_API ssa_status ssa_batch_delete_script(ssa_batch *batch, const char *name, size_t name_bytes);
+SSA_API ssa_status ssa_batch_script_exists(ssa_batch *batch, const char *name, size_t name_bytes, int *exists);
+
+/* keep: 0: the outputs are not stored, only what comes later in the batch sees them. */
+SSA_API ssa_status ssa_batch_run_model(ssa_batch *batch, const char *name, size_t name_bytes, ssa_names inputs,
+                                       ssa_names outputs, int keep);
+SSA_API ssa_status ssa_batch_run_model_multigpu(ssa_batch *batch, const char *name, size_t name_bytes, ssa_names inputs,
+                                                ssa_names outputs, int64_t offset, int first_gpu, int num_gpus,
+                                                int keep);
+SSA_API ssa_status ssa_batch_run_script(ssa_batch *batch, const char *name, size_t name_bytes, const char *function,
+                                        size_t function_bytes, ssa_names inputs, ssa_names outputs, int keep);
+SSA_API ssa_status ssa_batch_run_script_multigpu(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                 const char *function, size_t function_bytes, ssa_names inputs,
+                                                 ssa_names outputs, int64_t offset, int first_gpu, int num_gpus,
+                                                 int keep);
+SSA_API ssa_status ssa_batch_infer(ssa_batch *batch, const char *model, size_t model_bytes, const ssa_array *inputs,
+                                   size_t input_count, ssa_tensor **outputs, size_t *output_count);
 
 #ifdef __cplusplus
 }

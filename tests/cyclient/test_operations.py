@@ -16,7 +16,17 @@ BATCHES = {"python_async": client.Batch, "python_blocking": blocking.Batch}
 #: What a batch has beside the operations of a client.
 OF_BATCHES_ALONE = {"execute": "carries the batch out"}
 #: What a face calls otherwise because its language has a word of its own for it.
-NAMES_IN_C = {"close": "client_free", "describe": "client_describe"}
+NAMES_IN_C = {
+    "close": "client_free",
+    "describe": "client_describe",
+    "statistics": "client_statistics",
+    "batch": "batch_new",
+}
+#: What a batch in C has beside the operations of a client.
+OF_BATCHES_IN_C = {"new", "free", "execute", "count", "status", "error"}
+#: What an operation takes in a batch alone.
+IN_A_BATCH = {"run_model": ["int keep"]}
+IN_A_BATCH |= dict.fromkeys(("run_model_multigpu", "run_script", "run_script_multigpu"), IN_A_BATCH["run_model"])
 NAMES_IN_CPP = {"close": "Client"}  # its destructor
 INCLUDE = Path(__file__).parents[2] / "cyclient" / "include"
 
@@ -108,8 +118,14 @@ def test_only_what_waits_is_awaited():
         assert inspect.iscoroutinefunction(method) == (name not in at_once and not is_switch)
 
 
+def functions_in_c() -> dict[str, list[str]]:
+    """The parameters of each, without the prefix ssa_ of its name."""
+    found = re.findall(r"^SSA_API [^;(]*?\bssa_(\w+)\(([^;]*)\);", (INCLUDE / "ssasync.h").read_text(), re.MULTILINE)
+    return {name: [" ".join(each.split()) for each in parameters.split(",")] for name, parameters in found}
+
+
 def declared_in_c() -> set[str]:
-    return set(re.findall(r"^SSA_API .*?\bssa_(\w+)\(", (INCLUDE / "ssasync.h").read_text(), re.MULTILINE))
+    return set(functions_in_c())
 
 
 def declared_in_cpp() -> set[str]:
@@ -125,3 +141,15 @@ def test_the_headers_declare_what_the_rows_say(face, declared, names):
     there = declared()
     for name, row in OPERATIONS.items():
         assert (names.get(name, name) in there) == has(row, face), f"{name}: {face}"
+
+
+def test_a_batch_in_c_has_the_functions_of_the_client_without_client_and_timeout():
+    functions = functions_in_c()
+    rows = {name for name, row in OPERATIONS.items() if has(row, "batch") and has(row, "c")}
+    assert {name for name in functions if name.startswith("batch_")} == {
+        f"batch_{name}" for name in rows | OF_BATCHES_IN_C
+    }
+    for name in rows:
+        client, *parameters, timeout = functions[name]
+        assert (client, timeout) == ("ssa_client *client", "double timeout")
+        assert functions[f"batch_{name}"] == ["ssa_batch *batch", *parameters, *IN_A_BATCH.get(name, [])]
