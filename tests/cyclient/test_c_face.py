@@ -114,7 +114,7 @@ def test_models_and_runs(run_on, store, program, tmp_path):
         run_on("address", program, MODEL=str(model))
 
 
-@pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)
+@pytest.mark.parametrize("store", ["unix", "tls", "cluster"], indirect=True)
 def test_any_allocation_may_be_refused(run_on, store):
     said = run_on("address", "fail")
     assert re.search(r"^([2-9]\d\d|\d{4,}) allocations refused one by one$", said, re.MULTILINE)

@@ -153,6 +153,22 @@ async def test_random_cancellations_lose_and_tear_nothing(engine, tmp_path, thro
     assert sum(task.whole for task in tasks) > 50
 
 
+@pytest.mark.parametrize("throttled", [True, False], ids=["throttled", "at full speed"])
+async def test_random_cancellations_lose_and_tear_nothing_over_tls(tls_engine, throttled):
+    """What is encrypted and not sent belongs to nobody but the connection."""
+    async with Throttle(None, tls_engine.port) as throttle:
+        address = throttle.address if throttled else tls_engine.tcp
+        async with Client(address, **tls_engine.options) as client:
+            tasks = [Task(client, number) for number in range(1, USERS + 1)]
+            until = time.monotonic() + SECONDS
+            await asyncio.gather(*(task.use(until) for task in tasks))
+            await asyncio.gather(*(task.check_all() for task in tasks))
+            if throttled:
+                assert throttle.connections <= 2  # commands, bulk
+    assert sum(task.cut for task in tasks) >= WANTED
+    assert sum(task.whole for task in tasks) > 50
+
+
 async def test_a_cancelled_wait_for_a_worker_gives_the_arrays_back(engine, tmp_path):
 
     inputs = []

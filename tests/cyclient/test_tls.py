@@ -17,6 +17,8 @@ import redis
 
 from ssasync.cyclient import ConnectionFailed, Disconnected, InvalidArgument, OperationTimeout, TensorNotFound, blocking
 from ssasync.cyclient.client import Client
+from tests.cyclient.c_engine_program import FOLDER as C_ENGINE
+from tests.cyclient.c_engine_talk import talks
 from tests.cyclient.certificates import Authority
 from tests.cyclient.cluster_process import free_port, wait_until
 from tests.cyclient.scripted_peer import ScriptedPeer
@@ -493,3 +495,12 @@ def test_redis_py_reads_what_was_put(face, tls_engine):
     )
     assert other.get("t") == encode_tensor(ONES)
     other.close()
+
+
+def test_without_openssl_a_client_that_asks_for_tls_is_refused(builders, engine):
+    program = builders["address"].core_program(C_ENGINE / "talk.c", tls=False)
+    with talks(program) as connect:
+        ended = connect(engine, SSDB=engine.tcp, SSA_TLS="1").do("exists", "t")
+        assert ended.status == "SSA_EUNSUPPORTED"
+        assert "TLS was asked for (SSA_TLS), and this build of ssasync has none" in ended.error
+        assert connect(engine, SSDB=engine.tcp).do("exists", "t").status == "SSA_OK"
