@@ -39,7 +39,9 @@ def built(builder: CBuilder, name: str) -> Path:
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest) -> EngineProcess | ClusterProcess:
+def store(
+    request: pytest.FixtureRequest, module_engine: EngineProcess, module_tls_engine: TlsEngine
+) -> EngineProcess | ClusterProcess:
     kind = {"cluster": "cluster", "tls": "tls_engine"}.get(request.param, "engine")
     store: EngineProcess | ClusterProcess = request.getfixturevalue(kind)
     return store
