@@ -30,11 +30,15 @@ void ssa_call_list_remove(ssa_call *call) {
 }
 
 /* Keys that share a hash by chance are kept in order for nothing, that is all. */
-void ssa_call_key(ssa_call *call, const void *key, size_t bytes) {
+uint64_t ssa_key_hash(const void *key, size_t bytes) {
     size_t tag_bytes;
     const void *tag = ssa_key_tag(key, bytes, &tag_bytes);
+    return ssa_fnv_hash(tag, tag_bytes);
+}
+
+void ssa_call_key(ssa_call *call, const void *key, size_t bytes) {
     call->slot = ssa_key_slot(key, bytes);
-    call->key_hash = ssa_fnv_hash(tag, tag_bytes);
+    call->key_hash = ssa_key_hash(key, bytes);
 }
 
 int ssa_calls_conflict(const ssa_call *a, const ssa_call *b) {

@@ -8,6 +8,7 @@
 #include "allocator.h"
 #include "blocking.h"
 #include "call_routing.h"
+#include "op_build.h"
 #include "op_control.h"
 
 /* ---- servers */
@@ -189,6 +190,18 @@ void ssa_engine_close(ssa_engine *engine) {
     engine->dirty = NULL;
 }
 
+static void free_spares(ssa_engine *engine) {
+    ssa_request *request;
+    ssa_command *command;
+    while ((request = ssa_spares_empty(&engine->spares.requests))) {
+        ssa_buffer_free(&request->subject);
+        ssa_release(request);
+    }
+    while ((command = ssa_spares_empty(&engine->spares.commands)))
+        ssa_command_free(command);
+    ssa_single_free_spares(&engine->spares.singles);
+}
+
 void ssa_engine_free(ssa_engine *engine) {
     if (!engine)
         return;
@@ -206,6 +219,7 @@ void ssa_engine_free(ssa_engine *engine) {
     ssa_settings_free(&engine->settings);
     ssa_log_close(&engine->log);
     ssa_memory_cache_end(engine->memory);
+    free_spares(engine);
     ssa_release(engine->description);
     ssa_home_process_end(&engine->home);
     ssa_release(engine);

@@ -27,24 +27,28 @@ ssa_request *ssa_request_of_key(ssa_engine *engine, const char *operation, ssa_k
 /* The state of a request that sends one command about one key, and more where what it finds is a value in chunks
  * (op_chunk.h): freed with it. */
 typedef struct ssa_single {
+    ssa_spare spare;           /* while nobody has it */
     ssa_buffer key;
     ssa_command *command;  /* until it is sent */
     unsigned flags;
     /* It succeeded: make the result; NULL: there is none. With another request->step it goes on. */
     void (*finished)(ssa_request *request, ssa_command *answer);
-    ssa_tensor_header wanted;  /* of `into`; of a put, of what it carries */
     void *into;                /* an unpack: the caller's memory */
     const void *carried;       /* a put: the caller's elements */
     int writes;                /* it changes what is under the key */
     int reads_tensor;          /* it is a get or an unpack */
     int reads_bytes;           /* it is a get of bytes */
+    ssa_tensor_header wanted;  /* of `into`; of a put, of what it carries; means nothing without them */
 } ssa_single;
 
 /* Complete a get or unpack that was not sent with this tensor, which stays its owner's. SSA_ENOMEM; a mismatch is an error of the
  * request, whose status is returned. */
 ssa_status ssa_single_answer(ssa_request *request, const ssa_tensor *tensor);
 
-/* A request with that state, as ssa_request_of_key makes it. */
+/* Free what is kept of them. */
+void ssa_single_free_spares(ssa_spares *singles);
+
+/* A request with that state and the key of the name. kind SSA_KIND_KEY: the name is the key. NULL: *problem says why. */
 ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
                             ssa_problem *problem);
 /* Once more from the beginning, with this command; NULL: no memory. */
