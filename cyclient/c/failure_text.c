@@ -223,11 +223,11 @@ ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t
         seconds += 0.01;
     what_of(request, what);
     if (link && !ssa_link_may_answer(link)) {
-        const char *reason = *link->failure ? link->failure
-                             : link->state == SSA_LINK_HANDSHAKE ? "it accepts, but does not answer" : "no answer";
+        const char *reason = *link->failure ? link->failure : ssa_link_silence(link);
         int is_in_doubt = ssa_failure_is_in_doubt(request);
-        snprintf(text, room, "cannot connect to %s: %.*s. Tried for %.4g s, for it may be starting. Is it running, and is the address "
-                 "right?%s%s%s", link->address_text, unpunctuated(reason, strlen(reason)), reason, seconds, is_in_doubt ? " " : "",
+        snprintf(text, room, "cannot connect to %s: %.*s%s Tried for %.4g s, for it may be starting. Is it running, and is the address "
+                 "right?%s%s%s", link->address_text, unpunctuated(reason, strlen(reason)), reason,
+                 *reason && reason[strlen(reason) - 1] == '?' ? "" : ".", seconds, is_in_doubt ? " " : "",
                  is_in_doubt ? what : "", is_in_doubt ? in_doubt : "");
         return is_in_doubt ? SSA_ECLOSED : SSA_ECONNECT;
     }
