@@ -163,7 +163,10 @@ class Operations:
         return unpack_request(self._engine, name, out).within(timeout)
 
     def delete_tensor(self, name: str, *, timeout: Seconds = None) -> Request[None]:
-        """Delete the tensor `name`; no error if there is none. Its memory is freed in the background."""
+        """Delete the tensor `name`; no error if there is none. Its memory is freed in the background.
+
+        Tensors, bytes and lists share one space of names: whichever of them is called so is deleted.
+        """
         return self._engine.delete_tensor(name).within(timeout)
 
     def tensor_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
@@ -210,7 +213,7 @@ class Operations:
         return self._engine.get_bytes(name).within(timeout)
 
     def delete_bytes(self, name: str, *, timeout: Seconds = None) -> Request[None]:
-        """Delete what is stored under `name`; no error if there is nothing."""
+        """Delete what is stored under `name`; no error if there is nothing. As `delete_tensor`: also a tensor or a list."""
         return self._engine.delete_bytes(name).within(timeout)
 
     def bytes_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
@@ -278,7 +281,10 @@ class Operations:
         return self._engine.get_list_length(list_name).within(timeout)
 
     def delete_list(self, list_name: str, *, timeout: Seconds = None) -> Request[None]:
-        """Delete the list, not its datasets; no error if there is none."""
+        """Delete the list, not its datasets; no error if there is none.
+
+        As `delete_tensor`: also a tensor or bytes of this name.
+        """
         return self._engine.delete_list(list_name).within(timeout)
 
     def copy_list(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
@@ -586,31 +592,37 @@ class Operations:
         return self._engine.wait_for_list_length(list_name, whole_number("length", length), comparison).within(timeout)
 
     def poll_key(self, key: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None) -> Request[bool]:
-        """Whether there is this key within poll_frequency_ms × num_tries milliseconds; the shard tells, nothing polls."""
+        """Whether there is this key within poll_frequency_ms × num_tries milliseconds; the shard tells, nothing polls.
+
+        timeout does not shorten that time: it is for the last answer alone, when the time is over.
+        """
         return self._engine.poll_key(key, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_tensor(
         self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
-        """Whether there is a tensor `name` within poll_frequency_ms × num_tries milliseconds."""
+        """Whether there is a tensor `name` within poll_frequency_ms × num_tries milliseconds; timeout as in `poll_key`."""
         return self._engine.poll_tensor(name, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_dataset(
         self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
-        """Whether there is a dataset `name` within poll_frequency_ms × num_tries milliseconds."""
+        """Whether there is a dataset `name` within poll_frequency_ms × num_tries milliseconds; timeout as in `poll_key`."""
         return self._engine.poll_dataset(name, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_model(
         self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
-        """Whether there is a model `name` within poll_frequency_ms × num_tries milliseconds."""
+        """Whether there is a model `name` within poll_frequency_ms × num_tries milliseconds; timeout as in `poll_key`."""
         return self._engine.poll_model(name, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_list_length(
         self, list_name: str, list_length: int, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
-        """Whether the list has exactly this length within poll_frequency_ms × num_tries milliseconds. Raises WrongKind."""
+        """Whether the list has exactly this length within poll_frequency_ms × num_tries milliseconds. Raises WrongKind.
+
+        timeout as in `poll_key`.
+        """
         times = _times(poll_frequency_ms, num_tries)
         return self._engine.poll_list_length(
             "poll_list_length", list_name, whole_number("list_length", list_length), "==", *times
