@@ -10,6 +10,7 @@ import pytest
 from ssasync.cyclient import (
     BadInput,
     Client,
+    Dataset,
     InvalidArgument,
     ModelError,
     ModelFailed,
@@ -224,6 +225,36 @@ def test_what_touches_an_output_keeps_the_order(face, client, batch, runs):
     np.testing.assert_array_equal(third.value, 2 * X)
     np.testing.assert_array_equal(client.get_tensor("z"), 2 * (X + 5))
     np.testing.assert_array_equal(client.get_tensor("y"), 2 * X)
+
+
+def test_what_replaces_an_output_counts(face, client, batch, runs):
+    client.put_tensor("q", X + 9)
+    batch.put_tensor("x", X)
+    batch.run_model("m", "x", ["y"])
+    batch.run_model("m", "x", ["z"])
+    batch.copy_tensor("q", "y")
+    copied = batch.get_tensor("y")
+    batch.run_model("m", "y", "w")
+    batch.rename_tensor("z", "y")
+    renamed = batch.get_tensor("y")
+    gone = batch.get_tensor("z")
+    with pytest.raises(TensorNotFound):
+        face.execute(batch)
+    np.testing.assert_array_equal(copied.value, X + 9)
+    np.testing.assert_array_equal(client.get_tensor("w"), 2 * (X + 9))
+    np.testing.assert_array_equal(renamed.value, 2 * X)
+    assert isinstance(gone.error, TensorNotFound)
+
+
+def test_a_dataset_that_replaces_an_output_counts(face, client, batch, runs):
+    dataset = Dataset("d")
+    dataset.add_tensor("u", X + 9)
+    batch.put_tensor("x", X)
+    batch.run_model("m", "x", "{d}.u")
+    batch.put_dataset(dataset)
+    batch.run_model("m", "{d}.u", "y")
+    face.execute(batch)
+    np.testing.assert_array_equal(client.get_tensor("y"), 2 * (X + 9))
 
 
 def test_a_put_after_a_run_that_fetches_the_key_comes_later(face, client, batch, runs):
