@@ -75,7 +75,7 @@ def test_a_model_comes_from_a_file(engine, client, tmp_path):
     [
         ((b"", "TORCH"), {}, BadModel, "nothing: no TorchScript archive"),
         ((b"hello, world", "TORCH"), {}, BadModel, r"b'hello, world': no TorchScript archive, as torch.jit.save"),
-        (("text", "TORCH"), {}, TypeError, "model must be bytes, not str; serialise it first"),
+        (("text", "TORCH"), {}, TypeError, r"model cannot be 'text' \(str\): serialise it first"),
         ((MODEL, "CAFFE"), {}, InvalidArgument, "backend cannot be 'CAFFE': known ones are: TORCH"),
         ((MODEL, "TORCH", "TPU"), {}, InvalidArgument, "device cannot be 'TPU': write CPU, GPU or GPU:<n>"),
         ((MODEL, "TORCH"), {"batch_size": -1}, InvalidArgument, "batch_size cannot be -1"),
