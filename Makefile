@@ -45,9 +45,8 @@ soak: build
 	$(BIN)/python -m tests.soak.actors --seconds 600 --loop asyncio
 	$(BIN)/python -m tests.soak.actors --seconds 600 --loop uvloop
 
-# What `make test` does some hundred times: operations cut short at any moment (on two loops, with and without a throttle and
-# TLS), and
-# late puts that race with newer ones (for each face).
+# What `make test` does some hundred times: operations cut short at any moment (on two loops, with and without a throttle, in
+# the clear and over TLS), and late puts that race with newer ones (for each face).
 CANCELLATIONS ?= 1000000
 RACES ?= 1000
 
