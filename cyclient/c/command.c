@@ -5,13 +5,19 @@
 
 #include "allocator.h"
 
+#define USUAL_BYTES 128 /* of a command that carries no value */
+
 ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation) {
+    return ssa_command_new_with_room(arguments, expectation, USUAL_BYTES);
+}
+
+ssa_command *ssa_command_new_with_room(uint64_t arguments, ssa_expectation expectation, size_t bytes) {
     ssa_command *command = ssa_allocate(sizeof *command);
     if (!command)
         return NULL;
-    memset(command, 0, sizeof *command);
+    memset(command, 0, offsetof(ssa_command, into_header)); /* thousands of them: memory that is not touched costs nothing */
     command->expectation = expectation;
-    if (ssa_command_next(command, arguments)) {
+    if (ssa_buffer_reserve(&command->encoded, bytes) || ssa_command_next(command, arguments)) {
         ssa_command_free(command);
         return NULL;
     }
@@ -140,7 +146,7 @@ ssa_status ssa_command_tensor(ssa_command *command, const ssa_tensor_header *hea
 
 void ssa_command_into(ssa_command *command, const ssa_tensor_header *header, void *memory) {
     command->expectation = SSA_EXPECT_INTO;
-    command->into_header = *header;
+    ssa_tensor_header_copy(&command->into_header, header);
     command->into = memory;
 }
 

@@ -57,12 +57,14 @@ typedef struct ssa_command {
     ssa_reply reply;                     /* SSA_EXPECT_REPLY; SSA_EXPECT_RESULTS: one node, the version */
     ssa_tensor *tensors;                 /* what came: 0 or 1, or a worker's results */
     size_t tensor_count;
-    ssa_tensor_header into_header;       /* SSA_EXPECT_INTO: what the caller's memory is made for */
     void *into;
+    ssa_tensor_header into_header;       /* of `into`: what the caller's memory is made for; else nothing was ever written here */
 } ssa_command;
 
 /* A command of this many arguments; NULL: no memory. */
 ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation);
+/* The same, with room for so many bytes that are copied into it. */
+ssa_command *ssa_command_new_with_room(uint64_t arguments, ssa_expectation expectation, size_t bytes);
 void ssa_command_free(ssa_command *command);
 
 /* What is added from now on is a further command of the same unit, for MULTI ... EXEC: the unit is sent in full or not

@@ -69,7 +69,6 @@ static void single_end(ssa_request *request) {
     ssa_single *single = request->state;
     ssa_command_free(single->command);
     ssa_buffer_free(&single->key);
-    ssa_release(single);
 }
 
 ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
@@ -78,16 +77,14 @@ ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind 
     ssa_status status = ssa_key_make(&engine->names, direction, kind, name.data, name.bytes, &key);
     if (status)
         return ssa_problem_names(engine, problem, status);
-    ssa_request *request = ssa_request_new(engine, operation, kind, name.data, name.bytes, single_step);
-    ssa_single *single = request ? ssa_allocate(sizeof *single) : NULL;
-    if (!single) {
-        ssa_request_free(request);
+    ssa_request *request = ssa_request_new_with(engine, operation, kind, name.data, name.bytes, single_step, sizeof(ssa_single));
+    if (!request) {
         ssa_buffer_free(&key);
         return ssa_problem_memory(problem);
     }
-    memset(single, 0, sizeof *single);
+    ssa_single *single = request->state;
+    memset(single, 0, offsetof(ssa_single, wanted));
     single->key = key;
-    request->state = single;
     request->is_single = 1;
     ssa_request_order_by(request, &single->key);
     request->end = single_end;

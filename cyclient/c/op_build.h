@@ -26,12 +26,12 @@ typedef struct ssa_single {
     unsigned flags;
     /* It succeeded: make the result; NULL: there is none. With another request->step it goes on. */
     void (*finished)(ssa_request *request, ssa_command *answer);
-    ssa_tensor_header wanted;  /* of `into`; of a put, of what it carries */
     void *into;                /* an unpack: the caller's memory */
     const void *carried;       /* a put: the caller's elements */
     int writes;                /* it changes what is under the key */
     int reads_tensor;          /* it is a get or an unpack */
     int reads_bytes;           /* it is a get of bytes */
+    ssa_tensor_header wanted;  /* of `into`; of a put of a tensor, of what it carries; else nothing was ever written here */
 } ssa_single;
 
 /* Complete a get or unpack that was not sent with this tensor, which stays its owner's. SSA_ENOMEM; a mismatch is an error of the

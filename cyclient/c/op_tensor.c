@@ -6,6 +6,8 @@
 #include "op_build.h"
 #include "op_chunk.h"
 
+#define AROUND_A_VALUE 96 /* what a SET takes besides its key and value */
+
 static void note_put(ssa_request *request, ssa_command *answer) {
     ssa_engine_note_size(request->engine, &request->calls[0], answer->total);
 }
@@ -17,12 +19,14 @@ ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tens
         return NULL;
     ssa_single *single = request->state;
     single->finished = note_put;
-    single->wanted = *header;
+    ssa_tensor_header_copy(&single->wanted, header);
     single->carried = data;
     single->writes = 1;
     if (engine->settings.value_limit)
         return ssa_chunks_put(request, header, data, header->data_bytes, problem);
-    ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
+    size_t copied = header->data_bytes <= SSA_COPY_LIMIT ? (size_t)header->data_bytes : 0;
+    size_t room = AROUND_A_VALUE + single->key.bytes + ssa_tensor_header_size(header->ndim) + copied;
+    ssa_command *command = ssa_command_new_with_room(3, SSA_EXPECT_REPLY, room);
     if (command && (ssa_command_argument(command, "SET", 3) || ssa_command_argument(command, single->key.data, single->key.bytes) ||
                     ssa_command_tensor(command, header, data))) {
         ssa_command_free(command);
@@ -73,7 +77,7 @@ ssa_request *ssa_op_unpack_tensor(ssa_engine *engine, ssa_text name, const ssa_t
     ssa_single *single = request->state;
     single->finished = transpose_into;
     single->reads_tensor = 1;
-    single->wanted = *header;
+    ssa_tensor_header_copy(&single->wanted, header);
     single->into = into;
     request->wanted = &single->wanted;
     ssa_command *command = ssa_command_of(SSA_EXPECT_TENSOR, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(single->key)));

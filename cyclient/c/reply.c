@@ -16,7 +16,7 @@ static int has_text(ssa_token_kind kind) {
 
 ssa_status ssa_reply_add(ssa_reply *reply, const ssa_token *token) {
     if (reply->count == reply->capacity) {
-        size_t capacity = reply->capacity ? 2 * reply->capacity : 8;
+        size_t capacity = reply->capacity ? 4 * reply->capacity : 1;
         if (reply->capacity >= SSA_REPLY_MAX_NODES)
             return SSA_ELIMIT;
         ssa_node *nodes = ssa_reallocate(reply->nodes, capacity * sizeof *nodes);
@@ -43,11 +43,19 @@ ssa_status ssa_reply_add(ssa_reply *reply, const ssa_token *token) {
     if (follow) {
         if (reply->depth == SSA_REPLY_MAX_DEPTH)
             return SSA_ELIMIT;
+        if (!reply->left)
+            reply->left = ssa_allocate(SSA_REPLY_MAX_DEPTH * sizeof *reply->left);
+        if (!reply->left)
+            return SSA_ENOMEM;
         reply->left[reply->depth++] = follow;
     }
     while (reply->depth && reply->left[reply->depth - 1] == 0)
         reply->depth--;
-    return reply->depth ? SSA_MORE : SSA_OK;
+    if (reply->depth)
+        return SSA_MORE;
+    ssa_release(reply->left);
+    reply->left = NULL;
+    return SSA_OK;
 }
 
 void *ssa_reply_body_space(ssa_reply *reply, size_t bytes) {
@@ -84,6 +92,7 @@ ssa_status ssa_reply_add_text(ssa_reply *reply, const void *text, size_t bytes) 
 
 void ssa_reply_free(ssa_reply *reply) {
     ssa_release(reply->nodes);
+    ssa_release(reply->left);
     ssa_buffer_free(&reply->text);
     memset(reply, 0, sizeof *reply);
 }

@@ -19,7 +19,7 @@ typedef struct ssa_reply {
     ssa_node *nodes;
     size_t count, capacity;
     ssa_buffer text;
-    int64_t left[SSA_REPLY_MAX_DEPTH]; /* elements still to come, for each open aggregate */
+    int64_t *left;  /* elements still to come, for each open aggregate; NULL while there is none: most replies have none */
     unsigned depth;
 } ssa_reply;
 

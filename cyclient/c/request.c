@@ -16,7 +16,13 @@ static void call_done(ssa_call *call);
 
 ssa_request *ssa_request_new(ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject, size_t bytes,
                              void (*step)(ssa_request *request)) {
-    ssa_request *request = ssa_allocate(sizeof *request);
+    return ssa_request_new_with(engine, operation, kind, subject, bytes, step, 0);
+}
+
+ssa_request *ssa_request_new_with(ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject, size_t bytes,
+                                  void (*step)(ssa_request *request), size_t state_bytes) {
+    size_t before = sizeof(ssa_request) + state_bytes;
+    ssa_request *request = bytes < SIZE_MAX - before ? ssa_allocate(before + bytes + 1) : NULL;
     if (!request)
         return NULL;
     memset(request, 0, sizeof *request);
@@ -26,13 +32,16 @@ ssa_request *ssa_request_new(ssa_engine *engine, const char *operation, ssa_kind
     request->step = step;
     request->deadline.fire = on_deadline;
     request->deadline.owner = request;
-    if (ssa_buffer_append(&request->subject, subject, bytes) || ssa_buffer_append(&request->subject, "", 1) ||
-        ssa_engine_take_timer(engine)) {
-        ssa_buffer_free(&request->subject);
+    if (state_bytes)
+        request->state = request + 1;
+    request->subject = (ssa_buffer){(unsigned char *)request + before, bytes, 0};
+    if (bytes)
+        memcpy(request->subject.data, subject, bytes);
+    request->subject.data[bytes] = 0;
+    if (ssa_engine_take_timer(engine)) {
         ssa_release(request);
         return NULL;
     }
-    request->subject.bytes--;
     request->has_timer = 1;
     return request;
 }
@@ -45,7 +54,7 @@ void ssa_request_order_by(ssa_request *request, const ssa_buffer *key) {
 
 /* ---- calls */
 
-static void drop_calls(ssa_request *request) {
+void ssa_request_drop_calls(ssa_request *request) {
     for (size_t i = 0; i < request->call_count; i++)
         ssa_command_free(request->calls[i].command);
     if (request->calls != &request->single)
@@ -55,7 +64,7 @@ static void drop_calls(ssa_request *request) {
 }
 
 ssa_status ssa_request_calls(ssa_request *request, size_t count) {
-    drop_calls(request);
+    ssa_request_drop_calls(request);
     ssa_call *calls = count <= 1 ? &request->single : ssa_allocate(count * sizeof *calls);
     if (!calls)
         return SSA_ENOMEM;
@@ -269,7 +278,7 @@ void ssa_request_free(ssa_request *request) {
     if (request->end)
         request->end(request);
     ssa_chunk_io_free(request->chunks);
-    drop_calls(request);
+    ssa_request_drop_calls(request);
     if (request->has_timer)
         ssa_engine_return_timer(request->engine);
     for (size_t i = 0; i < request->tensor_count; i++)
@@ -281,6 +290,5 @@ void ssa_request_free(ssa_request *request) {
     ssa_reply_free(&request->reply);
     ssa_reply_free(&request->second_reply);
     ssa_buffer_free(&request->error);
-    ssa_buffer_free(&request->subject);
     ssa_release(request);
 }

@@ -27,7 +27,7 @@ struct ssa_request {
 
     const char *operation;        /* "put_tensor": static */
     ssa_kind kind;                /* of its subject, for texts */
-    ssa_buffer subject;           /* the name it is about, ends in NUL (not counted) */
+    ssa_buffer subject;           /* the name it is about, ends in NUL (not counted); lies behind the request */
     void (*step)(ssa_request *request);     /* at the start, and when all calls sent by the last step are done */
     void (*overdue)(ssa_request *request);  /* at the deadline; NULL: it ends with SSA_ETIMEOUT */
     void (*completed)(ssa_request *request); /* at its end, whichever, before it is freed; NULL: nothing to do */
@@ -68,6 +68,10 @@ struct ssa_request {
 ssa_request *ssa_request_new(struct ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject,
                              size_t bytes, void (*step)(ssa_request *request));
 
+/* The same with so many bytes of state, which are not cleared, and go with the request. */
+ssa_request *ssa_request_new_with(struct ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject,
+                                  size_t bytes, void (*step)(ssa_request *request), size_t state_bytes);
+
 /* All its keys have the hash tag of this one. */
 void ssa_request_order_by(ssa_request *request, const ssa_buffer *key);
 
@@ -94,6 +98,9 @@ int ssa_request_failed(ssa_request *request);
 ssa_status ssa_request_keep_tensors(ssa_request *request, ssa_command *answer);
 
 /* ---- for faces and batches */
+
+/* It is complete, and nobody looks at its answers any more. */
+void ssa_request_drop_calls(ssa_request *request);
 
 /* Begin. timeout: nanoseconds from now; SSA_NO_TIMEOUT: none; negative: the client's own. The request stays its
  * owner's, who frees it when it is complete (ssa_engine_next_complete hands it out). */

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "status.h"
 
@@ -24,6 +25,11 @@ typedef struct ssa_tensor_header {
     uint64_t data_bytes;  /* bytes of all elements */
     uint64_t shape[SSA_TENSOR_MAX_NDIM];
 } ssa_tensor_header;
+
+/* The dimensions that there are, and nothing behind them. */
+static inline void ssa_tensor_header_copy(ssa_tensor_header *to, const ssa_tensor_header *from) {
+    memcpy(to, from, offsetof(ssa_tensor_header, shape) + from->ndim * sizeof *from->shape);
+}
 
 /* Bytes of an element of this dtype; 0 for strings (the header says how many) and for unknown codes. */
 uint32_t ssa_dtype_size(uint8_t dtype);
