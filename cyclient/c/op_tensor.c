@@ -6,8 +6,6 @@
 #include "op_build.h"
 #include "op_chunk.h"
 
-#define AROUND_A_VALUE 96 /* what a SET takes besides its key and value */
-
 static void note_put(ssa_request *request, ssa_command *answer) {
     ssa_engine_note_size(request->engine, &request->calls[0], answer->total);
 }
@@ -24,15 +22,22 @@ ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tens
     single->writes = 1;
     if (engine->settings.value_limit)
         return ssa_chunks_put(request, header, data, header->data_bytes, problem);
-    size_t copied = header->data_bytes <= SSA_COPY_LIMIT ? (size_t)header->data_bytes : 0;
-    size_t room = AROUND_A_VALUE + single->key.bytes + ssa_tensor_header_size(header->ndim) + copied;
-    ssa_command *command = ssa_command_new_with_room(3, SSA_EXPECT_REPLY, room);
+    ssa_command *command = ssa_command_take(&engine->spares.commands, 3, SSA_EXPECT_REPLY);
     if (command && (ssa_command_argument(command, "SET", 3) || ssa_command_argument(command, single->key.data, single->key.bytes) ||
                     ssa_command_tensor(command, header, data))) {
         ssa_command_free(command);
         command = NULL;
     }
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
+}
+
+static ssa_command *new_get(ssa_engine *engine, const ssa_buffer *key) {
+    ssa_command *command = ssa_command_take(&engine->spares.commands, 2, SSA_EXPECT_TENSOR);
+    if (command && (ssa_command_argument(command, "GET", 3) || ssa_command_argument(command, key->data, key->bytes))) {
+        ssa_command_free(command);
+        return NULL;
+    }
+    return command;
 }
 
 static void keep_tensor(ssa_request *request, ssa_command *answer) {
@@ -48,7 +53,7 @@ static ssa_request *get(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_pr
     single->finished = keep_tensor;
     single->reads_tensor = 1;
     request->kind = SSA_KIND_TENSOR;
-    ssa_command *command = ssa_command_of(SSA_EXPECT_TENSOR, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(single->key)));
+    ssa_command *command = new_get(engine, &single->key);
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
 }
 
@@ -80,7 +85,7 @@ ssa_request *ssa_op_unpack_tensor(ssa_engine *engine, ssa_text name, const ssa_t
     ssa_tensor_header_copy(&single->wanted, header);
     single->into = into;
     request->wanted = &single->wanted;
-    ssa_command *command = ssa_command_of(SSA_EXPECT_TENSOR, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(single->key)));
+    ssa_command *command = new_get(engine, &single->key);
     if (command)
         ssa_command_into(command, header, into);
     unsigned bulk = header->data_bytes > SSA_BULK_BYTES ? SSA_CALL_BULK : 0;

@@ -11,52 +11,47 @@
 #include "failure_text.h"
 #include "op_chunk.h"
 
+#define KEPT_BYTES 256 /* of a name, with the memory of a spare request */
+
 static void on_deadline(ssa_timer *timer);
 static void call_done(ssa_call *call);
 
 ssa_request *ssa_request_new(ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject, size_t bytes,
                              void (*step)(ssa_request *request)) {
-    return ssa_request_new_with(engine, operation, kind, subject, bytes, step, 0);
-}
-
-ssa_request *ssa_request_new_with(ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject, size_t bytes,
-                                  void (*step)(ssa_request *request), size_t state_bytes) {
-    size_t before = sizeof(ssa_request) + state_bytes;
-    ssa_request *request = bytes < SIZE_MAX - before ? ssa_allocate(before + bytes + 1) : NULL;
+    ssa_request *request = ssa_spares_take(&engine->spares.requests);
+    ssa_buffer kept = request ? request->subject : (ssa_buffer){NULL, 0, 0};
+    if (!request)
+        request = ssa_allocate(sizeof *request);
     if (!request)
         return NULL;
     memset(request, 0, sizeof *request);
     request->engine = engine;
+    request->subject = kept;
     request->operation = operation;
     request->kind = kind;
     request->step = step;
     request->deadline.fire = on_deadline;
     request->deadline.owner = request;
-    if (state_bytes)
-        request->state = request + 1;
-    request->subject = (ssa_buffer){(unsigned char *)request + before, bytes, 0};
-    if (bytes)
-        memcpy(request->subject.data, subject, bytes);
-    request->subject.data[bytes] = 0;
-    if (ssa_engine_take_timer(engine)) {
+    if (ssa_buffer_append(&request->subject, subject, bytes) || ssa_buffer_append(&request->subject, "", 1) ||
+        ssa_engine_take_timer(engine)) {
+        ssa_buffer_free(&request->subject);
         ssa_release(request);
         return NULL;
     }
+    request->subject.bytes--;
     request->has_timer = 1;
     return request;
 }
 
 void ssa_request_order_by(ssa_request *request, const ssa_buffer *key) {
-    ssa_call call;
-    ssa_call_key(&call, key->data, key->bytes);
-    request->order_hash = call.key_hash;
+    request->order_hash = ssa_key_hash(key->data, key->bytes);
 }
 
 /* ---- calls */
 
 void ssa_request_drop_calls(ssa_request *request) {
     for (size_t i = 0; i < request->call_count; i++)
-        ssa_command_free(request->calls[i].command);
+        ssa_command_recycle(&request->engine->spares.commands, request->calls[i].command);
     if (request->calls != &request->single)
         ssa_release(request->calls);
     request->calls = NULL;
@@ -290,5 +285,9 @@ void ssa_request_free(ssa_request *request) {
     ssa_reply_free(&request->reply);
     ssa_reply_free(&request->second_reply);
     ssa_buffer_free(&request->error);
+    request->subject.bytes = 0;
+    if (request->subject.capacity <= KEPT_BYTES && ssa_spares_keep(&request->engine->spares.requests, request))
+        return;
+    ssa_buffer_free(&request->subject);
     ssa_release(request);
 }

@@ -27,7 +27,7 @@ struct ssa_request {
 
     const char *operation;        /* "put_tensor": static */
     ssa_kind kind;                /* of its subject, for texts */
-    ssa_buffer subject;           /* the name it is about, ends in NUL (not counted); lies behind the request */
+    ssa_buffer subject;           /* the name it is about, ends in NUL (not counted) */
     void (*step)(ssa_request *request);     /* at the start, and when all calls sent by the last step are done */
     void (*overdue)(ssa_request *request);  /* at the deadline; NULL: it ends with SSA_ETIMEOUT */
     void (*completed)(ssa_request *request); /* at its end, whichever, before it is freed; NULL: nothing to do */
@@ -67,10 +67,6 @@ struct ssa_request {
 /* Not started yet. subject: copied. NULL: no memory. */
 ssa_request *ssa_request_new(struct ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject,
                              size_t bytes, void (*step)(ssa_request *request));
-
-/* The same with so many bytes of state, which are not cleared, and go with the request. */
-ssa_request *ssa_request_new_with(struct ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject,
-                                  size_t bytes, void (*step)(ssa_request *request), size_t state_bytes);
 
 /* All its keys have the hash tag of this one. */
 void ssa_request_order_by(ssa_request *request, const ssa_buffer *key);

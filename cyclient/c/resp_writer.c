@@ -4,7 +4,7 @@
 
 #include "allocator.h"
 
-#define FIRST_BYTES 32
+#define FIRST_BYTES 64
 
 ssa_status ssa_buffer_reserve(ssa_buffer *buffer, size_t more) {
     if (buffer->data && buffer->capacity - buffer->bytes >= more)

@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "status.h"
 
@@ -26,11 +25,6 @@ typedef struct ssa_tensor_header {
     uint64_t shape[SSA_TENSOR_MAX_NDIM];
 } ssa_tensor_header;
 
-/* The dimensions that there are, and nothing behind them. */
-static inline void ssa_tensor_header_copy(ssa_tensor_header *to, const ssa_tensor_header *from) {
-    memcpy(to, from, offsetof(ssa_tensor_header, shape) + from->ndim * sizeof *from->shape);
-}
-
 /* Bytes of an element of this dtype; 0 for strings (the header says how many) and for unknown codes. */
 uint32_t ssa_dtype_size(uint8_t dtype);
 
@@ -40,6 +34,9 @@ size_t ssa_tensor_header_size(uint8_t ndim);
 /* Fill data_bytes from shape and itemsize, and check all fields.
  * SSA_EHEADER: unknown dtype, an itemsize that is not the dtype's, too many dimensions, a product that overflows. */
 ssa_status ssa_tensor_header_complete(ssa_tensor_header *header);
+
+/* Only the dimensions that it has: most of a header is room for 32. */
+void ssa_tensor_header_copy(ssa_tensor_header *to, const ssa_tensor_header *from);
 
 /* Write the header to out, which has room for ssa_tensor_header_size(header->ndim) bytes. */
 void ssa_tensor_header_encode(const ssa_tensor_header *header, unsigned char *out);
