@@ -293,7 +293,7 @@ cdef class Request:
     cdef object convert                 # a function of the value, or None
     cdef Result result_kind
     cdef object timeout                 # seconds, or None
-    cdef bint in_batch, started
+    cdef bint in_batch, started, only_in_batch
     cdef public object waiter           # asyncio.Future or None
     cdef readonly bint done             # it has a value or an error
     cdef readonly object value
@@ -320,13 +320,19 @@ cdef class EngineOperations:
 @cython.final
 cdef class Engine(EngineOperations):
     """The C engine of one client, and what drives it: an event loop, or the caller who waits."""
+    cdef object __weakref__
+    cdef object weak                    # to this: what the loop has of it
     cdef object loop                    # asyncio.AbstractEventLoop, or None
+    cdef object thread                  # of the first operation, and its process
+    cdef int pid
     cdef object timer                   # asyncio.TimerHandle or None
     cdef int64_t timer_at
     cdef bint flush_is_due
     cdef object tasks                   # look-ups of names under way
     cdef void _collect(self) noexcept
     cdef void _settle(self)
+    cdef void _tick(self)
+    cdef void _ready(self, size_t link, int events)
     cdef void _watch(self, ssa_link *link, int descriptor, int events)
     cdef void _resolve(self, ssa_link *link, str host, unsigned port)
 

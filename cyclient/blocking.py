@@ -12,6 +12,7 @@ from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
 from ssasync.cyclient.errors import ForkedClient, OperationTimeout
 from ssasync.cyclient.operations import Operations, Request
+from ssasync.cyclient.prefixes import PrefixSwitches
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class _Member:
         self.operations = Operations(engine)
 
 
-class Client:
+class Client(PrefixSwitches):
     """A client of one store, with the operations and errors of the asyncio client, each of which blocks.
 
     Arguments as for `ssasync.Client`. Connects at the first operation. Threads may share it: each that operates at the same
@@ -103,28 +104,6 @@ class Client:
         """An empty batch: call its methods, then `batch.execute()`."""
         self._check_process()
         return Batch(self)
-
-    # ---- prefixes
-
-    def set_data_source(self, source: str) -> None:
-        """Read from this producer from now on: one named in SSKEYIN, or the client's own prefix."""
-        self._set_prefix(lambda engine: engine.set_data_source(source))
-
-    def use_tensor_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of tensors and bytes get the ensemble prefix (default: yes)."""
-        self._set_prefix(lambda engine: engine.use_prefix("tensor", use_prefix))
-
-    def use_dataset_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of datasets get the ensemble prefix (default: yes)."""
-        self._set_prefix(lambda engine: engine.use_prefix("dataset", use_prefix))
-
-    def use_list_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of lists of datasets get the ensemble prefix (default: yes)."""
-        self._set_prefix(lambda engine: engine.use_prefix("list", use_prefix))
-
-    def use_model_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of models and scripts get the ensemble prefix (default: no)."""
-        self._set_prefix(lambda engine: engine.use_prefix("model", use_prefix))
 
     # ---- inside
 

@@ -6,12 +6,13 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
 from ssasync.cyclient.errors import ForkedClient, StoreError, WrongLoop
 from ssasync.cyclient.operations import Operations, Request
+from ssasync.cyclient.prefixes import PrefixSwitches
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,8 +25,9 @@ def _awaited(
 
     @wraps(make)
     async def operation(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        engine = self._engine
         request = make(self._operations, *args, **kwargs)
-        waiter = self._engine.start(request)
+        waiter = engine.start(request)
         try:
             return await waiter
         finally:
@@ -59,14 +61,15 @@ class _Watch:
             request.cancel()
 
 
-class Client:
+class Client(PrefixSwitches):
     """A client of one store.
 
     address   comma list of `host:port` or `unix:///path`; None: address, credentials and prefixes from the environment
               (SSDB, SSDB_USER, SSDB_PASSWORD, SSKEYOUT, SSKEYIN), as set for workloads by an Experiment
     user, password, timeout: override those of the environment; timeout: seconds an operation may take (default 60)
     identifier: a further named store, whose variables end in `_<identifier>`
-    options   further settings, by the names that `describe()` prints
+    options   further settings, which describe() explains under SSA_ and the name in capitals: bulk_connection, log_level,
+              log_file, value_limit, trust_topology, tls, tls_ca, tls_cert, tls_key, tls_name
 
     Connects at the first operation; `async with` or `close()` ends it. Belongs to the event loop and the process of its
     first operation: use elsewhere raises WrongLoop or ForkedClient.
@@ -91,7 +94,7 @@ class Client:
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
-        self._operations_ = Operations(self._core)
+        self._operations = Operations(self._core)
 
     @classmethod
     async def connect(cls, address: str | None = None, **options: Any) -> Self:
@@ -114,6 +117,11 @@ class Client:
         if self._pid == os.getpid():
             self._core.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a client cannot be pickled: it has open connections. Pass its address on and open another one."
+        )
+
     def __repr__(self) -> str:
         return f"Client({self._core.description}, user={self._core.user!r})"
 
@@ -129,28 +137,6 @@ class Client:
         """An empty batch: call its methods, then `await batch.execute()`."""
         return Batch(self)
 
-    # ---- prefixes
-
-    def set_data_source(self, source: str) -> None:
-        """Read from this producer from now on: one named in SSKEYIN, or the client's own prefix."""
-        self._core.set_data_source(source)
-
-    def use_tensor_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of tensors and bytes get the ensemble prefix (default: yes)."""
-        self._core.use_prefix("tensor", use_prefix)
-
-    def use_dataset_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of datasets get the ensemble prefix (default: yes)."""
-        self._core.use_prefix("dataset", use_prefix)
-
-    def use_list_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of lists of datasets get the ensemble prefix (default: yes)."""
-        self._core.use_prefix("list", use_prefix)
-
-    def use_model_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of models and scripts get the ensemble prefix (default: no)."""
-        self._core.use_prefix("model", use_prefix)
-
     # ---- changes of keys, for model workers
 
     def watch_key(self, key: bytes, changed: Callable[[], None]) -> Callable[[], None]:
@@ -160,6 +146,9 @@ class Client:
         return watch.stop
 
     # ---- inside
+
+    def _set_prefix(self, set_prefix: Callable[[_core.Engine], None]) -> None:
+        set_prefix(self._core)
 
     @property
     def _engine(self) -> _core.Engine:
@@ -172,11 +161,6 @@ class Client:
         elif self._loop is not asyncio.get_running_loop():
             raise WrongLoop
         return self._core
-
-    @property
-    def _operations(self) -> Operations:
-        _ = self._engine
-        return self._operations_
 
     # ---- operations
 
@@ -267,7 +251,7 @@ class Batch(BatchBase):
     """Operations carried out together by `await execute()`; each method returns a handle whose value is there then."""
 
     def __init__(self, client: Client) -> None:
-        super().__init__(client._core, client._operations_)
+        super().__init__(client._core, client._operations)
         self._client = client
 
     async def execute(self, *, timeout: float | None = None) -> None:

@@ -21,6 +21,9 @@ typedef struct ssa_text { /* a name, as it is passed in */
 /* Borrows data: header->data_bytes bytes. SSA_EFULL. */
 ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, const void *data,
                                ssa_problem *problem);
+/* The same under a whole key, for another operation (static). */
+ssa_request *ssa_op_put_tensor_by_key(ssa_engine *engine, const char *operation, ssa_text key, const ssa_tensor_header *header,
+                                      const void *data, ssa_problem *problem);
 /* Result: tensors[0], in the order in which it was put. SSA_ENOTFOUND, SSA_EHEADER, SSA_EVERSION, SSA_ETYPE. */
 ssa_request *ssa_op_get_tensor(ssa_engine *engine, ssa_text name, ssa_problem *problem);
 /* Into the caller's memory, which has room for a tensor of this header and order; undefined unless it succeeds. Also
@@ -165,7 +168,8 @@ typedef struct ssa_model_options {
     ssa_text tag, inputs, outputs; /* kept with the model; names parted by commas */
 } ssa_model_options;
 
-/* A new version. Borrows the blob. Result: number, the version. SSA_EFULL. */
+/* A new version. Borrows the blob. Result: number, the version. SSA_EFULL; SSA_EMODEL (from here): a model that is no zip archive,
+ * as TorchScript is. */
 ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text blob, const ssa_model_options *options,
                               ssa_problem *problem);
 /* Result: reply, the blob; second_reply, the map of its metadata; number, the version. SSA_ENOTFOUND. */
