@@ -94,7 +94,12 @@ def test_the_face_of_cpp(run_on, sanitizer, store):
     run_on(sanitizer, "face", TSAN_OPTIONS="halt_on_error=1")
 
 
-@pytest.mark.parametrize("program", ["models", "model_face"])
+@pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)
+def test_batches_of_cpp(run_on, store):
+    run_on("address", "batch_face")
+
+
+@pytest.mark.parametrize("program", ["models", "model_face", "batch_face"])
 @pytest.mark.parametrize("store", ["unix"], indirect=True)
 def test_models_and_runs(run_on, store, program, tmp_path):
     def adds_one(worker):
