@@ -164,6 +164,7 @@ cdef extern from "engine.h":
         int closed
         int pid
     ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) nogil
+    const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status) nogil
     void ssa_engine_close(ssa_engine *engine) nogil
     void ssa_engine_free(ssa_engine *engine) nogil
     size_t ssa_engine_unanswered(const ssa_engine *engine) nogil

@@ -224,6 +224,9 @@ cdef class Engine(EngineOperations):
         self.c = ssa_engine_new(&settings, NULL)
         if self.c == NULL:
             raise MemoryError
+        cdef const char *why = ssa_engine_unusable(self.c, &status)
+        if why != NULL:
+            raise errors.error_from_status(status, why.decode("utf-8", "replace"), 0)
 
     def __del__(self):
         """The client was dropped, not closed: its sockets go with it, which the loop must be told in its own thread."""
