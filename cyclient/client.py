@@ -82,9 +82,10 @@ class Client(PrefixSwitches):
     Connects at the first operation; `async with` or `close()` ends it. Belongs to the event loop and the process of its
     first operation: use elsewhere raises WrongLoop or ForkedClient.
 
-    Every operation takes `timeout=` in seconds and raises OperationTimeout when it is over (the command may still be
-    carried out, in its order), Disconnected when the connection is lost and what changes the store may or may not have been
-    carried out, and ConnectionFailed when there was none and nothing was carried out.
+    Every operation takes `timeout=` in seconds (from 0 on; None: the client's; a poll has a time of its own) and raises
+    OperationTimeout when it is over (the command may still be carried out, in its order), Disconnected when the connection
+    is lost and what changes the store may or may not have been carried out, and ConnectionFailed when there was none and
+    nothing was carried out.
     """
 
     def __init__(

@@ -187,8 +187,9 @@ ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call,
     case SSA_ESERVER:
         return ssa_failure_of_answer(request, said, command->error.bytes, where, text, room);
     case SSA_ECONNECT:
-        snprintf(text, room, "cannot connect to %s: %.*s.%s%s%s", where, said_bytes, said, is_in_doubt ? " " : "",
-                 is_in_doubt ? what : "", is_in_doubt ? in_doubt : "");
+        snprintf(text, room, "cannot connect to %s: %.*s%s%s%s%s", where, said_bytes, said,
+                 said_bytes && said[said_bytes - 1] == '?' ? "" : ".", is_in_doubt ? " " : "", is_in_doubt ? what : "",
+                 is_in_doubt ? in_doubt : "");
         return is_in_doubt ? SSA_ECLOSED : SSA_ECONNECT;
     case SSA_ETOPOLOGY:
         snprintf(text, room, "%.*s.", said_bytes, said);
