@@ -270,6 +270,8 @@ cdef extern from "operations.h":
     ssa_request *ssa_op_get_model_blob(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text version,
                                        ssa_problem *problem) nogil
     ssa_request *ssa_op_delete_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) nogil
+    ssa_request *ssa_op_delete_model_multigpu(ssa_engine *engine, ssa_kind kind, ssa_text name, int first_gpu, int num_gpus,
+                                              ssa_problem *problem) nogil
     ssa_request *ssa_op_run(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name,
                             const ssa_run_input *inputs, size_t input_count, const ssa_text *outputs, size_t output_count,
                             const ssa_run_options *options, ssa_problem *problem) nogil
@@ -318,7 +320,7 @@ cdef class EngineOperations:
                             int num_gpus, int64_t batch_size, int64_t min_batch_size, int64_t min_batch_timeout, object tag,
                             object inputs, object outputs)
     cdef Request _get_model(self, ssa_kind kind, object name)
-    cdef Request _delete_model(self, ssa_kind kind, object name)
+    cdef Request _delete_model(self, ssa_kind kind, object name, tuple gpus)
 
 
 @cython.final

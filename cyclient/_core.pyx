@@ -52,13 +52,14 @@ cdef cnp.dtype _dtype_from_code(uint8_t code, uint32_t itemsize):
         try:
             import ml_dtypes
         except ImportError:
-            raise errors.UnsupportedDtype("bfloat16", "numpy has it only through the package ml_dtypes: install that") from None
+            raise errors.UnsupportedDtype(
+                "the stored tensor", "bfloat16", "numpy has it only through the package ml_dtypes: install that") from None
         dtype = _dtype_of_code[13] = np.dtype(ml_dtypes.bfloat16)
         return dtype
     raise errors.InternalError(f"the core let the unknown dtype code {code} pass")
 
 
-cdef int _code_from_dtype(cnp.dtype dtype) except -1:
+cdef int _code_from_dtype(str argument, cnp.dtype dtype) except -1:
     code = _code_of_dtype.get(dtype)
     if code is not None:
         return code
@@ -69,7 +70,7 @@ cdef int _code_from_dtype(cnp.dtype dtype) except -1:
     if dtype.name == "bfloat16":
         _code_of_dtype[dtype] = 13
         return 13
-    raise errors.UnsupportedDtype(str(dtype), "convert it to one of " + ", ".join(_CODE_OF_NAME) + " or fixed strings")
+    raise errors.UnsupportedDtype(argument, str(dtype), "convert it to one of " + ", ".join(_CODE_OF_NAME) + " or fixed strings")
 
 
 cdef cnp.ndarray _sendable(str argument, object data):
@@ -84,19 +85,19 @@ cdef cnp.ndarray _sendable(str argument, object data):
     return array
 
 
-cdef int _fill_header(ssa_tensor_header *header, cnp.ndarray array) except -1:
+cdef int _fill_header(ssa_tensor_header *header, str argument, cnp.ndarray array) except -1:
     """The header of an array that is row- or column-major."""
     cdef int ndim = cnp.PyArray_NDIM(array)
     if ndim > SSA_TENSOR_MAX_NDIM:
-        raise errors.InvalidArgument("array", f"{ndim} dimensions", f"reshape it to at most {SSA_TENSOR_MAX_NDIM}")
-    header.dtype = <uint8_t>_code_from_dtype(<cnp.dtype>cnp.PyArray_DESCR(array))
+        raise errors.InvalidArgument(argument, f"of {ndim} dimensions", f"reshape it to at most {SSA_TENSOR_MAX_NDIM}")
+    header.dtype = <uint8_t>_code_from_dtype(argument, <cnp.dtype>cnp.PyArray_DESCR(array))
     header.itemsize = <uint32_t>cnp.PyArray_ITEMSIZE(array)
     header.ndim = <uint8_t>ndim
     header.order = SSA_ROW_MAJOR if cnp.PyArray_IS_C_CONTIGUOUS(array) else SSA_COLUMN_MAJOR
     for i in range(ndim):
         header.shape[i] = <uint64_t>cnp.PyArray_DIM(array, i)
     if ssa_tensor_header_complete(header) != SSA_OK:
-        raise errors.InvalidArgument("array", f"shape {(<object>array).shape}", "its size overflows 63 bits")
+        raise errors.InvalidArgument(argument, f"of shape {(<object>array).shape}", "its size overflows 63 bits")
     return 0
 
 
@@ -144,7 +145,7 @@ def encode_tensor(data):
     cdef ssa_tensor_header header
     cdef unsigned char head[320]
     cdef cnp.ndarray array = _sendable("data", data)
-    _fill_header(&header, array)
+    _fill_header(&header, "data", array)
     ssa_tensor_header_encode(&header, head)
     return head[:ssa_tensor_header_size(header.ndim)] + (<char *>cnp.PyArray_DATA(array))[:header.data_bytes]
 

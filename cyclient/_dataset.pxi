@@ -194,7 +194,7 @@ cdef class Dataset:
         cdef bytes text = _encoded("tensor", name)
         cdef ssa_tensor_header header
         cdef cnp.ndarray array = _sendable("data", data)
-        _fill_header(&header, array)
+        _fill_header(&header, "data", array)
         before = self.held.get(text)
         self.held[text] = array  # first, so that nothing lent is without an owner
         cdef ssa_status status = ssa_dataset_lend_tensor(self.d, text, len(text), &header, cnp.PyArray_DATA(array))

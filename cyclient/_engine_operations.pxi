@@ -21,7 +21,7 @@ cdef class EngineOperations:
         cdef ssa_tensor_header header
         cdef bytes encoded = _encoded("tensor", name)
         cdef cnp.ndarray array = _sendable("data", data)
-        _fill_header(&header, array)
+        _fill_header(&header, "data", array)
         return self._request(ssa_op_put_tensor(self.c, _text(encoded), &header, cnp.PyArray_DATA(array), &problem), &problem,
                              NOTHING, array)
 
@@ -39,7 +39,7 @@ cdef class EngineOperations:
         cdef ssa_problem problem
         cdef ssa_tensor_header header
         cdef bytes encoded = _encoded("tensor", name)
-        _fill_header(&header, out)
+        _fill_header(&header, "out", out)
         cdef Request request = self._request(
             ssa_op_unpack_tensor(self.c, _text(encoded), &header, cnp.PyArray_DATA(out), &problem), &problem, INTO, None)
         request.into = out
@@ -158,16 +158,21 @@ cdef class EngineOperations:
         return self._request(ssa_op_get_model_blob(self.c, SSA_KIND_SCRIPT if script else SSA_KIND_MODEL, _text(encoded),
                                                    _text(version_text), &problem), &problem, MODEL, None)
 
-    cdef Request _delete_model(self, ssa_kind kind, object name):
+    cdef Request _delete_model(self, ssa_kind kind, object name, tuple gpus):
         cdef ssa_problem problem
         cdef bytes encoded = _encoded("model" if kind == SSA_KIND_MODEL else "script", name)
+        cdef int first, count
+        if gpus:
+            first, count = gpus
+            return self._request(ssa_op_delete_model_multigpu(self.c, kind, _text(encoded), first, count, &problem), &problem,
+                                 NOTHING, None)
         return self._request(ssa_op_delete_model(self.c, kind, _text(encoded), &problem), &problem, NOTHING, None)
 
-    def delete_model(self, name):
-        return self._delete_model(SSA_KIND_MODEL, name)
+    def delete_model(self, name, *gpus):
+        return self._delete_model(SSA_KIND_MODEL, name, gpus)
 
-    def delete_script(self, name):
-        return self._delete_model(SSA_KIND_SCRIPT, name)
+    def delete_script(self, name, *gpus):
+        return self._delete_model(SSA_KIND_SCRIPT, name, gpus)
 
     def run(self, str operation not None, name, inputs, outputs, *, bint script=False, function="", device="", bint keep=True):
         """Run a model, or a function of a script. inputs: names of tensors; outputs: names, too. None: inputs are arrays."""
@@ -194,7 +199,7 @@ cdef class EngineOperations:
                     lent.append(held)
                     continue
                 array = _sendable("an input", inputs[i])
-                _fill_header(&headers[i], array)
+                _fill_header(&headers[i], "an input", array)
                 c_inputs[i].header = &headers[i]
                 c_inputs[i].data = cnp.PyArray_DATA(array)
                 lent.append(array)
@@ -290,6 +295,9 @@ cdef class EngineOperations:
 
     def dataset_ttl(self, name, seconds):
         return self._ttl(SSA_KIND_DATASET, "dataset", name, seconds)
+
+    def list_ttl(self, name, seconds):
+        return self._ttl(SSA_KIND_LIST, "list", name, seconds)
 
     # ---- datasets and their lists
 

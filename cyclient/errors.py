@@ -96,8 +96,8 @@ def _shown(value: object) -> str:
 class UnsupportedDtype(InvalidArgument):
     """A dtype that has no form on the wire."""
 
-    def __init__(self, dtype: str, remedy: str) -> None:
-        super().__init__("dtype", dtype, remedy)
+    def __init__(self, argument: str, dtype: str, remedy: str) -> None:
+        super().__init__(f"the dtype of {argument}", dtype, remedy)
 
 
 class ConnectionFailed(StoreError):

@@ -294,6 +294,21 @@ class Operations:
         """
         return self._engine.delete_list(list_name).within(timeout)
 
+    def set_list_ttl(self, list_name: str, seconds: float, *, timeout: Seconds = None) -> Request[None]:
+        """Delete the list, not its datasets, after so many seconds; what is appended meanwhile changes nothing about that.
+
+        seconds: from now on, at least 0.001. Raises ListNotFound, InvalidArgument.
+        """
+        return self._engine.list_ttl(list_name, _ttl(seconds)).within(timeout)
+
+    def get_list_ttl(self, list_name: str, *, timeout: Seconds = None) -> Request[float | None]:
+        """Seconds that the list has left; None: it stays. Raises ListNotFound."""
+        return self._engine.list_ttl(list_name, None).then(_seconds_left).within(timeout)
+
+    def persist_list(self, list_name: str, *, timeout: Seconds = None) -> Request[None]:
+        """The list stays, until it is deleted. Raises ListNotFound."""
+        return self._engine.list_ttl(list_name, 0).within(timeout)
+
     def copy_list(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
         """Make `target` a list of the same datasets, whatever it was. Raises ListNotFound, WrongKind."""
         return self._engine.copy_list(source, target).within(timeout)
@@ -408,6 +423,13 @@ class Operations:
     def delete_model(self, name: str, *, timeout: Seconds = None) -> Request[None]:
         """Delete all versions of the model `name`; no error if there is none."""
         return self._engine.delete_model(name).within(timeout)
+
+    def delete_model_multigpu(
+        self, name: str, first_gpu: int, num_gpus: int, *, timeout: Seconds = None
+    ) -> Request[None]:
+        """As `delete_model`: one version serves all devices. For programs that name their GPUs in every call."""
+        gpus = whole_number("first_gpu", first_gpu), whole_number("num_gpus", num_gpus)
+        return self._engine.delete_model(name, *gpus).within(timeout)
 
     def model_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
         """Whether there is a model `name`."""
@@ -525,6 +547,13 @@ class Operations:
     def delete_script(self, name: str, *, timeout: Seconds = None) -> Request[None]:
         """Delete all versions of the script `name`; no error if there is none."""
         return self._engine.delete_script(name).within(timeout)
+
+    def delete_script_multigpu(
+        self, name: str, first_gpu: int, num_gpus: int, *, timeout: Seconds = None
+    ) -> Request[None]:
+        """As `delete_script`: one version serves all devices. For programs that name their GPUs in every call."""
+        gpus = whole_number("first_gpu", first_gpu), whole_number("num_gpus", num_gpus)
+        return self._engine.delete_script(name, *gpus).within(timeout)
 
     def script_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
         """Whether there is a script `name`."""

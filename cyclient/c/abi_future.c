@@ -108,11 +108,20 @@ static void set_waiter(ssa_future *const *futures, size_t count, ssa_client_wait
             futures[i]->ticket.waiter = waiter;
 }
 
+/* Of a future that is none, nothing can be noted: there is no client. */
+static ssa_status misuse(const ssa_future *future, const char *text) {
+    if (future && ssa_is_at_home(&future->client->home))
+        ssa_client_note(future->client, text);
+    return SSA_EARGUMENT;
+}
+
 ssa_status ssa_wait_any(ssa_future *const *futures, size_t count, double timeout, size_t *index) {
     ssa_entry entry;
     ssa_future *first = first_of(futures, count);
-    if (!first || !index || !are_of_one_client(futures, count, first->client))
-        return SSA_EARGUMENT;
+    if (!first || !index)
+        return misuse(first, "index cannot be NULL: pass where the result goes.");
+    if (!are_of_one_client(futures, count, first->client))
+        return misuse(first, "futures cannot be of several clients: wait for those of one client at a time.");
     if (enter(&entry, first, timeout))
         return ssa_entry_end(&entry);
     int64_t until = moment_after(entry.timeout);
@@ -188,12 +197,12 @@ ssa_status ssa_future_tensor(ssa_future *future, ssa_tensor **tensor) {
     if (tensor)
         *tensor = NULL;
     if (!future || !tensor)
-        return SSA_EARGUMENT;
+        return misuse(future, "tensor cannot be NULL: pass where the result goes.");
     ssa_status status = ssa_future_test(future);
     if (status)
         return status;
     if (!future->tensor)
-        return SSA_EARGUMENT;
+        return misuse(future, "future cannot give a tensor: it is not of ssa_start_get_tensor, or its tensor was taken already.");
     *tensor = future->tensor;
     future->tensor = NULL;
     return SSA_OK;
@@ -201,16 +210,20 @@ ssa_status ssa_future_tensor(ssa_future *future, ssa_tensor **tensor) {
 
 ssa_status ssa_future_outputs(ssa_future *future, ssa_tensor **outputs, size_t *output_count) {
     char text[SSA_MISTAKE_BYTES];
-    if (!future || !outputs || !output_count || !future->gives_outputs)
-        return SSA_EARGUMENT;
+    if (!future || !outputs || !output_count)
+        return misuse(future, "outputs and output_count cannot be NULL: pass where the results go.");
+    if (!future->gives_outputs)
+        return misuse(future, "future cannot give outputs: it is none of ssa_start_infer.");
     for (size_t i = 0; i < *output_count; i++)
         outputs[i] = NULL;
     ssa_status status = ssa_future_test(future);
     if (status)
         return status;
     if (future->taken)
-        return SSA_EARGUMENT;
+        return misuse(future, "future cannot give its outputs twice: they were taken already.");
     status = ssa_run_outputs(future->request, outputs, output_count, text);
+    if (status < 0)
+        ssa_client_note(future->client, text);
     future->taken = status != SSA_ELIMIT; /* with more room it can be asked again */
     return status;
 }

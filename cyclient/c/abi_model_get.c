@@ -85,6 +85,16 @@ static ssa_status delete(ssa_ask *ask, ssa_kind kind, const char *name, size_t n
     return ssa_ask_end(ask);
 }
 
+static ssa_status delete_multigpu(ssa_ask *ask, ssa_kind kind, const char *name, size_t name_bytes, int first_gpu,
+                                  int num_gpus) {
+    ssa_text text;
+    ssa_ask_text(ask, "name", name, name_bytes, &text);
+    if (!ssa_ask_open(ask))
+        ask->request =
+            ssa_op_delete_model_multigpu(ask->entry.engine, kind, text, first_gpu, num_gpus, &ask->entry.problem);
+    return ssa_ask_end(ask);
+}
+
 ssa_status ssa_delete_model(ssa_client *client, const char *name, size_t name_bytes, double timeout) {
     ssa_ask ask;
     return delete(ssa_ask_now(&ask, client, timeout), SSA_KIND_MODEL, name, name_bytes);
@@ -103,4 +113,28 @@ ssa_status ssa_delete_script(ssa_client *client, const char *name, size_t name_b
 ssa_status ssa_batch_delete_script(ssa_batch *batch, const char *name, size_t name_bytes) {
     ssa_ask ask;
     return delete(ssa_ask_batch(&ask, batch), SSA_KIND_SCRIPT, name, name_bytes);
+}
+
+ssa_status ssa_delete_model_multigpu(ssa_client *client, const char *name, size_t name_bytes, int first_gpu,
+                                     int num_gpus, double timeout) {
+    ssa_ask ask;
+    return delete_multigpu(ssa_ask_now(&ask, client, timeout), SSA_KIND_MODEL, name, name_bytes, first_gpu, num_gpus);
+}
+
+ssa_status ssa_batch_delete_model_multigpu(ssa_batch *batch, const char *name, size_t name_bytes, int first_gpu,
+                                           int num_gpus) {
+    ssa_ask ask;
+    return delete_multigpu(ssa_ask_batch(&ask, batch), SSA_KIND_MODEL, name, name_bytes, first_gpu, num_gpus);
+}
+
+ssa_status ssa_delete_script_multigpu(ssa_client *client, const char *name, size_t name_bytes, int first_gpu,
+                                      int num_gpus, double timeout) {
+    ssa_ask ask;
+    return delete_multigpu(ssa_ask_now(&ask, client, timeout), SSA_KIND_SCRIPT, name, name_bytes, first_gpu, num_gpus);
+}
+
+ssa_status ssa_batch_delete_script_multigpu(ssa_batch *batch, const char *name, size_t name_bytes, int first_gpu,
+                                            int num_gpus) {
+    ssa_ask ask;
+    return delete_multigpu(ssa_ask_batch(&ask, batch), SSA_KIND_SCRIPT, name, name_bytes, first_gpu, num_gpus);
 }

@@ -200,6 +200,16 @@ static ssa_request *refuse_number(ssa_problem *problem, const char *thing, int64
     return NULL;
 }
 
+static int refuse_gpus(int first_gpu, int num_gpus, ssa_problem *problem) {
+    if (first_gpu < 0)
+        refuse_number(problem, "first_gpu", first_gpu, "it counts from 0");
+    else if (num_gpus < 1 || num_gpus > 1024)
+        refuse_number(problem, "num_gpus", num_gpus, "give 1 to 1024");
+    else
+        return 0;
+    return 1;
+}
+
 /* CPU, GPU, or either with :<n>; upper case is written. */
 static int is_device(ssa_text device, char out[16]) {
     if (device.bytes < 3 || device.bytes > 12)
@@ -290,10 +300,8 @@ ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, 
         memcpy(backend, "TORCH", 6);
     }
     if (options->num_gpus) {
-        if (options->first_gpu < 0)
-            return refuse_number(problem, "first_gpu", options->first_gpu, "it counts from 0");
-        if (options->num_gpus < 1 || options->num_gpus > 1024)
-            return refuse_number(problem, "num_gpus", options->num_gpus, "give 1 to 1024");
+        if (refuse_gpus(options->first_gpu, options->num_gpus, problem))
+            return NULL;
     } else if (!is_device(options->device, device)) {
         return refuse(problem, "device", options->device, "write CPU, GPU or GPU:<n>");
     }
@@ -504,5 +512,13 @@ static void delete_step(ssa_request *request) {
 
 ssa_request *ssa_op_delete_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) {
     const char *operation = kind == SSA_KIND_MODEL ? "delete_model" : "delete_script";
+    return new_request(engine, operation, kind, name, SSA_READING, delete_step, problem);
+}
+
+ssa_request *ssa_op_delete_model_multigpu(ssa_engine *engine, ssa_kind kind, ssa_text name, int first_gpu, int num_gpus,
+                                          ssa_problem *problem) {
+    if (refuse_gpus(first_gpu, num_gpus, problem))
+        return NULL;
+    const char *operation = kind == SSA_KIND_MODEL ? "delete_model_multigpu" : "delete_script_multigpu";
     return new_request(engine, operation, kind, name, SSA_READING, delete_step, problem);
 }

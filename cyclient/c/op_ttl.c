@@ -13,6 +13,15 @@ static ssa_request *refuse(ssa_problem *problem, int64_t milliseconds) {
     return NULL;
 }
 
+/* What the caller has called, by the kind. */
+static const char *name_of(const char *const names[3], ssa_kind kind) {
+    return kind == SSA_KIND_DATASET ? names[1] : kind == SSA_KIND_LIST ? names[2] : names[0];
+}
+
+static const char *const setting[] = {"set_tensor_ttl", "set_dataset_ttl", "set_list_ttl"};
+static const char *const getting[] = {"get_tensor_ttl", "get_dataset_ttl", "get_list_ttl"};
+static const char *const persisting[] = {"persist_tensor", "persist_dataset", "persist_list"};
+
 /* ---- a key, and its chunks if it has some */
 
 /* The answers of EXEC: what was said of the key, at `says`, and what may be a manifest, at the node after it. */
@@ -60,8 +69,8 @@ ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, in
     if (milliseconds <= 0)
         return refuse(problem, milliseconds);
     if (kind == SSA_KIND_DATASET)
-        return ssa_dataset_expire(engine, "set_ttl", name, milliseconds, problem);
-    ssa_request *request = ssa_single_new(engine, "set_ttl", kind, name, SSA_READING, problem);
+        return ssa_dataset_expire(engine, name_of(setting, kind), name, milliseconds, problem);
+    ssa_request *request = ssa_single_new(engine, name_of(setting, kind), kind, name, SSA_READING, problem);
     if (!request)
         return NULL;
     ssa_single *single = request->state;
@@ -76,8 +85,8 @@ ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, in
 
 ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) {
     if (kind == SSA_KIND_DATASET)
-        return ssa_dataset_expire(engine, "persist", name, 0, problem);
-    ssa_request *request = ssa_single_new(engine, "persist", kind, name, SSA_READING, problem);
+        return ssa_dataset_expire(engine, name_of(persisting, kind), name, 0, problem);
+    ssa_request *request = ssa_single_new(engine, name_of(persisting, kind), kind, name, SSA_READING, problem);
     if (!request)
         return NULL;
     ssa_single *single = request->state;
@@ -92,7 +101,7 @@ static void keep_ttl(ssa_request *request, ssa_command *answer) {
 }
 
 ssa_request *ssa_op_get_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) {
-    ssa_request *request = ssa_single_new(engine, "get_ttl", kind, name, SSA_READING, problem);
+    ssa_request *request = ssa_single_new(engine, name_of(getting, kind), kind, name, SSA_READING, problem);
     if (!request)
         return NULL;
     ssa_single *single = request->state;

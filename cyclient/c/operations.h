@@ -180,6 +180,9 @@ ssa_request *ssa_op_get_model_version(ssa_engine *engine, ssa_kind kind, ssa_tex
 ssa_request *ssa_op_get_model_blob(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text version, ssa_problem *problem);
 /* No error if there is none. */
 ssa_request *ssa_op_delete_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem);
+/* The same, whatever devices it is for: there is one version for all of them. SSA_EARGUMENT: these are no GPUs. */
+ssa_request *ssa_op_delete_model_multigpu(ssa_engine *engine, ssa_kind kind, ssa_text name, int first_gpu, int num_gpus,
+                                          ssa_problem *problem);
 
 /* Whether a transaction that is call i failed: as a whole, or one command in it. The request has ended then. */
 int ssa_transaction_failed(ssa_request *request, size_t i);

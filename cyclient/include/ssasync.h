@@ -338,6 +338,12 @@ SSA_API ssa_status ssa_append_to_list(ssa_client *client, const char *list, size
 SSA_API ssa_status ssa_get_list_length(ssa_client *client, const char *list, size_t list_bytes, int64_t *length,
                                        double timeout);
 SSA_API ssa_status ssa_delete_list(ssa_client *client, const char *list, size_t list_bytes, double timeout);
+/* As those of tensors, for the list alone: its datasets stay. What is appended changes nothing about its end. */
+SSA_API ssa_status ssa_set_list_ttl(ssa_client *client, const char *list, size_t list_bytes, double seconds,
+                                    double timeout);
+SSA_API ssa_status ssa_get_list_ttl(ssa_client *client, const char *list, size_t list_bytes, double *seconds,
+                                    double timeout);
+SSA_API ssa_status ssa_persist_list(ssa_client *client, const char *list, size_t list_bytes, double timeout);
 SSA_API ssa_status ssa_copy_list(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                                  size_t target_bytes, double timeout);
 SSA_API ssa_status ssa_rename_list(ssa_client *client, const char *source, size_t source_bytes, const char *target,
@@ -416,6 +422,11 @@ SSA_API ssa_status ssa_get_script_metadata(ssa_client *client, const char *name,
 /* All versions. No error if there is none. */
 SSA_API ssa_status ssa_delete_model(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 SSA_API ssa_status ssa_delete_script(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+/* The same: one version serves all devices. For programs that name their GPUs in every call. */
+SSA_API ssa_status ssa_delete_model_multigpu(ssa_client *client, const char *name, size_t name_bytes, int first_gpu,
+                                             int num_gpus, double timeout);
+SSA_API ssa_status ssa_delete_script_multigpu(ssa_client *client, const char *name, size_t name_bytes, int first_gpu,
+                                              int num_gpus, double timeout);
 
 /* Names of tensors, or {dataset}.tensor. */
 typedef struct ssa_names {
@@ -603,6 +614,9 @@ SSA_API ssa_status ssa_batch_append_to_list(ssa_batch *batch, const char *list, 
                                             size_t dataset_bytes);
 SSA_API ssa_status ssa_batch_get_list_length(ssa_batch *batch, const char *list, size_t list_bytes, int64_t *length);
 SSA_API ssa_status ssa_batch_delete_list(ssa_batch *batch, const char *list, size_t list_bytes);
+SSA_API ssa_status ssa_batch_set_list_ttl(ssa_batch *batch, const char *list, size_t list_bytes, double seconds);
+SSA_API ssa_status ssa_batch_get_list_ttl(ssa_batch *batch, const char *list, size_t list_bytes, double *seconds);
+SSA_API ssa_status ssa_batch_persist_list(ssa_batch *batch, const char *list, size_t list_bytes);
 SSA_API ssa_status ssa_batch_copy_list(ssa_batch *batch, const char *source, size_t source_bytes, const char *target,
                                        size_t target_bytes);
 SSA_API ssa_status ssa_batch_rename_list(ssa_batch *batch, const char *source, size_t source_bytes, const char *target,
@@ -628,6 +642,8 @@ SSA_API ssa_status ssa_batch_get_model(ssa_batch *batch, const char *name, size_
 SSA_API ssa_status ssa_batch_get_model_metadata(ssa_batch *batch, const char *name, size_t name_bytes,
                                                 ssa_texts **metadata);
 SSA_API ssa_status ssa_batch_delete_model(ssa_batch *batch, const char *name, size_t name_bytes);
+SSA_API ssa_status ssa_batch_delete_model_multigpu(ssa_batch *batch, const char *name, size_t name_bytes, int first_gpu,
+                                                   int num_gpus);
 SSA_API ssa_status ssa_batch_model_exists(ssa_batch *batch, const char *name, size_t name_bytes, int *exists);
 
 SSA_API ssa_status ssa_batch_set_script(ssa_batch *batch, const char *name, size_t name_bytes, const char *script,
@@ -644,6 +660,8 @@ SSA_API ssa_status ssa_batch_get_script(ssa_batch *batch, const char *name, size
 SSA_API ssa_status ssa_batch_get_script_metadata(ssa_batch *batch, const char *name, size_t name_bytes,
                                                  ssa_texts **metadata);
 SSA_API ssa_status ssa_batch_delete_script(ssa_batch *batch, const char *name, size_t name_bytes);
+SSA_API ssa_status ssa_batch_delete_script_multigpu(ssa_batch *batch, const char *name, size_t name_bytes,
+                                                    int first_gpu, int num_gpus);
 SSA_API ssa_status ssa_batch_script_exists(ssa_batch *batch, const char *name, size_t name_bytes, int *exists);
 
 /* keep: 0: the outputs are not stored, only what comes later in the batch sees them. */

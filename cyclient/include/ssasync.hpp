@@ -816,6 +816,15 @@ public:
         return length;
     }
     void delete_list(std::string_view list, double timeout = client_timeout) { on(ssa_delete_list, list, timeout); }
+    void set_list_ttl(std::string_view list, double seconds, double timeout = client_timeout) {
+        check(ssa_set_list_ttl(handle(), list.data(), list.size(), seconds, timeout));
+    }
+    double get_list_ttl(std::string_view list, double timeout = client_timeout) {
+        double seconds = 0;
+        check(ssa_get_list_ttl(handle(), list.data(), list.size(), &seconds, timeout));
+        return seconds;
+    }
+    void persist_list(std::string_view list, double timeout = client_timeout) { on(ssa_persist_list, list, timeout); }
     void copy_list(std::string_view source, std::string_view target, double timeout = client_timeout) {
         from_to(ssa_copy_list, source, target, timeout);
     }
@@ -930,6 +939,12 @@ public:
     }
     void delete_model(std::string_view name, double timeout = client_timeout) { on(ssa_delete_model, name, timeout); }
     void delete_script(std::string_view name, double timeout = client_timeout) { on(ssa_delete_script, name, timeout); }
+    void delete_model_multigpu(std::string_view name, int first_gpu, int num_gpus, double timeout = client_timeout) {
+        check(ssa_delete_model_multigpu(handle(), name.data(), name.size(), first_gpu, num_gpus, timeout));
+    }
+    void delete_script_multigpu(std::string_view name, int first_gpu, int num_gpus, double timeout = client_timeout) {
+        check(ssa_delete_script_multigpu(handle(), name.data(), name.size(), first_gpu, num_gpus, timeout));
+    }
 
     // inputs, outputs: names of tensors in the store.
     void run_model(std::string_view name, const Names &inputs, const Names &outputs, double timeout = client_timeout) {

@@ -214,6 +214,11 @@ public:
         return number<std::int64_t>(ssa_batch_get_list_length, list);
     }
     Pending<void> delete_list(std::string_view list) { return on(ssa_batch_delete_list, list); }
+    Pending<void> set_list_ttl(std::string_view list, double seconds) {
+        return add(ssa_batch_set_list_ttl(handle(), list.data(), list.size(), seconds));
+    }
+    Pending<double> get_list_ttl(std::string_view list) { return number<double>(ssa_batch_get_list_ttl, list); }
+    Pending<void> persist_list(std::string_view list) { return on(ssa_batch_persist_list, list); }
     Pending<void> copy_list(std::string_view source, std::string_view target) {
         return from_to(ssa_batch_copy_list, source, target);
     }
@@ -258,6 +263,9 @@ public:
         return pairs(ssa_batch_get_model_metadata, name);
     }
     Pending<void> delete_model(std::string_view name) { return on(ssa_batch_delete_model, name); }
+    Pending<void> delete_model_multigpu(std::string_view name, int first_gpu, int num_gpus) {
+        return add(ssa_batch_delete_model_multigpu(handle(), name.data(), name.size(), first_gpu, num_gpus));
+    }
     Pending<bool> model_exists(std::string_view name) { return is(ssa_batch_model_exists, name); }
 
     Pending<void> set_script(std::string_view name, std::string_view script, const ModelDescription &description = {}) {
@@ -284,6 +292,9 @@ public:
         return pairs(ssa_batch_get_script_metadata, name);
     }
     Pending<void> delete_script(std::string_view name) { return on(ssa_batch_delete_script, name); }
+    Pending<void> delete_script_multigpu(std::string_view name, int first_gpu, int num_gpus) {
+        return add(ssa_batch_delete_script_multigpu(handle(), name.data(), name.size(), first_gpu, num_gpus));
+    }
     Pending<bool> script_exists(std::string_view name) { return is(ssa_batch_script_exists, name); }
 
     // ---- runs; keep: false: the outputs are not stored, only what comes later in the batch sees them

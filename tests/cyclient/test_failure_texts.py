@@ -13,14 +13,18 @@ from ssasync.cyclient import (
     Dataset,
     DatasetNotFound,
     Disconnected,
+    InvalidArgument,
+    ListNotFound,
     NotADataset,
     NotPermitted,
     OperationTimeout,
     ServerError,
     StoreError,
     StoreFull,
+    UnsupportedDtype,
 )
 from tests.cyclient.scripted_peer import ScriptedPeer
+from tests.model_archive import archive_of
 
 ONES = np.ones(3)
 DOUBT = "may or may not have been carried out"
@@ -249,3 +253,68 @@ def test_a_level_without_a_file_is_told_on_standard_error(face, engine, capfd):
     assert re.search(rf" info \d+ connected to {re.escape(engine.unix)}$", capfd.readouterr().err, re.MULTILINE)
     face.open(engine.unix, password=engine.password).ping()
     assert capfd.readouterr() == ("", "")
+
+
+# ---- what lists and multi-GPU models have like the rest
+
+
+def test_a_list_has_a_time_to_live(face, engine):
+    client = face.open(engine.unix, password=engine.password)
+    for operation in (
+        lambda: client.set_list_ttl("l", 5),
+        lambda: client.get_list_ttl("l"),
+        lambda: client.persist_list("l"),
+    ):
+        with pytest.raises(ListNotFound, match="no list 'l'"):
+            operation()
+    client.append_to_list("l", "d")
+    assert client.get_list_ttl("l") is None
+    client.set_list_ttl("l", 100)
+    client.append_to_list("l", "e")
+    assert 90 < client.get_list_ttl("l") <= 100
+    client.persist_list("l")
+    assert client.get_list_ttl("l") is None
+    client.set_list_ttl("l", 0.001)
+    client.wait_for_list_length("l", 0, timeout=10)
+    with pytest.raises(InvalidArgument, match="seconds cannot be 0"):
+        client.set_list_ttl("l", 0)
+
+
+def test_a_list_in_a_batch_has_a_time_to_live(face, engine):
+    client = face.open(engine.unix, password=engine.password)
+    batch = client.batch()
+    batch.append_to_list("l", "d")
+    batch.set_list_ttl("l", 100)
+    left = batch.get_list_ttl("l")
+    batch.persist_list("l")
+    stays = batch.get_list_ttl("l")
+    face.execute(batch)
+    assert 90 < left.value <= 100
+    assert stays.value is None
+
+
+def test_what_was_set_for_several_gpus_is_deleted_by_the_same_arguments(face, engine):
+    client = face.open(engine.unix, password=engine.password)
+    client.set_model_multigpu("m", archive_of(b"m"), "TORCH", 0, 2)
+    client.set_script_multigpu("s", "def f(x):\n    return x\n", 0, 2)
+    for delete in (client.delete_model_multigpu, client.delete_script_multigpu):
+        with pytest.raises(InvalidArgument, match="num_gpus cannot be 0: give 1 to 1024"):
+            delete("m", 0, 0)
+        with pytest.raises(InvalidArgument, match="first_gpu cannot be -1: it counts from 0"):
+            delete("m", -1, 2)
+    assert client.model_exists("m")
+    client.delete_model_multigpu("m", 0, 2)
+    batch = client.batch()
+    batch.delete_script_multigpu("s", 0, 2)
+    face.execute(batch)
+    assert not client.model_exists("m")
+    assert not client.script_exists("s")
+    client.delete_model_multigpu("m", 0, 2)
+
+
+def test_a_dtype_that_cannot_be_sent_is_named_with_its_argument(face, engine):
+    client = face.open(engine.unix, password=engine.password)
+    with pytest.raises(UnsupportedDtype, match=r"^the dtype of data cannot be datetime64\[s\]: convert it to one of"):
+        client.put_tensor("t", np.zeros(3, "M8[s]"))
+    with pytest.raises(UnsupportedDtype, match=r"^the dtype of an input cannot be "):
+        client.infer("m", np.zeros(3, "M8[s]"))

@@ -100,7 +100,7 @@ def test_zero_width_strings_are_sent_as_empty_ones(client):
     ids=["object", "date", "structure", "long double"],
 )
 def test_a_dtype_without_a_form_on_the_wire_is_refused(client, array):
-    with pytest.raises(UnsupportedDtype, match=r"dtype cannot be .*: convert it to one of bool, int8"):
+    with pytest.raises(UnsupportedDtype, match=r"the dtype of data cannot be .*: convert it to one of bool, int8"):
         client.put_tensor("t", array)
     with pytest.raises(UnsupportedDtype):
         client.unpack_tensor("t", array)
@@ -154,7 +154,9 @@ except UnsupportedDtype as error:
     said = subprocess.run(
         [sys.executable, "-c", program, bfloat16_value().hex()], capture_output=True, text=True, check=True
     )
-    assert said.stdout.startswith("dtype cannot be bfloat16: numpy has it only through the package ml_dtypes")
+    assert said.stdout.startswith(
+        "the dtype of the stored tensor cannot be bfloat16: numpy has it only through the package ml_dtypes"
+    )
 
 
 def test_a_missing_tensor_is_an_error_that_names_it(engine, client):

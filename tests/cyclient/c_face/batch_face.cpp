@@ -68,9 +68,14 @@ static void test_results(ssasync::Client &client) {
     auto set_ttl = batch.get_dataset_ttl("set");
     batch.persist_dataset("set");
     batch.append_to_list("all", "set");
+    batch.set_list_ttl("all", 50);
+    auto list_ttl = batch.get_list_ttl("all");
+    batch.persist_list("all");
+    batch.delete_model_multigpu("none", 0, 2);
+    batch.delete_script_multigpu("none", 0, 2);
     auto length = batch.get_list_length("all");
     auto listed = batch.get_datasets_from_list("all"), range = batch.get_dataset_list_range("all", 0, 0);
-    CHECK(batch.size() == 28);
+    CHECK(batch.size() == 33);
     THROWS(InvalidArgument, "execute", got.value());
     batch.execute();
 
@@ -84,7 +89,7 @@ static void test_results(ssasync::Client &client) {
     ssasync::Dataset came = set.value();
     CHECK(came.get_tensor("u").to_vector<double>() == u && came.get_meta_scalars<double>("step") == Row{7});
     CHECK(set_exists.value() && set_ttl.value() > 40);
-    CHECK(length.value() == 1 && listed.value().at(0).name() == "set" && range.value().size() == 1);
+    CHECK(list_ttl.value() > 40 && length.value() == 1 && listed.value().at(0).name() == "set" && range.value().size() == 1);
     THROWS(InvalidArgument, "taken", got.value());
     THROWS(InvalidArgument, "executed", batch.execute());
     THROWS(InvalidArgument, "executed", batch.delete_tensor("u"));

@@ -140,7 +140,7 @@ static void test_datasets_and_lists(void) {
     ssa_datasets *all, *some;
     int64_t length, still;
     int found = 7;
-    double left = 7, none = 7;
+    double left = 7, none = 7, list_left = 7, list_none = 7;
     ssa_batch *batch = new_batch();
     OK(ssa_dataset_new(NAME("batch_set"), &dataset));
     OK(ssa_add_meta_string(dataset, NAME("unit"), NAME("m")));
@@ -157,6 +157,10 @@ static void test_datasets_and_lists(void) {
     OK(ssa_batch_append_to_list(batch, NAME("batch_list"), NAME("batch_set")));
     OK(ssa_batch_append_to_list(batch, NAME("batch_list"), NAME("batch_moved")));
     OK(ssa_batch_get_list_length(batch, NAME("batch_list"), &length));
+    OK(ssa_batch_set_list_ttl(batch, NAME("batch_list"), 100));
+    OK(ssa_batch_get_list_ttl(batch, NAME("batch_list"), &list_left));
+    OK(ssa_batch_persist_list(batch, NAME("batch_list")));
+    OK(ssa_batch_get_list_ttl(batch, NAME("batch_list"), &list_none));
     OK(ssa_batch_copy_list(batch, NAME("batch_list"), NAME("batch_list_copy")));
     OK(ssa_batch_rename_list(batch, NAME("batch_list_copy"), NAME("batch_list_moved")));
     OK(ssa_batch_get_list_length(batch, NAME("batch_list_moved"), &still));
@@ -164,6 +168,7 @@ static void test_datasets_and_lists(void) {
     OK(ssa_batch_get_dataset_list_range(batch, NAME("batch_list"), -1, -1, &some));
     CHECK(length == 0 && !got && !all && !some);
     OK(ssa_batch_execute(batch, OWN));
+    CHECK(list_left > 90 && list_left <= 100 && isinf(list_none));
     CHECK(left > 90 && left <= 100 && isinf(none) && found == 1 && length == 2 && still == 2);
     CHECK(got && ssa_datasets_count(all) == 2 && ssa_datasets_count(some) == 1);
     taken = ssa_datasets_take(some, 0);

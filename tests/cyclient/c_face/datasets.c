@@ -1,4 +1,6 @@
 /* Datasets and lists through the library. */
+#include <math.h>
+
 #include "face.h"
 
 static ssa_client *client;
@@ -196,7 +198,21 @@ static void test_lists(void) {
     OK(ssa_rename_list(client, NAME("dates"), NAME("times"), OWN));
     OK(ssa_get_list_length(client, NAME("times"), &length, OWN));
     CHECK(length == 3);
+    double seconds;
+    OK(ssa_get_list_ttl(client, NAME("times"), &seconds, OWN));
+    CHECK(isinf(seconds));
+    OK(ssa_set_list_ttl(client, NAME("times"), 100, OWN));
+    OK(ssa_get_list_ttl(client, NAME("times"), &seconds, OWN));
+    CHECK(seconds > 90 && seconds <= 100);
+    OK(ssa_persist_list(client, NAME("times"), OWN));
+    OK(ssa_get_list_ttl(client, NAME("times"), &seconds, OWN));
+    CHECK(isinf(seconds));
+    CHECK_STATUS(ssa_set_list_ttl(client, NAME("times"), 0, OWN), SSA_EARGUMENT);
+    CHECK_HAS(ssa_client_error(client), "ssa_persist_list");
     OK(ssa_delete_list(client, NAME("times"), OWN));
+    CHECK_STATUS(ssa_set_list_ttl(client, NAME("times"), 100, OWN), SSA_ENOTFOUND);
+    CHECK_STATUS(ssa_get_list_ttl(client, NAME("times"), &seconds, OWN), SSA_ENOTFOUND);
+    CHECK_STATUS(ssa_persist_list(client, NAME("times"), OWN), SSA_ENOTFOUND);
     OK(ssa_get_datasets_from_list(client, NAME("times"), &all, OWN));
     CHECK(!all && ssa_datasets_count(all) == 0);
     OK(ssa_delete_dataset(client, NAME("day_1"), OWN));

@@ -190,7 +190,15 @@ static void test_datasets(ssasync::Client &client) {
     THROWS(NotFound, "none", client.get_dataset("none"));
     client.copy_list("days", "dates");
     client.rename_list("dates", "times");
+    client.set_list_ttl("times", 100);
+    CHECK(client.get_list_ttl("times") > 90);
+    client.persist_list("times");
+    CHECK(std::isinf(client.get_list_ttl("times")));
     client.delete_list("times");
+    THROWS(NotFound, "times", client.get_list_ttl("times"));
+    client.delete_model_multigpu("none", 0, 2);
+    client.delete_script_multigpu("none", 0, 2);
+    THROWS(InvalidArgument, "num_gpus cannot be 0", client.delete_model_multigpu("none", 0, 0));
     client.copy_dataset("day_0", "copy");
     client.rename_dataset("copy", "renamed");
     CHECK(client.dataset_exists("renamed"));

@@ -50,6 +50,7 @@ static void test_many_at_once(void) {
             CHECK(tensor && *(double *)ssa_tensor_data(tensor) == values[i]);
             ssa_tensor_free(tensor);
             CHECK(ssa_future_tensor(futures[i], &tensor) == SSA_EARGUMENT && !tensor);
+            CHECK_HAS(ssa_client_error(client), "taken already");
         } else {
             CHECK(back[i] == values[i]);
             CHECK(ssa_future_tensor(futures[i], &tensor) == SSA_EARGUMENT && !tensor);
@@ -86,6 +87,13 @@ static void test_wait_any(void) {
     OK(ssa_start_get_tensor(client, NAME("future_1"), SSA_ROW_MAJOR, OWN, &futures[0]));
     CHECK(ssa_start_get_tensor(other, NAME("future_1"), SSA_ROW_MAJOR, OWN, &futures[1]) == SSA_OK);
     CHECK(ssa_wait_any(futures, 2, -1, &index) == SSA_EARGUMENT);
+    CHECK_HAS(ssa_client_error(client), "futures cannot be of several clients");
+    CHECK(ssa_wait_any(futures, 1, -1, NULL) == SSA_EARGUMENT);
+    CHECK_HAS(ssa_client_error(client), "index cannot be NULL");
+    CHECK(ssa_future_tensor(futures[0], NULL) == SSA_EARGUMENT);
+    CHECK_HAS(ssa_client_error(client), "tensor cannot be NULL");
+    CHECK(ssa_future_outputs(futures[0], NULL, NULL) == SSA_EARGUMENT);
+    CHECK_HAS(ssa_client_error(client), "outputs and output_count cannot be NULL");
     ssa_future_free(futures[0]);
     ssa_future_free(futures[1]);
     ssa_client_free(other);

@@ -229,9 +229,19 @@ static void test_multigpu_forms(void) {
     OK(ssa_get_script_metadata(client, NAME("gpus"), &metadata, OWN));
     CHECK(ssa_texts_count(metadata) >= 4);
     ssa_texts_free(metadata);
-    OK(ssa_delete_script(client, NAME("gpus"), OWN));
-    OK(ssa_delete_model(client, NAME("gpus"), OWN));
+    CHECK_STATUS(ssa_delete_model_multigpu(client, NAME("gpus"), 0, 0, OWN), SSA_EARGUMENT);
+    CHECK_STATUS(ssa_delete_script_multigpu(client, NAME("gpus"), -1, 1, OWN), SSA_EARGUMENT);
+    CHECK_HAS(ssa_client_error(client), "first_gpu cannot be -1");
+    OK(ssa_delete_script_multigpu(client, NAME("gpus"), 3, 1, OWN));
     CHECK_STATUS(ssa_get_script_metadata(client, NAME("gpus"), &metadata, OWN), SSA_ENOTFOUND);
+    ssa_batch *batch;
+    OK(ssa_batch_new(client, &batch));
+    OK(ssa_batch_delete_model_multigpu(batch, NAME("gpus"), 1, 2));
+    OK(ssa_batch_delete_script_multigpu(batch, NAME("gpus"), 1, 2));
+    CHECK_STATUS(ssa_batch_delete_script_multigpu(batch, NAME("gpus"), 1, 0), SSA_EARGUMENT);
+    OK(ssa_batch_execute(batch, OWN));
+    ssa_batch_free(batch);
+    CHECK_STATUS(ssa_get_model_metadata(client, NAME("gpus"), &metadata, OWN), SSA_ENOTFOUND);
 }
 
 /* What the batch has put or computed goes to the worker as an array, to which it adds 1. */
