@@ -144,6 +144,16 @@ cdef extern from "link.h":
         pass
     void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why) nogil
 
+cdef extern from "log.h":
+    enum:
+        SSA_LOG_LINE_BYTES
+    ctypedef enum ssa_log_level:
+        SSA_LOG_QUIET, SSA_LOG_ERROR, SSA_LOG_INFO, SSA_LOG_DEBUG
+    ctypedef struct ssa_log:
+        ssa_log_level level
+        void (*sink)(void *user, ssa_log_level level, const char *text, size_t bytes) noexcept nogil
+        void *user
+
 cdef extern from "engine.h":
     enum:
         SSA_EVENT_READ, SSA_EVENT_WRITE
@@ -157,6 +167,7 @@ cdef extern from "engine.h":
     ctypedef struct ssa_engine:
         ssa_settings settings
         ssa_driver driver
+        ssa_log log
         ssa_key_names names
         ssa_engine_statistics statistics
         char *description
@@ -329,8 +340,10 @@ cdef class Engine(EngineOperations):
     cdef object timer                   # asyncio.TimerHandle or None
     cdef int64_t timer_at
     cdef bint flush_is_due
+    cdef list log_lines                 # bytes: the level, then the text; given out by _collect
     cdef object tasks                   # look-ups of names under way
     cdef void _collect(self) noexcept
+    cdef void _log(self) noexcept
     cdef void _settle(self)
     cdef void _tick(self)
     cdef void _ready(self, size_t link, int events)
