@@ -48,8 +48,7 @@ def _gathers(
     def operation(self: BatchBase, /, *args: P.args, **kwargs: P.kwargs) -> Handle:
         if kwargs.get("timeout") is not None:
             raise InvalidArgument("timeout", "given here", "a batch has one for all: execute(timeout=...)")
-        request = make(self._operations, *args, **kwargs)
-        self._core.add(request)
+        request = self._gather(make, args, kwargs)
         return Handle(request, make.__name__, str(args[0]) if args else "")
 
     operation.__doc__ = "As the client's; `execute()` has the timeout."
@@ -69,6 +68,13 @@ class BatchBase:
     def __init__(self, engine: _core.Engine, operations: Operations) -> None:
         self._core = _core.BatchCore(engine)
         self._operations = operations
+
+    def _gather(
+        self, make: Callable[..., _core.Request[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> _core.Request[Any]:
+        request = make(self._operations, *args, **kwargs)
+        self._core.add(request)
+        return request
 
     def __len__(self) -> int:
         return len(self._core)
