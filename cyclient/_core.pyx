@@ -251,6 +251,11 @@ def fail_allocation(int64_t after, int64_t refusals=1):
     ssa_allocator_set(&table)
 
 
+def stop_counting_allocations():
+    """The core allocates as it does for users: what it needs again it keeps. For tests."""
+    ssa_allocator_set(NULL)
+
+
 def refusals_left():
     """How many allocations are still to be refused. For tests."""
     return _refusals_left

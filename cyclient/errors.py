@@ -38,13 +38,26 @@ InvalidArgument            the caller passed something unusable (a ValueError)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 _Error = TypeVar("_Error", bound=Exception)
 
 
-class StoreError(Exception):
+class _Composed(Exception):
+    """Its text was composed from what the constructor took: a copy is made of the text, not composed again."""
+
+    def __reduce__(self) -> tuple[Callable[..., Exception], tuple[Any, ...], dict[str, Any]]:
+        return _composed_again, (type(self), self.args), self.__dict__
+
+
+def _composed_again(kind: type[_Error], arguments: tuple[Any, ...]) -> _Error:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    return error
+
+
+class StoreError(_Composed):
     """A store operation did not succeed."""
 
 
@@ -55,7 +68,7 @@ class InternalError(StoreError):
         super().__init__(f"internal error: {what}. Please report it.")
 
 
-class InvalidArgument(ValueError):
+class InvalidArgument(_Composed, ValueError):
     """An argument that cannot be used: which, its value, what to do."""
 
     def __init__(self, name: str, value: object, remedy: str) -> None:
@@ -282,6 +295,4 @@ def invalid_argument(text: str) -> InvalidArgument:
 
 
 def _with_text(kind: type[_Error], text: str) -> _Error:
-    error = kind.__new__(kind, text)
-    error.args = (text,)
-    return error
+    return _composed_again(kind, (text,))

@@ -5,13 +5,9 @@
 #include <strings.h>
 
 #include "allocator.h"
+#include "text_begins.h"
 
 static const char write_it_so[] = "write host:port, [ipv6]:port or unix:///path";
-
-static int begins_with(const char *text, size_t bytes, const char *start) {
-    size_t length = strlen(start);
-    return bytes >= length && !memcmp(text, start, length);
-}
 
 /* Blanks as ASCII and Unicode's first page have them; the latter's further ones are no business of host names. */
 static int is_blank(unsigned char c) {
@@ -69,9 +65,9 @@ static const char *take_host(ssa_address *address, const char *host, size_t byte
 
 /* NULL, or the remedy. */
 static const char *parse(ssa_address *address, const char *text, size_t bytes) {
-    if (begins_with(text, bytes, "unix://") && bytes > 7)
+    if (ssa_text_begins(text, bytes, "unix://") && bytes > 7)
         return take_path(address, text + 7, bytes - 7);
-    size_t scheme = begins_with(text, bytes, "tcp://") ? 6 : 0;
+    size_t scheme = ssa_text_begins(text, bytes, "tcp://") ? 6 : 0;
     const char *host = text + scheme;
     size_t after = bytes - scheme; /* the last colon */
     while (after && host[after - 1] != ':')

@@ -9,6 +9,10 @@ void ssa_allocator_set(const ssa_allocator *table) {
     current = table ? *table : standard;
 }
 
+int ssa_allocator_is_replaced(void) {
+    return current.allocate != standard.allocate;
+}
+
 void *ssa_allocate(size_t bytes) {
     return current.allocate(bytes ? bytes : 1);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "fnv_hash.h"
 #include "key_slot.h"
 
 void ssa_call_list_insert(ssa_call_list *list, ssa_call *call, ssa_call *before) {
@@ -28,19 +29,16 @@ void ssa_call_list_remove(ssa_call *call) {
     call->next = call->previous = NULL;
 }
 
-/* FNV-1a: keys that share a hash by chance are kept in order for nothing, that is all. */
-static uint64_t hash_of(const unsigned char *data, size_t bytes) {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ data[i]) * UINT64_C(1099511628211);
-    return hash;
+/* Keys that share a hash by chance are kept in order for nothing, that is all. */
+uint64_t ssa_key_hash(const void *key, size_t bytes) {
+    size_t tag_bytes;
+    const void *tag = ssa_key_tag(key, bytes, &tag_bytes);
+    return ssa_fnv_hash(tag, tag_bytes);
 }
 
 void ssa_call_key(ssa_call *call, const void *key, size_t bytes) {
-    size_t tag_bytes;
-    const void *tag = ssa_key_tag(key, bytes, &tag_bytes);
     call->slot = ssa_key_slot(key, bytes);
-    call->key_hash = hash_of(tag, tag_bytes);
+    call->key_hash = ssa_key_hash(key, bytes);
 }
 
 int ssa_calls_conflict(const ssa_call *a, const ssa_call *b) {

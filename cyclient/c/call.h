@@ -45,6 +45,8 @@ void ssa_call_list_append(ssa_call_list *list, ssa_call *call);
 void ssa_call_list_insert(ssa_call_list *list, ssa_call *call, ssa_call *before);
 void ssa_call_list_remove(ssa_call *call); /* in no list: nothing */
 
+/* The hash of a key's tag. */
+uint64_t ssa_key_hash(const void *key, size_t bytes);
 /* Slot and hash of a key. */
 void ssa_call_key(ssa_call *call, const void *key, size_t bytes);
 

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "backoff.h"
+#include "text_begins.h"
 
-#define FIRST_DELAY INT64_C(10000000)   /* of a call that was refused or lost twice; the first time it goes again at once */
-#define LONGEST_DELAY INT64_C(200000000)
+/* Of a call that was refused or lost twice; the first time it goes again at once. */
+static const ssa_backoff between_tries = {10000000, 200000000};
 
 /* ---- to a connection */
 
@@ -225,9 +227,7 @@ static int follows_parked(const ssa_engine *engine, const ssa_call *call) {
 }
 
 static int64_t delay_after(unsigned tries) {
-    if (tries < 2)
-        return 0;
-    return tries > 6 ? LONGEST_DELAY : FIRST_DELAY << (tries - 2);
+    return tries < 2 ? 0 : ssa_backoff_before(&between_tries, tries - 2);
 }
 
 void ssa_engine_submit(ssa_engine *engine, ssa_call *call) {
@@ -235,7 +235,7 @@ void ssa_engine_submit(ssa_engine *engine, ssa_call *call) {
     int must_wait = (engine->parked.length && !has_turn(engine, call) && follows_parked(engine, call)) ||
                     (engine->unsettled && !call->server && follows_unsettled(engine, call)) || is_held(engine, call);
     if (must_wait || !route(engine, call))
-        park(engine, call, engine->parked.length ? FIRST_DELAY : 0);
+        park(engine, call, engine->parked.length ? between_tries.first : 0);
 }
 
 void ssa_routing_retry(ssa_engine *engine) {
@@ -268,7 +268,7 @@ void ssa_routing_retry(ssa_engine *engine) {
     if (next == SSA_NEVER)
         return;
     if (next <= engine->now)
-        next = engine->now + FIRST_DELAY; /* held back by another, which has a moment of its own */
+        next = engine->now + between_tries.first; /* held back by another, which has a moment of its own */
     ssa_engine_arm(engine, &engine->parked_timer, next);
 }
 
@@ -333,18 +333,13 @@ static void again(ssa_engine *engine, ssa_call *call, ssa_server *server, int64_
     park(engine, call, delay);
 }
 
-static int begins(const ssa_buffer *text, const char *word) {
-    size_t length = strlen(word);
-    return text->bytes >= length && !memcmp(text->data, word, length);
-}
-
 /* valkey.io, topics/cluster-spec and topics/protocol: it was not executed, and may be soon. */
 static int is_not_now(const ssa_engine *engine, const ssa_buffer *text) {
     static const char *const words[] = {"LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (begins(text, words[i]))
+        if (ssa_text_begins(text->data, text->bytes, words[i]))
             return 1;
-    return engine->mode == SSA_MODE_CLUSTER && begins(text, "READONLY");
+    return engine->mode == SSA_MODE_CLUSTER && ssa_text_begins(text->data, text->bytes, "READONLY");
 }
 
 static int redirected(ssa_engine *engine, ssa_call *call) {
@@ -370,7 +365,7 @@ static int redirected(ssa_engine *engine, ssa_call *call) {
     else
         ssa_topology_refresh(engine);
     if (call->tries > 16) /* two servers that send it to each other: give the cluster time to agree */
-        again(engine, call, NULL, LONGEST_DELAY);
+        again(engine, call, NULL, between_tries.longest);
     else
         again(engine, call, server, 0);
     return 1;

@@ -1,21 +1,73 @@
 #include "command.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "allocator.h"
 
-ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation) {
-    ssa_command *command = ssa_allocate(sizeof *command);
-    if (!command)
-        return NULL;
-    memset(command, 0, sizeof *command);
+#define KEPT_BYTES 4096 /* of an encoded command, with the memory of a spare one */
+
+static ssa_command *begin(ssa_command *command, uint64_t arguments, ssa_expectation expectation) {
     command->expectation = expectation;
     if (ssa_command_next(command, arguments)) {
         ssa_command_free(command);
         return NULL;
     }
     return command;
+}
+
+/* All but the header of the caller's memory, which is long, and set along with it. */
+static void clear(ssa_command *command) {
+    memset(command, 0, offsetof(ssa_command, into_header));
+}
+
+ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation) {
+    ssa_command *command = ssa_allocate(sizeof *command);
+    if (!command)
+        return NULL;
+    clear(command);
+    return begin(command, arguments, expectation);
+}
+
+ssa_command *ssa_command_take(ssa_spares *spares, uint64_t arguments, ssa_expectation expectation) {
+    ssa_command *command = ssa_spares_take(spares);
+    if (!command)
+        return ssa_command_new(arguments, expectation);
+    ssa_buffer encoded = command->encoded;
+    ssa_reply reply = command->reply;
+    clear(command);
+    command->encoded = encoded;
+    command->reply = reply;
+    return begin(command, arguments, expectation);
+}
+
+static void free_results(ssa_command *command) {
+    for (size_t i = 0; i < command->tensor_count; i++)
+        ssa_memory_free(&command->tensors[i].memory);
+    ssa_release(command->tensors);
+    command->tensors = NULL;
+    command->tensor_count = 0;
+    ssa_buffer_free(&command->error);
+}
+
+static void free_loans(ssa_command *command) {
+    for (size_t i = 0; i < command->loan_count; i++)
+        ssa_release(command->loans[i].copy);
+    ssa_release(command->loans);
+    command->loans = NULL;
+    command->loan_count = command->loan_capacity = 0;
+}
+
+void ssa_command_recycle(ssa_spares *spares, ssa_command *command) {
+    if (!command)
+        return;
+    free_results(command);
+    free_loans(command);
+    ssa_reply_clear(&command->reply);
+    command->encoded.bytes = 0;
+    if (command->encoded.capacity > KEPT_BYTES || !ssa_spares_keep(spares, command))
+        ssa_command_free(command);
 }
 
 ssa_status ssa_command_next(ssa_command *command, uint64_t arguments) {
@@ -31,21 +83,14 @@ ssa_status ssa_command_next(ssa_command *command, uint64_t arguments) {
 void ssa_command_free(ssa_command *command) {
     if (!command)
         return;
-    for (size_t i = 0; i < command->loan_count; i++)
-        ssa_release(command->loans[i].copy);
     ssa_command_rewind(command);
-    ssa_release(command->loans);
+    free_loans(command);
     ssa_buffer_free(&command->encoded);
     ssa_release(command);
 }
 
 void ssa_command_rewind(ssa_command *command) {
-    for (size_t i = 0; i < command->tensor_count; i++)
-        ssa_memory_free(&command->tensors[i].memory);
-    ssa_release(command->tensors);
-    command->tensors = NULL;
-    command->tensor_count = 0;
-    ssa_buffer_free(&command->error);
+    free_results(command);
     ssa_reply_free(&command->reply);
     command->sent = 0;
     command->replies = command->commands;
@@ -140,7 +185,7 @@ ssa_status ssa_command_tensor(ssa_command *command, const ssa_tensor_header *hea
 
 void ssa_command_into(ssa_command *command, const ssa_tensor_header *header, void *memory) {
     command->expectation = SSA_EXPECT_INTO;
-    command->into_header = *header;
+    ssa_tensor_header_copy(&command->into_header, header);
     command->into = memory;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include "reply.h"
+#include "spares.h"
 #include "tensor_header.h"
 #include "tensor_memory.h"
 
@@ -57,13 +58,16 @@ typedef struct ssa_command {
     ssa_reply reply;                     /* SSA_EXPECT_REPLY; SSA_EXPECT_RESULTS: one node, the version */
     ssa_tensor *tensors;                 /* what came: 0 or 1, or a worker's results */
     size_t tensor_count;
-    ssa_tensor_header into_header;       /* SSA_EXPECT_INTO: what the caller's memory is made for */
-    void *into;
+    void *into;                          /* SSA_EXPECT_INTO: the caller's memory */
+    ssa_tensor_header into_header;       /* what that is made for; means nothing without it */
 } ssa_command;
 
 /* A command of this many arguments; NULL: no memory. */
 ssa_command *ssa_command_new(uint64_t arguments, ssa_expectation expectation);
 void ssa_command_free(ssa_command *command);
+/* The same two by way of those that others have left. */
+ssa_command *ssa_command_take(ssa_spares *spares, uint64_t arguments, ssa_expectation expectation);
+void ssa_command_recycle(ssa_spares *spares, ssa_command *command);
 
 /* What is added from now on is a further command of the same unit, for MULTI ... EXEC: the unit is sent in full or not
  * at all, whoever stops waiting; its result is the last reply, its error the first. SSA_EXPECT_REPLY only. */

@@ -8,6 +8,7 @@
 #include "allocator.h"
 #include "blocking.h"
 #include "call_routing.h"
+#include "op_build.h"
 #include "op_control.h"
 
 /* ---- servers */
@@ -184,6 +185,18 @@ void ssa_engine_close(ssa_engine *engine) {
     engine->dirty = NULL;
 }
 
+static void free_spares(ssa_engine *engine) {
+    ssa_request *request;
+    ssa_command *command;
+    while ((request = ssa_spares_empty(&engine->spares.requests))) {
+        ssa_buffer_free(&request->subject);
+        ssa_release(request);
+    }
+    while ((command = ssa_spares_empty(&engine->spares.commands)))
+        ssa_command_free(command);
+    ssa_single_free_spares(&engine->spares.singles);
+}
+
 void ssa_engine_free(ssa_engine *engine) {
     if (!engine)
         return;
@@ -200,6 +213,7 @@ void ssa_engine_free(ssa_engine *engine) {
     ssa_settings_free(&engine->settings);
     ssa_log_close(&engine->log);
     ssa_memory_cache_end(engine->memory);
+    free_spares(engine);
     ssa_release(engine->description);
     ssa_home_process_end(&engine->home);
     ssa_release(engine);
@@ -390,6 +404,8 @@ void ssa_engine_topology_changed(ssa_engine *engine) {
                 ssa_link_lose(link, "it owns no slots any more");
         }
     ssa_wait_table_wake_all(engine);
+    for (ssa_call *call = engine->parked.first; call; call = call->next)
+        call->ready_at = engine->now; /* what they waited for may be this */
     ssa_routing_retry(engine);
 }
 

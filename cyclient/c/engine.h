@@ -63,6 +63,9 @@ typedef struct ssa_engine {
     ssa_home_process home;
     int closed;
     int64_t now;              /* of the last call from the driver */
+    struct {
+        ssa_spares requests, commands, singles; /* singles: of op_build.h */
+    } spares;
     ssa_timer_heap timers;
     size_t timer_room;        /* timers that may be armed at once */
     ssa_memory_cache *memory; /* shared with the tensors that were handed out */

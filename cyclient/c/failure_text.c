@@ -5,6 +5,7 @@
 
 #include "engine.h"
 #include "tensor_text.h"
+#include "text_begins.h"
 
 const char *ssa_kind_word(ssa_kind kind) {
     static const char *const words[] = {"tensor", "dataset", "list", "model", "script", "key"};
@@ -36,11 +37,6 @@ ssa_status ssa_failure_not_found(const ssa_request *request, const char *where, 
     return SSA_ENOTFOUND;
 }
 
-static int begins(const char *text, size_t bytes, const char *word) {
-    size_t length = strlen(word);
-    return bytes >= length && !memcmp(text, word, length);
-}
-
 /* strstr for text that does not end in NUL. */
 static int contains(const char *text, size_t bytes, const char *part) {
     size_t length = strlen(part);
@@ -60,27 +56,27 @@ ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer,
     int shown = bytes > 600 ? 600 : (int)bytes;
     for (size_t i = 0; i < sizeof model_errors / sizeof *model_errors; i++) {
         size_t code = strlen(model_errors[i].code);
-        if (begins(answer, bytes, model_errors[i].code)) {
+        if (ssa_text_begins(answer, bytes, model_errors[i].code)) {
             snprintf(text, room, "%s '%s' (%s): %.*s", ssa_kind_word(request->kind), subject, where, shown - (int)code, answer + code);
             return model_errors[i].status;
         }
     }
-    if (begins(answer, bytes, "NOMODEL") || begins(answer, bytes, "NOSCRIPT"))
+    if (ssa_text_begins(answer, bytes, "NOMODEL") || ssa_text_begins(answer, bytes, "NOSCRIPT"))
         return ssa_failure_not_found(request, where, text, room);
-    if (begins(answer, bytes, "OOM") || contains(answer, bytes, "invalid bulk length")) {
-        int too_long = !begins(answer, bytes, "OOM"); /* than proto-max-bulk-len, which our own shards raise to maxmemory */
+    if (ssa_text_begins(answer, bytes, "OOM") || contains(answer, bytes, "invalid bulk length")) {
+        int too_long = !ssa_text_begins(answer, bytes, "OOM"); /* than proto-max-bulk-len, which our own shards raise to maxmemory */
         snprintf(text, room, "%s is full and refused '%s' (%s%.*s). Give Orchestrator(maxmemory=...) more, delete what is no "
                  "longer needed (delete_tensor)%s.", where, subject, too_long ? "longer than its longest value; " : "", shown, answer,
                  too_long ? ", or set value_limit so that long values are stored in chunks" : "");
         return SSA_EFULL;
     }
-    if (begins(answer, bytes, "WRONGTYPE")) {
+    if (ssa_text_begins(answer, bytes, "WRONGTYPE")) {
         snprintf(text, room, "'%s' in %s is not a %s: the key holds another kind of value.", subject, where,
                  ssa_kind_word(request->kind));
         return SSA_ETYPE;
     }
     snprintf(text, room, "%s on '%s': %.*s", where, subject, shown, answer);
-    if (begins(answer, bytes, "NOPERM") || begins(answer, bytes, "NOAUTH"))
+    if (ssa_text_begins(answer, bytes, "NOPERM") || ssa_text_begins(answer, bytes, "NOAUTH"))
         return SSA_EPERMISSION;
     return SSA_ESERVER;
 }

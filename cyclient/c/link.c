@@ -12,12 +12,11 @@
 #include <unistd.h>
 
 #include "allocator.h"
+#include "backoff.h"
 #include "blocking.h"
 #include "engine.h"
 #include "link_handshake.h"
 
-#define FIRST_DELAY INT64_C(10000000)         /* before the second try to connect; doubled from try to try */
-#define LONGEST_DELAY INT64_C(1000000000)
 #define FULL_BACKLOG_DELAY INT64_C(5000000)   /* a unix socket whose backlog is full says so instead of waiting */
 #define OPENING_TIME INT64_C(5000000000)      /* where there is another address to try */
 #define WORKER_SILENCE INT64_C(1000000000)    /* WIRE.md, "Run" */
@@ -27,6 +26,7 @@
  * five turns of an event loop: 0.75 of the time on asyncio, 0.83 on uvloop, 0.85 blocking. TCP grows its buffers itself. */
 #define UNIX_SEND_BUFFER (1 << 20)
 
+static const ssa_backoff between_tries = {10000000, 1000000000}; /* to connect */
 static const ssa_reader_limits limits = {(uint64_t)1 << 46, 1 << 20};
 
 static void on_timer(ssa_timer *timer);
@@ -92,7 +92,7 @@ static void failed(ssa_link *link, const char *reason, int final) {
     link->state = SSA_LINK_WAITING;
     if (link->server)
         link->address_index = (link->address_index + 1) % link->server->address_count;
-    link->delay = link->delay ? (2 * link->delay < LONGEST_DELAY ? 2 * link->delay : LONGEST_DELAY) : FIRST_DELAY;
+    link->delay = ssa_backoff_next(&between_tries, link->delay);
     if (final)
         link->state = SSA_LINK_IDLE;
     else

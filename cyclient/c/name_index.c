@@ -3,17 +3,16 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "fnv_hash.h"
 
-static size_t hash(ssa_name name) { /* FNV-1a */
-    uint64_t state = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < name.bytes; i++)
-        state = (state ^ (unsigned char)name.text[i]) * UINT64_C(0x100000001b3);
-    return (size_t)(state ^ state >> 32);
+static size_t hash_of(ssa_name name) {
+    uint64_t hash = ssa_fnv_hash(name.text, name.bytes);
+    return (size_t)(hash ^ hash >> 32);
 }
 
 /* The slot that holds the name, or the free one where it belongs: at least half of them are free. */
 static uint32_t *slot_of(const ssa_name_index *index, const void *list, ssa_name_at at, ssa_name name) {
-    for (size_t i = hash(name);; i++) {
+    for (size_t i = hash_of(name);; i++) {
         uint32_t *slot = &index->slots[i & (index->capacity - 1)];
         if (!*slot)
             return slot;

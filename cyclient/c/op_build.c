@@ -1,11 +1,14 @@
 #include "op_build.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "allocator.h"
 #include "failure_text.h"
 #include "op_chunk.h"
+
+#define KEPT_BYTES 256 /* of a key, with the memory of a spare state */
 
 ssa_request *ssa_problem_memory(ssa_problem *problem) {
     problem->status = SSA_ENOMEM;
@@ -19,6 +22,27 @@ ssa_request *ssa_problem_names(ssa_engine *engine, ssa_problem *problem, ssa_sta
     problem->status = status;
     snprintf(problem->text, sizeof problem->text, "%s", engine->names.error);
     return NULL;
+}
+
+ssa_request *ssa_request_of_key(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
+                                size_t state_bytes, void (*step)(ssa_request *request), void (*end)(ssa_request *request),
+                                ssa_problem *problem) {
+    ssa_buffer key = {NULL, 0, 0};
+    ssa_status status = ssa_key_make(&engine->names, direction, kind, name.data, name.bytes, &key);
+    if (status)
+        return ssa_problem_names(engine, problem, status);
+    ssa_request *request = ssa_request_new(engine, operation, kind, name.data, name.bytes, step);
+    void *state = request ? ssa_allocate(state_bytes) : NULL;
+    if (!state) {
+        ssa_request_free(request);
+        ssa_buffer_free(&key);
+        return ssa_problem_memory(problem);
+    }
+    memset(state, 0, state_bytes);
+    memcpy(state, &key, sizeof key);
+    request->state = state;
+    request->end = end;
+    return request;
 }
 
 ssa_command *ssa_command_of(ssa_expectation expectation, const ssa_text *arguments) {
@@ -67,30 +91,51 @@ void ssa_single_again(ssa_request *request, ssa_command *command) {
 
 static void single_end(ssa_request *request) {
     ssa_single *single = request->state;
-    ssa_command_free(single->command);
+    ssa_command_recycle(&request->engine->spares.commands, single->command);
+    single->key.bytes = 0;
+    if (single->key.capacity <= KEPT_BYTES && ssa_spares_keep(&request->engine->spares.singles, single))
+        return;
     ssa_buffer_free(&single->key);
     ssa_release(single);
 }
 
+void ssa_single_free_spares(ssa_spares *singles) {
+    ssa_single *single;
+    while ((single = ssa_spares_empty(singles))) {
+        ssa_buffer_free(&single->key);
+        ssa_release(single);
+    }
+}
+
+static ssa_single *new_single(ssa_engine *engine) {
+    ssa_single *single = ssa_spares_take(&engine->spares.singles);
+    ssa_buffer kept = single ? single->key : (ssa_buffer){NULL, 0, 0};
+    if (!single)
+        single = ssa_allocate(sizeof *single);
+    if (!single)
+        return NULL;
+    memset(single, 0, offsetof(ssa_single, wanted));
+    single->key = kept;
+    return single;
+}
+
 ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
                             ssa_problem *problem) {
-    ssa_buffer key = {NULL, 0, 0};
-    ssa_status status = ssa_key_make(&engine->names, direction, kind, name.data, name.bytes, &key);
-    if (status)
-        return ssa_problem_names(engine, problem, status);
     ssa_request *request = ssa_request_new(engine, operation, kind, name.data, name.bytes, single_step);
-    ssa_single *single = request ? ssa_allocate(sizeof *single) : NULL;
+    ssa_single *single = request ? new_single(engine) : NULL;
     if (!single) {
         ssa_request_free(request);
-        ssa_buffer_free(&key);
         return ssa_problem_memory(problem);
     }
-    memset(single, 0, sizeof *single);
-    single->key = key;
     request->state = single;
+    request->end = single_end;
+    ssa_status status = ssa_key_make(&engine->names, direction, kind, name.data, name.bytes, &single->key);
+    if (status) {
+        ssa_request_free(request);
+        return ssa_problem_names(engine, problem, status);
+    }
     request->is_single = 1;
     ssa_request_order_by(request, &single->key);
-    request->end = single_end;
     return request;
 }
 

@@ -14,6 +14,12 @@ ssa_command *ssa_command_of(ssa_expectation expectation, const ssa_text *argumen
 /* It ends with SSA_ENOTFOUND: what it is about is not where call i looked. */
 void ssa_request_fail_not_found(ssa_request *request, size_t i);
 
+/* A request whose state has these bytes, zeroed, and begins with an ssa_buffer: the key of the name. `end` frees both.
+ * kind SSA_KIND_KEY: the name is the key. NULL: *problem says why. */
+ssa_request *ssa_request_of_key(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,
+                                size_t state_bytes, void (*step)(ssa_request *request), void (*end)(ssa_request *request),
+                                ssa_problem *problem);
+
 #define SSA_TEXT(literal) ((ssa_text){literal, sizeof(literal) - 1})
 #define SSA_KEY_TEXT(buffer) ((ssa_text){(const char *)(buffer).data, (buffer).bytes})
 #define SSA_TEXTS(...) ((const ssa_text[]){__VA_ARGS__, {NULL, 0}})
@@ -21,22 +27,26 @@ void ssa_request_fail_not_found(ssa_request *request, size_t i);
 /* The state of a request that sends one command about one key, and more where what it finds is a value in chunks
  * (op_chunk.h): freed with it. */
 typedef struct ssa_single {
+    ssa_spare spare;           /* while nobody has it */
     ssa_buffer key;
     ssa_command *command;  /* until it is sent */
     unsigned flags;
     /* It succeeded: make the result; NULL: there is none. With another request->step it goes on. */
     void (*finished)(ssa_request *request, ssa_command *answer);
-    ssa_tensor_header wanted;  /* of `into`; of a put, of what it carries */
     void *into;                /* an unpack: the caller's memory */
     const void *carried;       /* a put: the caller's elements */
     int writes;                /* it changes what is under the key */
     int reads_tensor;          /* it is a get or an unpack */
     int reads_bytes;           /* it is a get of bytes */
+    ssa_tensor_header wanted;  /* of `into`; of a put, of what it carries; means nothing without them */
 } ssa_single;
 
 /* Complete a get or unpack that was not sent with this tensor, which stays its owner's. SSA_ENOMEM; a mismatch is an error of the
  * request, whose status is returned. */
 ssa_status ssa_single_answer(ssa_request *request, const ssa_tensor *tensor);
+
+/* Free what is kept of them. */
+void ssa_single_free_spares(ssa_spares *singles);
 
 /* A request with that state and the key of the name. kind SSA_KIND_KEY: the name is the key. NULL: *problem says why. */
 ssa_request *ssa_single_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_direction direction,

@@ -1,11 +1,11 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "backoff.h"
 #include "op_dataset.h"
+#include "text_begins.h"
 
-#define FIRST_DELAY INT64_C(10000000)
-#define LONGEST_DELAY INT64_C(200000000)
-
+static const ssa_backoff after_not_now = {10000000, 200000000};
 
 /* ---- what is stored: four fields of the hash, and the names that are kept; what cannot be a name is passed over */
 
@@ -121,11 +121,9 @@ static void after_pause(ssa_timer *timer) {
 /* Of commands that were not carried out, and may be soon: the transaction is not repeated by itself. */
 static int is_not_now(const ssa_command *answer) {
     static const char *const words[] = {"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"};
-    for (size_t i = 0; answer->status == SSA_ESERVER && i < sizeof words / sizeof *words; i++) {
-        size_t bytes = strlen(words[i]);
-        if (answer->error.bytes >= bytes && !memcmp(answer->error.data, words[i], bytes))
+    for (size_t i = 0; answer->status == SSA_ESERVER && i < sizeof words / sizeof *words; i++)
+        if (ssa_text_begins(answer->error.data, answer->error.bytes, words[i]))
             return 1;
-    }
     return answer->status == SSA_ECLOSED;
 }
 
@@ -159,7 +157,7 @@ static void conclude(ssa_request *request) {
     ssa_guard *guard = guard_of(request);
     const ssa_command *answer = ssa_request_answer(request, 0);
     if (is_not_now(answer)) {
-        guard->delay = guard->delay ? (2 * guard->delay < LONGEST_DELAY ? 2 * guard->delay : LONGEST_DELAY) : FIRST_DELAY;
+        guard->delay = ssa_backoff_next(&after_not_now, guard->delay);
         ssa_engine_end_turn(request->engine, request);
         ssa_engine_arm(request->engine, &guard->pause, request->engine->now + guard->delay);
     } else if (answer->status == SSA_OK && answer->reply.nodes[0].kind == SSA_TOKEN_NULL) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "text_begins.h"
 
 static void end(ssa_request *request) {
     ssa_servers_end(request->state);
@@ -55,8 +56,11 @@ size_t ssa_server_name(const ssa_engine *engine, const ssa_server *server, char 
     const ssa_link *link = &server->links[0];
     if (engine->mode == SSA_MODE_CLUSTER || !*link->address_text) /* of a shard on this host the last is TCP's */
         return ssa_address_format(&server->addresses[server->address_count - 1], text, room);
-    snprintf(text, room, "%.*s", (int)room - 1, link->address_text);
-    return strlen(text);
+    size_t bytes = strlen(link->address_text);
+    bytes = bytes < room ? bytes : room - 1;
+    memcpy(text, link->address_text, bytes);
+    text[bytes] = 0;
+    return bytes;
 }
 
 /* The way into a cluster has the addresses of several servers: it is none itself, and leads to whichever it is connected to.
@@ -175,7 +179,7 @@ int ssa_servers_failed(ssa_request *request) {
         const ssa_command *command = request->calls[i].command;
         if (command->status == SSA_OK)
             continue;
-        if (command->status != SSA_ESERVER || command->error.bytes < 6 || memcmp(command->error.data, "NOPERM", 6)) {
+        if (command->status != SSA_ESERVER || !ssa_text_begins(command->error.data, command->error.bytes, "NOPERM")) {
             ssa_request_fail_call(request, &request->calls[i]);
             return 1;
         }

@@ -17,18 +17,27 @@ ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tens
         return NULL;
     ssa_single *single = request->state;
     single->finished = note_put;
-    single->wanted = *header;
+    ssa_tensor_header_copy(&single->wanted, header);
     single->carried = data;
     single->writes = 1;
     if (engine->settings.value_limit)
         return ssa_chunks_put(request, header, data, header->data_bytes, problem);
-    ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
+    ssa_command *command = ssa_command_take(&engine->spares.commands, 3, SSA_EXPECT_REPLY);
     if (command && (ssa_command_argument(command, "SET", 3) || ssa_command_argument(command, single->key.data, single->key.bytes) ||
                     ssa_command_tensor(command, header, data))) {
         ssa_command_free(command);
         command = NULL;
     }
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
+}
+
+static ssa_command *new_get(ssa_engine *engine, const ssa_buffer *key) {
+    ssa_command *command = ssa_command_take(&engine->spares.commands, 2, SSA_EXPECT_TENSOR);
+    if (command && (ssa_command_argument(command, "GET", 3) || ssa_command_argument(command, key->data, key->bytes))) {
+        ssa_command_free(command);
+        return NULL;
+    }
+    return command;
 }
 
 static void keep_tensor(ssa_request *request, ssa_command *answer) {
@@ -44,7 +53,7 @@ static ssa_request *get(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_pr
     single->finished = keep_tensor;
     single->reads_tensor = 1;
     request->kind = SSA_KIND_TENSOR;
-    ssa_command *command = ssa_command_of(SSA_EXPECT_TENSOR, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(single->key)));
+    ssa_command *command = new_get(engine, &single->key);
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
 }
 
@@ -73,10 +82,10 @@ ssa_request *ssa_op_unpack_tensor(ssa_engine *engine, ssa_text name, const ssa_t
     ssa_single *single = request->state;
     single->finished = transpose_into;
     single->reads_tensor = 1;
-    single->wanted = *header;
+    ssa_tensor_header_copy(&single->wanted, header);
     single->into = into;
     request->wanted = &single->wanted;
-    ssa_command *command = ssa_command_of(SSA_EXPECT_TENSOR, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(single->key)));
+    ssa_command *command = new_get(engine, &single->key);
     if (command)
         ssa_command_into(command, header, into);
     unsigned bulk = header->data_bytes > SSA_BULK_BYTES ? SSA_CALL_BULK : 0;

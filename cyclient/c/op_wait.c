@@ -163,27 +163,17 @@ static void end(ssa_request *request) {
 /* Until EXISTS, or alike, is at least 1. */
 static ssa_request *new_wait(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name,
                              ssa_problem *problem) {
-    ssa_buffer key = {NULL, 0, 0};
-    ssa_status status = ssa_key_make(&engine->names, SSA_READING, kind, name.data, name.bytes, &key);
-    if (status)
-        return ssa_problem_names(engine, problem, status);
-    ssa_request *request = ssa_request_new(engine, operation, kind, name.data, name.bytes, step);
-    wait_state *state = request ? ssa_allocate(sizeof *state) : NULL;
-    if (!state) {
-        ssa_request_free(request);
-        ssa_buffer_free(&key);
-        return ssa_problem_memory(problem);
-    }
-    memset(state, 0, sizeof *state);
-    state->key = key;
+    ssa_request *request =
+        ssa_request_of_key(engine, operation, kind, name, SSA_READING, sizeof(wait_state), step, end, problem);
+    if (!request)
+        return NULL;
+    wait_state *state = request->state;
     state->kind = kind == SSA_KIND_LIST ? SSA_KIND_KEY : kind;
     state->waiter.changed = changed;
     state->waiter.owner = request;
     state->span = -1;
     state->length = 1;
     state->comparison = SSA_COMPARE_AT_LEAST;
-    request->state = state;
-    request->end = end;
     request->overdue = overdue;
     return request;
 }

@@ -60,23 +60,13 @@ static void end(ssa_request *request) {
 }
 
 ssa_request *ssa_op_watch(ssa_engine *engine, ssa_text key, ssa_problem *problem) {
-    ssa_buffer copy = {NULL, 0, 0};
-    ssa_status status = ssa_key_make(&engine->names, SSA_READING, SSA_KIND_KEY, key.data, key.bytes, &copy);
-    if (status)
-        return ssa_problem_names(engine, problem, status);
-    ssa_request *request = ssa_request_new(engine, "watch_key", SSA_KIND_KEY, key.data, key.bytes, step);
-    watch_state *state = request ? ssa_allocate(sizeof *state) : NULL;
-    if (!state) {
-        ssa_request_free(request);
-        ssa_buffer_free(&copy);
-        return ssa_problem_memory(problem);
-    }
-    memset(state, 0, sizeof *state);
-    state->key = copy;
+    ssa_request *request = ssa_request_of_key(engine, "watch_key", SSA_KIND_KEY, key, SSA_READING, sizeof(watch_state), step,
+                                              end, problem);
+    if (!request)
+        return NULL;
+    watch_state *state = request->state;
     state->waiter.changed = changed;
     state->waiter.owner = request;
-    request->state = state;
-    request->end = end;
     request->overdue = overdue;
     return request;
 }

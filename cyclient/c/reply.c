@@ -4,6 +4,9 @@
 
 #include "allocator.h"
 
+#define FIRST_NODES 8
+#define KEPT_TEXT 256
+
 int64_t ssa_node_elements(const ssa_node *node) {
     if (node->kind < SSA_TOKEN_ARRAY)
         return 0;
@@ -16,7 +19,7 @@ static int has_text(ssa_token_kind kind) {
 
 ssa_status ssa_reply_add(ssa_reply *reply, const ssa_token *token) {
     if (reply->count == reply->capacity) {
-        size_t capacity = reply->capacity ? 2 * reply->capacity : 8;
+        size_t capacity = reply->capacity ? 2 * reply->capacity : FIRST_NODES;
         if (reply->capacity >= SSA_REPLY_MAX_NODES)
             return SSA_ELIMIT;
         ssa_node *nodes = ssa_reallocate(reply->nodes, capacity * sizeof *nodes);
@@ -82,8 +85,23 @@ ssa_status ssa_reply_add_text(ssa_reply *reply, const void *text, size_t bytes) 
     return SSA_OK;
 }
 
+/* `left` means nothing beyond the depth, and is not written. */
+static void forget(ssa_reply *reply) {
+    reply->nodes = NULL;
+    reply->count = reply->capacity = 0;
+    reply->text = (ssa_buffer){NULL, 0, 0};
+    reply->depth = 0;
+}
+
 void ssa_reply_free(ssa_reply *reply) {
     ssa_release(reply->nodes);
-    ssa_buffer_free(&reply->text);
-    memset(reply, 0, sizeof *reply);
+    ssa_release(reply->text.data);
+    forget(reply);
+}
+
+void ssa_reply_clear(ssa_reply *reply) {
+    if (reply->capacity > FIRST_NODES || reply->text.capacity > KEPT_TEXT)
+        ssa_reply_free(reply);
+    reply->count = reply->depth = 0;
+    reply->text.bytes = 0;
 }

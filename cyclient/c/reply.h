@@ -38,6 +38,7 @@ void ssa_reply_body_came(ssa_reply *reply, size_t bytes);
 ssa_status ssa_reply_begin_list(ssa_reply *reply);
 ssa_status ssa_reply_add_text(ssa_reply *reply, const void *text, size_t bytes);
 
-void ssa_reply_free(ssa_reply *reply); /* leaves it empty and usable */
+void ssa_reply_free(ssa_reply *reply);  /* leaves it empty and usable */
+void ssa_reply_clear(ssa_reply *reply); /* the same, with the memory of a short one left to it */
 
 #endif

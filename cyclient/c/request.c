@@ -11,16 +11,22 @@
 #include "failure_text.h"
 #include "op_chunk.h"
 
+#define KEPT_BYTES 256 /* of a name, with the memory of a spare request */
+
 static void on_deadline(ssa_timer *timer);
 static void call_done(ssa_call *call);
 
 ssa_request *ssa_request_new(ssa_engine *engine, const char *operation, ssa_kind kind, const void *subject, size_t bytes,
                              void (*step)(ssa_request *request)) {
-    ssa_request *request = ssa_allocate(sizeof *request);
+    ssa_request *request = ssa_spares_take(&engine->spares.requests);
+    ssa_buffer kept = request ? request->subject : (ssa_buffer){NULL, 0, 0};
+    if (!request)
+        request = ssa_allocate(sizeof *request);
     if (!request)
         return NULL;
     memset(request, 0, sizeof *request);
     request->engine = engine;
+    request->subject = kept;
     request->operation = operation;
     request->kind = kind;
     request->step = step;
@@ -38,16 +44,14 @@ ssa_request *ssa_request_new(ssa_engine *engine, const char *operation, ssa_kind
 }
 
 void ssa_request_order_by(ssa_request *request, const ssa_buffer *key) {
-    ssa_call call;
-    ssa_call_key(&call, key->data, key->bytes);
-    request->order_hash = call.key_hash;
+    request->order_hash = ssa_key_hash(key->data, key->bytes);
 }
 
 /* ---- calls */
 
 static void drop_calls(ssa_request *request) {
     for (size_t i = 0; i < request->call_count; i++)
-        ssa_command_free(request->calls[i].command);
+        ssa_command_recycle(&request->engine->spares.commands, request->calls[i].command);
     if (request->calls != &request->single)
         ssa_release(request->calls);
     request->calls = NULL;
@@ -281,6 +285,9 @@ void ssa_request_free(ssa_request *request) {
     ssa_reply_free(&request->reply);
     ssa_reply_free(&request->second_reply);
     ssa_buffer_free(&request->error);
+    request->subject.bytes = 0;
+    if (request->subject.capacity <= KEPT_BYTES && ssa_spares_keep(&request->engine->spares.requests, request))
+        return;
     ssa_buffer_free(&request->subject);
     ssa_release(request);
 }

@@ -1,11 +1,10 @@
 #include "resp_reader.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "allocator.h"
+#include "real_text.h"
 
 struct ssa_reader {
     ssa_reader_limits limits;
@@ -118,17 +117,6 @@ static int is_decimal(const unsigned char *text, size_t bytes) {
     return i == bytes;
 }
 
-static int parse_real(const unsigned char *text, size_t bytes, double *real) {
-    char copy[64];
-    if (!bytes || bytes >= sizeof copy)
-        return 0;
-    memcpy(copy, text, bytes);
-    copy[bytes] = 0;
-    char *end;
-    *real = strtod(copy, &end); /* takes inf, -inf and nan as RESP3 spells them */
-    return end == copy + bytes;
-}
-
 static ssa_status parse_length(ssa_reader *reader, ssa_token *token, const unsigned char *line, size_t bytes) {
     int64_t count;
     if (!parse_integer(line + 1, bytes - 1, &count) || count < -1)
@@ -167,7 +155,7 @@ static ssa_status parse_line(ssa_reader *reader, ssa_token *token, const unsigne
         return parse_integer(text, text_bytes, &token->number) ? SSA_OK : fail(reader, SSA_EPROTOCOL, "not an integer", line, bytes);
     case ',':
         token->kind = SSA_TOKEN_REAL;
-        return parse_real(text, text_bytes, &token->real) ? SSA_OK : fail(reader, SSA_EPROTOCOL, "not a number", line, bytes);
+        return ssa_real_parse(token->text, text_bytes, &token->real) ? SSA_OK : fail(reader, SSA_EPROTOCOL, "not a number", line, bytes);
     case '#':
         token->kind = SSA_TOKEN_BOOLEAN;
         token->number = text_bytes == 1 && text[0] == 't';

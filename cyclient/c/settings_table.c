@@ -6,6 +6,7 @@
 
 #include "allocator.h"
 #include "key_names.h"
+#include "real_text.h"
 
 #define GIVEN(field) offsetof(ssa_settings_given, field)
 #define AT(field) offsetof(ssa_settings, field)
@@ -136,51 +137,6 @@ static ssa_status read_mode(ssa_server_mode *mode, const char *name, const char 
     return refuse(mistake, name, text, strlen(text), "write Clustered or Standalone, or unset it to ask the server");
 }
 
-static int is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-/* 10 to this power; 0 or infinity where it is none of a double. */
-static double power_of_ten(long exponent) {
-    double power = 1;
-    for (long left = exponent < 0 ? -exponent : exponent; left > 0; left--)
-        power *= 10;
-    return exponent < 0 ? 1 / power : power;
-}
-
-/* A decimal number with a point whatever the locale, which strtod would ask. 0: not one. */
-static int parse_real(const char *text, double *real) {
-    int negative = *text == '-', digits = 0, point = 0;
-    long exponent = 0, written = 0;
-    text += *text == '-' || *text == '+';
-    if (!strcasecmp(text, "inf") || !strcasecmp(text, "infinity")) {
-        *real = negative ? -__builtin_inf() : __builtin_inf();
-        return 1;
-    }
-    *real = 0;
-    for (; is_digit(*text) || (*text == '.' && !point); text++) {
-        if (*text == '.') {
-            point = 1;
-            continue;
-        }
-        *real = 10 * *real + (*text - '0');
-        exponent -= point;
-        if (++digits > 300)
-            return 0;
-    }
-    if (digits && (*text == 'e' || *text == 'E')) {
-        int down = *++text == '-';
-        text += *text == '-' || *text == '+';
-        if (!is_digit(*text))
-            return 0;
-        for (; is_digit(*text); text++)
-            written = written < 1000 ? 10 * written + (*text - '0') : written;
-        exponent += down ? -written : written;
-    }
-    *real *= power_of_ten(exponent) * (negative ? -1 : 1);
-    return digits && !*text;
-}
-
 /* 0: no time that can be waited. */
 static int set_seconds(int64_t *nanoseconds, double seconds) {
     if (!(seconds > 0))
@@ -195,7 +151,7 @@ static const char a_positive_number[] = "give a positive number of seconds";
 
 static ssa_status read_seconds(int64_t *nanoseconds, const char *name, const char *text, char *mistake) {
     double seconds;
-    if (!parse_real(text, &seconds))
+    if (!ssa_real_parse(text, strlen(text), &seconds) || seconds != seconds)
         return refuse(mistake, name, text, strlen(text), "give seconds as a number");
     if (!set_seconds(nanoseconds, seconds))
         return refuse(mistake, name, text, strlen(text), a_positive_number);

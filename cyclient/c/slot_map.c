@@ -5,6 +5,7 @@
 
 #include "allocator.h"
 #include "mistake.h"
+#include "text_begins.h"
 
 /* A walk over the flat tree of a reply; every step is checked against its end. */
 typedef struct walk {
@@ -294,11 +295,6 @@ ssa_status ssa_slot_map_move(ssa_slot_map *map, uint16_t slot, const ssa_address
 
 /* ---- redirections */
 
-static int begins_with(const char *text, size_t bytes, const char *start) {
-    size_t length = strlen(start);
-    return bytes >= length && !memcmp(text, start, length);
-}
-
 /* Digits up to the end of the text or the next blank, at most five; -1: something else. */
 static int64_t take_digits(const char **at, const char *end) {
     int64_t number = 0;
@@ -334,8 +330,8 @@ static ssa_status take_target(ssa_address *address, const char *text, size_t byt
 ssa_status ssa_redirection_parse(ssa_redirection *redirection, const char *text, size_t bytes,
                                  const ssa_address *asked) {
     memset(redirection, 0, sizeof *redirection);
-    int moved = begins_with(text, bytes, "MOVED ");
-    if (!moved && !begins_with(text, bytes, "ASK "))
+    int moved = ssa_text_begins(text, bytes, "MOVED ");
+    if (!moved && !ssa_text_begins(text, bytes, "ASK "))
         return SSA_OK;
     const char *at = text + (moved ? 6 : 4), *end = text + bytes;
     int64_t slot = take_digits(&at, end);

@@ -47,6 +47,10 @@ static uint64_t get_le(const unsigned char *in, unsigned bytes) {
     return value;
 }
 
+void ssa_tensor_header_copy(ssa_tensor_header *to, const ssa_tensor_header *from) {
+    memcpy(to, from, offsetof(ssa_tensor_header, shape) + from->ndim * sizeof *from->shape);
+}
+
 void ssa_tensor_header_encode(const ssa_tensor_header *header, unsigned char *out) {
     size_t size = ssa_tensor_header_size(header->ndim);
     memset(out, 0, size);

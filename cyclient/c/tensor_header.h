@@ -35,6 +35,9 @@ size_t ssa_tensor_header_size(uint8_t ndim);
  * SSA_EHEADER: unknown dtype, an itemsize that is not the dtype's, too many dimensions, a product that overflows. */
 ssa_status ssa_tensor_header_complete(ssa_tensor_header *header);
 
+/* Only the dimensions that it has: most of a header is room for 32. */
+void ssa_tensor_header_copy(ssa_tensor_header *to, const ssa_tensor_header *from);
+
 /* Write the header to out, which has room for ssa_tensor_header_size(header->ndim) bytes. */
 void ssa_tensor_header_encode(const ssa_tensor_header *header, unsigned char *out);
 

@@ -5,11 +5,12 @@
 #include <sys/random.h>
 
 #include "allocator.h"
+#include "backoff.h"
 #include "engine.h"
 
 #define QUESTION_TIME INT64_C(1000000000)  /* then another server is asked */
-#define FIRST_DELAY INT64_C(50000000)      /* between two questions; doubled while nothing changes */
-#define LONGEST_DELAY INT64_C(1000000000)
+
+static const ssa_backoff between_questions = {50000000, 1000000000}; /* longer and longer while nothing changes */
 
 static void on_timer(ssa_timer *timer);
 static void answered(ssa_call *call);
@@ -19,7 +20,7 @@ void ssa_topology_start(ssa_engine *engine) {
     ssa_slot_map_init(&topology->map);
     topology->timer.fire = on_timer;
     topology->timer.owner = engine;
-    topology->delay = FIRST_DELAY;
+    topology->delay = 0;
     if (getentropy(&topology->random, sizeof topology->random) || !topology->random)
         topology->random = 1;
 }
@@ -73,12 +74,19 @@ static ssa_server *choose(ssa_engine *engine) {
     return other;
 }
 
+static void rest(ssa_engine *engine, int changed) {
+    ssa_topology *topology = &engine->topology;
+    topology->delay = ssa_backoff_next(&between_questions, changed ? 0 : topology->delay);
+    int64_t jitter = (int64_t)(next_random(topology) % 1024) * (topology->delay / 2048); /* thousands of clients see one failure */
+    ssa_engine_arm(engine, &topology->timer, engine->now + topology->delay / 2 + jitter);
+}
+
 static void ask(ssa_engine *engine) {
     ssa_topology *topology = &engine->topology;
     ssa_command *command = ssa_command_new(2, SSA_EXPECT_REPLY);
     if (!command || ssa_command_argument(command, "CLUSTER", 7) || ssa_command_argument(command, "SLOTS", 5)) {
         ssa_command_free(command);
-        ssa_engine_arm(engine, &topology->timer, engine->now + LONGEST_DELAY);
+        rest(engine, 0);
         return;
     }
     topology->wanted = 0;
@@ -99,13 +107,6 @@ void ssa_topology_refresh(ssa_engine *engine) {
     topology->wanted = 1;
     if (!topology->in_flight && !topology->timer.place && !engine->closed)
         ask(engine);
-}
-
-static void rest(ssa_engine *engine, int changed) {
-    ssa_topology *topology = &engine->topology;
-    topology->delay = changed ? FIRST_DELAY : 2 * topology->delay < LONGEST_DELAY ? 2 * topology->delay : LONGEST_DELAY;
-    int64_t jitter = (int64_t)(next_random(topology) % 1024) * (topology->delay / 2048); /* thousands of clients see one failure */
-    ssa_engine_arm(engine, &topology->timer, engine->now + topology->delay / 2 + jitter);
 }
 
 static void on_timer(ssa_timer *timer) {
@@ -281,6 +282,8 @@ static void answered(ssa_call *call) {
         status = SSA_ENOMEM;
     }
     if (status != SSA_OK) {
+        if (status == SSA_ENOMEM && !command->error.bytes)
+            snprintf(error, sizeof error, "no memory for it");
         snprintf(engine->trouble, sizeof engine->trouble, "The topology of the cluster could not be read: %.*s%.100s.",
                  (int)(command->error.bytes < 80 ? command->error.bytes : 80),
                  command->error.bytes ? (char *)command->error.data : "", error);

@@ -4,19 +4,13 @@
 
 #include "allocator.h"
 #include "engine.h"
+#include "fnv_hash.h"
 
 /* An invalidation is lost with its connection, and then everybody looks again; but slots also move without a word to
  * those who wait for a key that is not there. */
 #define RECHECK_STANDALONE INT64_C(5000000000)
 #define RECHECK_CLUSTER INT64_C(1000000000)
 #define RECHECK_EACH INT64_C(100000) /* more, for each waiter of this client: at most 10,000 questions a second */
-
-static uint64_t hash_of(const unsigned char *key, size_t bytes) { /* FNV-1a */
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ key[i]) * UINT64_C(1099511628211);
-    return hash;
-}
 
 static ssa_waiter **bucket_of(ssa_wait_table *table, uint64_t hash) {
     return table->grown ? &table->grown[hash & (table->buckets - 1)] : &table->first[hash & (SSA_WAIT_BUCKETS - 1)];
@@ -68,7 +62,7 @@ void ssa_wait_add(ssa_wait_table *table, ssa_waiter *waiter, const void *key, si
         grow(table);
     waiter->key = key;
     waiter->bytes = bytes;
-    waiter->hash = hash_of(key, bytes);
+    waiter->hash = ssa_fnv_hash(key, bytes);
     waiter->table = table;
     table->count++;
     link_in(bucket_of(table, waiter->hash), waiter);
@@ -116,7 +110,7 @@ static void collect(ssa_waiter **bucket, ssa_waiter **list, uint64_t hash, const
 
 static void wake_key(ssa_wait_table *table, const unsigned char *key, size_t bytes) {
     ssa_waiter *list = NULL;
-    uint64_t hash = hash_of(key, bytes);
+    uint64_t hash = ssa_fnv_hash(key, bytes);
     collect(bucket_of(table, hash), &list, hash, key, bytes);
     wake(&list);
 }

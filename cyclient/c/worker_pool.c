@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include "allocator.h"
+#include "backoff.h"
 #include "engine.h"
 #include "failure_text.h"
 #include "request.h"
+#include "text_begins.h"
 
-#define FIRST_DELAY INT64_C(10000000)    /* between two looks for a worker when there is none; doubled */
-#define LONGEST_DELAY INT64_C(500000000)
+static const ssa_backoff between_looks = {10000000, 500000000}; /* for a worker when there is none */
 
 static void ask_for_list(ssa_worker_pool *pool);
 static void list_answered(ssa_call *call);
@@ -245,7 +246,7 @@ static void send_to(ssa_worker_pool *pool, ssa_run *run, ssa_worker_peer *peer) 
 
 static void try_again(ssa_worker_pool *pool, ssa_run *run, int at_once) {
     wait_for_worker(pool, run);
-    run->delay = run->delay ? (2 * run->delay < LONGEST_DELAY ? 2 * run->delay : LONGEST_DELAY) : FIRST_DELAY;
+    run->delay = ssa_backoff_next(&between_looks, run->delay);
     ssa_engine_arm(pool->engine, &run->pause, pool->engine->now + (at_once ? 0 : run->delay));
 }
 
@@ -340,8 +341,7 @@ static void tell(ssa_run *run, const char *format, const char *where, const ssa_
 }
 
 static int begins(const ssa_buffer *text, const char *word) {
-    size_t length = strlen(word);
-    return text->bytes >= length && !memcmp(text->data, word, length);
+    return ssa_text_begins(text->data, text->bytes, word);
 }
 
 static void failed_once(ssa_worker_pool *pool, ssa_run *run, ssa_worker_peer *peer, int is_lost) {

@@ -1,12 +1,23 @@
-"""Build C programs of the tests with the modules of the core that they name on their first line (`// links: ...`)."""
+"""Build C programs of the tests with modules of the core: those that they name on their first line
+(`// links: ...`), or all of them."""
 
+import os
 import re
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CORE = Path(__file__).resolve().parents[2] / "cyclient" / "c"
-FLAGS = ("-std=c11", "-g", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-pthread", f"-I{CORE}")
+INCLUDES = (f"-I{CORE}", f"-I{CORE.parent / 'include'}")
+FLAGS = ("-g", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-pthread", *INCLUDES)
+#: With sanitizers gcc no longer knows the ranges of numbers, and warns of texts that are never cut.
+CHECKED = ("-O1", "-Werror", "-Wno-format-truncation", "-fno-omit-frame-pointer")
+SANITIZERS = {
+    "address": (*CHECKED, "-fsanitize=address,undefined", "-fno-sanitize-recover"),
+    "thread": (*CHECKED, "-fsanitize=thread"),
+}
+LANGUAGES = {".c": ("cc", "-std=c11"), ".cpp": ("c++", "-std=c++17")}
 
 
 def linked_modules(program: Path) -> list[str]:
@@ -22,35 +33,54 @@ class CBuilder:
 
     def __init__(self, out: Path, compiler: str, flags: Sequence[str]) -> None:
         self.out = out
-        self._compile = [compiler, *FLAGS, *flags]
-        out.mkdir(parents=True, exist_ok=True)
+        self._compiler = compiler
+        self._flags = (*FLAGS, *flags)
 
     def program(self, source: Path, *more: Path, link_flags: Sequence[str] = ()) -> Path:
         """The program made of `source`, the modules it names, and further sources."""
-        built = self.out / source.stem
-        if not built.exists():
-            modules = [CORE / f"{name}.c" for name in linked_modules(source)]
-            self._link([self._object(path) for path in (source, *more, *modules)], built, link_flags)
-        return built
+        modules = [CORE / f"{name}.c" for name in linked_modules(source)]
+        return self._program((source, *more, *modules), link_flags)
+
+    def core_program(self, source: Path, *compile_flags: str) -> Path:
+        """The program made of `source`, in C or C++, and the whole core. compile_flags: for this source alone."""
+        modules = sorted(CORE.glob("*.c"))
+        return self._program((source, *modules), (), *compile_flags)
 
     def changed_program(self, out: Path, changed: Path, source: Path, *more: Path) -> Path:
         """The same with another source for the module of the same name as `changed`; lies in `out`."""
         modules = [CORE / f"{name}.c" for name in linked_modules(source) if name != changed.stem]
-        self._run("-c", str(changed), "-o", str(out / "changed.o"))
-        objects = [self._object(path) for path in (source, *more, *modules)]
-        self._link([*objects, out / "changed.o"], out / "changed", ())
+        self._run(changed, "-c", str(changed), "-o", str(out / "changed.o"))
+        objects = [*self._objects((source, *more, *modules)), out / "changed.o"]
+        self._link(source, objects, out / "changed", ())
         return out / "changed"
 
-    def _link(self, objects: Sequence[Path], built: Path, flags: Sequence[str]) -> None:
-        self._run(*flags, *map(str, objects), "-o", str(built), "-lm")
-
-    def _object(self, source: Path) -> Path:
-        built = self.out / f"{source.stem}.o"
+    def _program(self, sources: Sequence[Path], link_flags: Sequence[str], *compile_flags: str) -> Path:
+        built = self._place(sources[0])
         if not built.exists():
-            self._run("-c", str(source), "-o", str(built))
+            self._link(sources[0], self._objects(sources, *compile_flags), built, link_flags)
         return built
 
-    def _run(self, *words: str) -> None:
-        command = [*self._compile, *words]
+    def _link(self, source: Path, objects: Sequence[Path], built: Path, flags: Sequence[str]) -> None:
+        self._run(source, *flags, *map(str, objects), "-o", str(built), "-lm")
+
+    def _objects(self, sources: Sequence[Path], *first_flags: str) -> list[Path]:
+        flags = [first_flags, *([()] * (len(sources) - 1))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(self._object, sources, flags))
+
+    def _object(self, source: Path, flags: Sequence[str]) -> Path:
+        built = self._place(source).with_suffix(".o")
+        if not built.exists():
+            self._run(source, *flags, "-c", str(source), "-o", str(built))
+        return built
+
+    def _place(self, source: Path) -> Path:
+        folder = self.out / source.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / source.stem
+
+    def _run(self, source: Path, *words: str) -> None:
+        compiler, standard = LANGUAGES[source.suffix]
+        command = [compiler if source.suffix == ".cpp" else self._compiler, standard, *self._flags, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"

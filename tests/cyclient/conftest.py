@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.cyclient.c_engine_program import build
+from tests.cyclient.c_builder import SANITIZERS, CBuilder
+from tests.cyclient.c_engine_program import FOLDER as C_ENGINE
 from tests.cyclient.c_engine_talk import Talks, talks
 from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.engine_process import EngineProcess
@@ -59,9 +60,15 @@ def cluster(module_cluster: ClusterProcess) -> Iterator[ClusterProcess]:
 
 
 @pytest.fixture(scope="session")
-def talk_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def builders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CBuilder]:
+    """One for each sanitizer, which compiles each source once a session."""
+    return {name: CBuilder(tmp_path_factory.mktemp(f"c_{name}"), "cc", flags) for name, flags in SANITIZERS.items()}
+
+
+@pytest.fixture(scope="session")
+def talk_program(builders: dict[str, CBuilder]) -> Path:
     """The program that does with the C core what it is told."""
-    return build("talk", tmp_path_factory)
+    return builders["address"].core_program(C_ENGINE / "talk.c")
 
 
 @pytest.fixture

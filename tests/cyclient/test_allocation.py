@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssasync.cyclient import StoreError
-from ssasync.cyclient._core import allocated_bytes, decode_tensor, fail_allocation, refusals_left
+from ssasync.cyclient._core import allocated_bytes, decode_tensor, fail_allocation, refusals_left, stop_counting_allocations
 from tests.cyclient.scripted_worker import ScriptedWorker, doubles, list_workers
 from tests.cyclient.wire_format import encode_tensor
 from tests.model_archive import archive_of
@@ -19,7 +19,7 @@ MODEL = archive_of(bytes(100_000))
 @pytest.fixture(autouse=True)
 def allocations_succeed_afterwards():
     yield
-    fail_allocation(-1)
+    stop_counting_allocations()
 
 
 def batch_of_all(face, client):

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.cyclient.c_engine_program import build
+from tests.cyclient.c_builder import CBuilder
+from tests.cyclient.c_engine_program import FOLDER
 
 SECONDS = float(os.environ.get("SSA_RACE_SECONDS", "2"))
 ITEMS = {"a": {"a0", "a1", "both", "long"}, "b": {"b0", "b1", "both", "long"}}
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("dataset_race", tmp_path_factory)
+def program(builders: dict[str, CBuilder]) -> Path:
+    return builders["address"].core_program(FOLDER / "dataset_race.c")
 
 
 def race(program: Path, addresses: str, password: str, disturb: Callable[[], object] | None = None) -> list[str]:

@@ -1,11 +1,8 @@
 """What the C core asks of servers, not of keys: who they are, their settings, snapshots, and the deletion of all keys."""
 
-import re
-
 import pytest
 from redis.crc import key_slot
 
-from tests.cyclient.c_engine_program import build, run
 from tests.cyclient.cluster_process import key_in
 
 LIMITED = "limited"
@@ -299,20 +296,3 @@ def test_what_is_cancelled_leaves_nothing_behind(connect, kind, request, module_
         assert talk.do("ping", "").status == "SSA_OK"
     for words in operations:  # the client ends with all of them under way
         talk.start(*words)
-
-
-# ---- memory
-
-
-@pytest.fixture(scope="session")
-def asked(tmp_path_factory):
-    return build("asked", tmp_path_factory)
-
-
-@pytest.mark.parametrize("kind", ["engine", "cluster"])
-def test_any_allocation_may_be_refused(asked, kind, request, module_engine):
-    store = request.getfixturevalue(kind)
-    addresses = store.unix if kind == "engine" else store.addresses
-    assert re.search(r"^[1-9]\d* checks in", run(asked, "run", addresses, store.password), re.MULTILINE)
-    said = run(asked, "fail", addresses, store.password)
-    assert re.fullmatch(r"([1-9]\d* allocations refused one by one\n){4}", said)

@@ -3,13 +3,13 @@
 import os
 import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pytest
 
+from tests.cyclient.c_builder import SANITIZERS, CBuilder
 from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.engine_process import EngineProcess
 from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
@@ -17,63 +17,11 @@ from tests.cyclient.write_test_vectors import FOLDER as VECTORS
 from tests.model_archive import archive_of
 
 FOLDER = Path(__file__).parent / "c_face"
-CORE = Path(__file__).resolve().parents[2] / "cyclient"
-FLAGS = ("-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Wno-format-truncation", "-D_GNU_SOURCE", "-pthread")
-CPP_FLAGS = (
-    "-std=c++17",
-    "-g",
-    "-O1",
-    "-Wall",
-    "-Wextra",
-    "-Wpedantic",
-    "-Wshadow",
-    "-Wconversion",
-    "-Wold-style-cast",
-)
-INCLUDES = (f"-I{CORE / 'include'}", f"-I{CORE / 'c'}")
-SANITIZERS = {
-    "address": ("-fsanitize=address,undefined", "-fno-sanitize-recover", "-fno-omit-frame-pointer"),
-    "thread": ("-fsanitize=thread", "-fno-omit-frame-pointer"),
-}
+#: Of the header-only face: what a strict program compiles with.
+STRICT = ("-Wpedantic", "-Wshadow", "-Wconversion", "-Wold-style-cast")
 STORES = ("unix", "tcp", "cluster")
 
 pytestmark = pytest.mark.timeout(300)  # the first test compiles the core
-
-
-class Builder:
-    """Compiles each source once with one set of sanitizers."""
-
-    def __init__(self, out: Path, sanitizers: tuple[str, ...]) -> None:
-        self._out = out
-        self._sanitizers = sanitizers
-        out.mkdir()
-
-    def program(self, name: str) -> Path:
-        built = self._out / f"face_{name}"
-        if not built.exists():
-            sources = sorted((CORE / "c").glob("*.c"))
-            with ThreadPoolExecutor(2) as pool:
-                objects = list(pool.map(self._object, sources))
-            source = FOLDER / f"{name}.c"
-            if source.exists():
-                self._compile(source, *objects, "-o", built, "-lm")
-            else:
-                self._run("c++", *CPP_FLAGS, source.with_suffix(".cpp"), *objects, "-pthread", "-o", built)
-        return built
-
-    def _object(self, source: Path) -> Path:
-        built = self._out / f"{source.stem}.o"
-        if not built.exists():
-            self._compile("-c", source, "-o", built)
-        return built
-
-    def _compile(self, *words: str | Path) -> None:
-        self._run("cc", *FLAGS, *words)
-
-    def _run(self, compiler: str, *words: str | Path) -> None:
-        command = [compiler, "-Werror", *self._sanitizers, *INCLUDES, *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-        assert done.returncode == 0, done.stderr
 
 
 class Run(Protocol):
@@ -82,10 +30,11 @@ class Run(Protocol):
     def __call__(self, sanitizer: str, name: str, *, given: str = "", **environment: str) -> str: ...
 
 
-@pytest.fixture(scope="session")
-def builders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Builder]:
-    out = tmp_path_factory.mktemp("c_face")
-    return {name: Builder(out / name, flags) for name, flags in SANITIZERS.items()}
+def built(builder: CBuilder, name: str) -> Path:
+    source = FOLDER / f"{name}.c"
+    return (
+        builder.core_program(source) if source.exists() else builder.core_program(source.with_suffix(".cpp"), *STRICT)
+    )
 
 
 @pytest.fixture(params=STORES)
@@ -96,7 +45,7 @@ def store(request: pytest.FixtureRequest, module_engine: EngineProcess) -> Engin
 
 
 @pytest.fixture
-def run_on(builders: dict[str, Builder], store: EngineProcess | ClusterProcess, request: pytest.FixtureRequest) -> Run:
+def run_on(builders: dict[str, CBuilder], store: EngineProcess | ClusterProcess, request: pytest.FixtureRequest) -> Run:
     if isinstance(store, ClusterProcess):
         address = store.addresses
     else:
@@ -105,7 +54,7 @@ def run_on(builders: dict[str, Builder], store: EngineProcess | ClusterProcess, 
     def run(sanitizer: str, name: str, *, given: str = "", **environment: str) -> str:
         bare = {key: value for key, value in os.environ.items() if not key.startswith(("SS", "SR_"))}
         of_store = {"SSDB": address, "SSDB_PASSWORD": store.password, "SSA_TIMEOUT": "60", **environment}
-        program = builders[sanitizer].program(name)
+        program = built(builders[sanitizer], name)
         done = subprocess.run(
             [program],
             input=given,

@@ -5,62 +5,28 @@ import random
 import re
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.cyclient.c_builder import CBuilder
 from tests.cyclient.cluster_process import Node
 from tests.cyclient.write_test_vectors import FOLDER as VECTORS
 
 FOLDER = Path(__file__).parent / "c"
-SOURCES = Path(__file__).parents[2] / "cyclient" / "c"
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("test_*.c"))
-FLAGS = ["-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-pthread", f"-I{SOURCES}"]
-# With sanitizers gcc no longer knows the ranges of numbers, and warns of texts that are never cut.
-FLAGS += ["-Wno-format-truncation"]
-SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover", "-fno-omit-frame-pointer"]
 
 
-def linked_sources(program: Path) -> list[str]:
-    """The modules that the first line of a program names."""
-    match = re.fullmatch(r"// links: (\w+(?: \w+)*)", program.read_text(encoding="utf-8").split("\n", 1)[0])
-    assert match, f"the first line of {program} is not '// links: <modules of cyclient/c>'"
-    return match[1].split()
+@pytest.fixture
+def built(builders: dict[str, CBuilder]) -> Callable[[str], Path]:
+    """The program of a name."""
+    return lambda name: builders["address"].program(FOLDER / f"{name}.c")
 
 
-class Builder:
-    """Compiles each source once."""
-
-    def __init__(self, out: Path) -> None:
-        self.out = out
-
-    def program(self, name: str) -> Path:
-        built = self.out / name
-        if not built.exists():
-            source = FOLDER / f"{name}.c"
-            objects = [self._object(SOURCES / f"{module}.c") for module in linked_sources(source)]
-            self._run("cc", *FLAGS, *SANITIZERS, str(source), *map(str, objects), "-o", str(built))
-        return built
-
-    def _object(self, source: Path) -> Path:
-        built = self.out / f"{source.stem}.o"
-        if not built.exists():
-            self._run("cc", *FLAGS, *SANITIZERS, "-c", str(source), "-o", str(built))
-        return built
-
-    def _run(self, *command: str) -> None:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
-
-
-@pytest.fixture(scope="session")
-def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
-    return Builder(tmp_path_factory.mktemp("c_modules"))
-
-
-def run(program: Path, *words: str, given: str = "", folder: Path) -> str:
-    """What it says; it must find nothing wrong."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SS", "SR_"))}
+def run(program: Path, *words: str, given: str = "", folder: Path, **more: str) -> str:
+    """What it says; it must find nothing wrong. more: of its environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SS", "SR_"))} | more
     command = [program, *words]
     done = subprocess.run(
         command, input=given, capture_output=True, text=True, timeout=100, check=False, cwd=folder, env=environment
@@ -71,31 +37,49 @@ def run(program: Path, *words: str, given: str = "", folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_module_does_what_its_header_says(builder, name, tmp_path):
-    assert re.search(r"^[1-9]\d* checks in [1-9]\d* tests$", run(builder.program(name), folder=tmp_path), re.MULTILINE)
+def test_a_module_does_what_its_header_says(built, name, tmp_path):
+    assert re.search(
+        r"^[1-9]\d* checks in [1-9]\d* tests$",
+        run(built(name), folder=tmp_path),
+        re.MULTILINE,
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_any_allocation_of_a_module_may_be_refused(builder, name, tmp_path):
-    said = run(builder.program(name), "--fail", folder=tmp_path)
+def test_any_allocation_of_a_module_may_be_refused(built, name, tmp_path):
+    said = run(built(name), "--fail", folder=tmp_path)
     assert re.fullmatch(r"[1-9]\d* allocations refused one by one\n|nothing allocates\n", said)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_keys_are_those_of_the_vectors(builder, tmp_path):
+def test_the_keys_are_those_of_the_vectors(built, tmp_path):
     text = (VECTORS / "keys.tsv").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if not line.startswith("#")]
-    said = run(builder.program("test_key_names"), "--vectors", given=text, folder=tmp_path)
+    said = run(built("test_key_names"), "--vectors", given=text, folder=tmp_path)
     checks = re.search(r"^(\d+) checks in 1 tests$", said, re.MULTILINE)
     assert checks
     assert int(checks[1]) >= len(rows) > 30
 
 
-def test_slots_are_those_of_a_real_cluster(builder, cluster, tmp_path):
+def test_numbers_have_a_point_where_the_locale_has_a_comma(built, tmp_path):
+    (tmp_path / "comma").write_text('LC_NUMERIC\ndecimal_point ","\nthousands_sep "."\ngrouping 3;3\nEND LC_NUMERIC\n')
+    # It warns of all that is not defined there, and then ends with 1.
+    subprocess.run(
+        ["localedef", "-c", "-i", "./comma", "./xx"], cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert (tmp_path / "xx" / "LC_NUMERIC").exists()
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    locale = {"LOCPATH": str(tmp_path), "LC_ALL": "xx"}
+    said = run(built("test_real_text"), "--comma", folder=folder, **locale)
+    assert re.search(r"^[1-9]\d* checks in [1-9]\d* tests$", said, re.MULTILINE)
+
+
+def test_slots_are_those_of_a_real_cluster(built, cluster, tmp_path):
     random_ = random.Random(3)
     keys = [bytes(random_.choices(b"{}{}abc\x00\xff.", k=random_.randrange(1, 12))) for _ in range(2000)]
-    said = run(builder.program("test_key_slot"), "--slots", given="\n".join(map(bytes.hex, keys)), folder=tmp_path)
+    said = run(built("test_key_slot"), "--slots", given="\n".join(map(bytes.hex, keys)), folder=tmp_path)
     pipeline = cluster.nodes[0].redis.pipeline(transaction=False)
     for key in keys:
         pipeline.execute_command("CLUSTER", "KEYSLOT", key)
@@ -121,7 +105,7 @@ def raw_slots(node: Node, protocol: int) -> str:
 # The last two name no address: then that of whom we asked counts, and the one among the metadata.
 @pytest.mark.parametrize("endpoint", ["ip", "unknown-endpoint", "hostname"])
 @pytest.mark.parametrize("protocol", [2, 3])
-def test_the_shards_are_those_of_a_real_cluster(builder, cluster, tmp_path, protocol, endpoint):
+def test_the_shards_are_those_of_a_real_cluster(built, cluster, tmp_path, protocol, endpoint):
     asked = cluster.nodes[0]
     asked.redis.config_set("cluster-preferred-endpoint-type", endpoint)
     try:
@@ -130,7 +114,7 @@ def test_the_shards_are_those_of_a_real_cluster(builder, cluster, tmp_path, prot
         asked.redis.config_set("cluster-preferred-endpoint-type", "ip")
     assert ("$-1\r\n" in reply or "_\r\n" in reply) == (endpoint == "unknown-endpoint")
     assert ("$1\r\n?\r\n" in reply) == (endpoint == "hostname")
-    said = run(builder.program("test_slot_map"), "--reply", given=reply, folder=tmp_path)
+    said = run(built("test_slot_map"), "--reply", given=reply, folder=tmp_path)
     expected = []
     for primary in cluster.primaries():
         slots, replicas = cluster.slots_of(primary), cluster.replicas_of(primary)

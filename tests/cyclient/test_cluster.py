@@ -41,6 +41,18 @@ def test_each_tensor_is_on_the_shard_of_its_slot(client, cluster):
     assert statistics["connections"] <= 4
 
 
+def test_the_first_command_does_not_pause_once_the_owner_of_its_slot_is_known(cluster):
+    """Pauses between two tries begin with 10 ms."""
+
+    def first_command() -> float:
+        with BlockingClient(cluster.addresses, password=cluster.password, timeout=20) as client:
+            started = time.monotonic()
+            client.key_exists("k")
+            return time.monotonic() - started
+
+    assert min(first_command() for _ in range(20)) < 0.008
+
+
 def test_a_batch_goes_to_all_shards_and_its_replies_come_in_its_order(face, client, cluster):
     batch = client.batch()
     for name in NAMES:

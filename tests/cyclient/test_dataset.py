@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ssasync.cyclient import Dataset, DatasetEntryNotFound, InvalidArgument, NotADataset, NotATensor, UnsupportedDtype
-from ssasync.cyclient._core import decode_dataset, encode_dataset, fail_allocation, refusals_left
+from ssasync.cyclient._core import decode_dataset, encode_dataset, fail_allocation, refusals_left, stop_counting_allocations
 from tests.cyclient import wire_format
 from tests.cyclient.write_test_vectors import read
 
@@ -20,7 +20,7 @@ NO_NAMES = {b".tensor_names": b"\x10", b".bytes_names": b"\x10"}
 @pytest.fixture(autouse=True)
 def allocations_succeed_afterwards():
     yield
-    fail_allocation(-1)
+    stop_counting_allocations()
 
 
 def full_dataset() -> Dataset:

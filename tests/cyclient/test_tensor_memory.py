@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from ssasync.cyclient import _core
+from ssasync.cyclient import TensorNotFound, _core
 from ssasync.cyclient.blocking import Client as BlockingClient
 
 ELEMENTS = 1 << 20
@@ -20,7 +20,7 @@ BESIDES = 1 << 16
 @pytest.fixture(autouse=True)
 def counted():
     yield
-    _core.fail_allocation(-1)
+    _core.stop_counting_allocations()
 
 
 def allocated_by(operation) -> int:
@@ -126,3 +126,21 @@ def test_threads_may_free_and_take_at_once(engine):
     assert not wrong
     assert given
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_what_operations_need_again_and_again_is_kept(face, engine):
+    """Values stay each other's, whatever the requests had that went before: short after long, a failure between, batches."""
+    client = face.open(engine.unix, password=engine.password, timeout=20)
+    for turn in range(30):
+        sizes = [1 + (turn * 7 + place * place) % 900 for place in range(150)]
+        batch = client.batch()
+        for place, size in enumerate(sizes):
+            batch.put_tensor(f"recycled_{place}" + "n" * (turn % 5 * 100), np.full(size, turn * 1000.0 + place))
+        face.execute(batch)
+        with pytest.raises(TensorNotFound, match="'recycled_none'"):
+            client.get_tensor("recycled_none")
+        batch = client.batch()
+        values = [batch.get_tensor(f"recycled_{place}" + "n" * (turn % 5 * 100)) for place in range(len(sizes))]
+        face.execute(batch)
+        for place, size in enumerate(sizes):
+            np.testing.assert_array_equal(values[place].value, np.full(size, turn * 1000.0 + place))

@@ -23,6 +23,7 @@ from ssasync.cyclient import (
     ServerError,
     UnsupportedDtype,
 )
+from tests.cyclient.cluster_process import wait_until
 from tests.cyclient.scripted_worker import WORKER_LIST_KEY, ScriptedWorker, doubles, list_workers
 
 WORKER_SILENCE_SECONDS = 1.0  #: WIRE.md, "Run"
@@ -395,11 +396,11 @@ def test_a_worker_that_refuses_connections_is_not_asked_without_a_pause(engine, 
     with socket.socket(socket.AF_UNIX) as refuses:
         refuses.bind(str(closed))  # and does not listen
         list_workers(engine, f"{'a' * 32} 1 CPU unix://{closed}", version=9)
-        reads = engine.redis.info("commandstats")["cmdstat_get"]["calls"]
+        reads = reads_of_the_list(engine)
         with pytest.raises(NoWorker, match="refused"):
             client.infer("m", X, timeout=1.0)
         # Delays double from 10 ms to 500: about eight looks in a second, not thousands.
-        assert engine.redis.info("commandstats")["cmdstat_get"]["calls"] - reads < 25
+        assert reads_of_the_list(engine) - reads < 25
 
 
 def test_what_no_worker_takes_is_refused_before_it_is_sent(client, start):
@@ -412,14 +413,19 @@ def test_what_no_worker_takes_is_refused_before_it_is_sent(client, start):
     np.testing.assert_array_equal(client.infer("m", X), 2 * X)
 
 
+def reads_of_the_list(engine) -> int:
+    return engine.redis.info("commandstats").get("cmdstat_get", {}).get("calls", 0)
+
+
 def test_a_worker_that_is_listed_ends_the_pause(client, engine, start):
     """Pauses grow to half a second: the push of the shard ends the one that is due."""
     list_workers(engine)
+    before = reads_of_the_list(engine)
     listed: list[float] = []
 
     def list_one() -> None:
-        until_a_key_is_tracked(engine)
-        time.sleep(1.5)  # until pauses have grown: nothing tells how long they are
+        # 10 ms after the first, then twice as long after each: half a second after the seventh.
+        wait_until("the list is read seven times", lambda: reads_of_the_list(engine) - before >= 7)
         start(doubles)
         listed.append(time.monotonic())
 
@@ -430,15 +436,3 @@ def test_a_worker_that_is_listed_ends_the_pause(client, engine, start):
         listing.result()
     np.testing.assert_array_equal(answer, 2 * X)
     assert answered - listed[0] < 0.25
-
-
-async def _infer(engine):
-    async with Client(engine.unix, password=engine.password) as client:
-        return await client.infer("m", X, timeout=20)
-
-
-def until_a_key_is_tracked(engine) -> None:
-    """Until somebody has read the list and waits for its change."""
-    end = time.monotonic() + 10
-    while engine.redis.info("stats").get("tracking_total_keys", 0) == 0:
-        assert time.monotonic() < end

@@ -1,4 +1,4 @@
-// links: dataset dataset_wire metadata name_index tensor_header tensor_memory reply resp_reader resp_writer allocator
+// links: dataset dataset_wire metadata name_index tensor_header tensor_memory reply real_text resp_reader resp_writer allocator
 /* Datasets from the answer to HGETALL: what is accepted can be filled, written and copied. Input: the reply. */
 #include <string.h>
 

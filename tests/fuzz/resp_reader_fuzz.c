@@ -1,4 +1,4 @@
-// links: resp_reader allocator
+// links: real_text resp_reader allocator
 /* The tokenizer. The same stream is read in two ways, in pieces that the input chooses and whole, and must give the same
  * tokens, the same bodies and the same end. Input: limits, pieces, the stream. */
 #include <string.h>

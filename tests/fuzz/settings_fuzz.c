@@ -1,4 +1,4 @@
-// links: settings settings_file settings_table address allocator key_names log mistake resp_writer
+// links: settings settings_file settings_table real_text address allocator key_names log mistake resp_writer
 /* Settings from an environment and a file. Input: the lines of both, each `NAME=value`; the file begins at a line of `@`.
  * The password is in no text. */
 #include <string.h>

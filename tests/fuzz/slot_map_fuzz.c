@@ -1,4 +1,4 @@
-// links: slot_map address allocator key_slot mistake reply resp_reader resp_writer
+// links: slot_map address allocator key_slot mistake reply real_text resp_reader resp_writer
 /* Maps of slots from replies, and redirections from texts. Input: how, who was asked, the reply or the text. */
 #include <string.h>
 

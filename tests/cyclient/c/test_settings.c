@@ -1,4 +1,4 @@
-// links: address allocator key_names log mistake resp_writer settings settings_file settings_table
+// links: address allocator key_names log mistake resp_writer settings settings_file settings_table real_text
 #include <fcntl.h>
 #include <locale.h>
 #include <math.h>

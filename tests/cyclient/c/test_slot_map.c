@@ -1,4 +1,4 @@
-// links: address allocator key_slot mistake reply resp_reader resp_writer slot_map
+// links: address allocator key_slot mistake reply real_text resp_reader resp_writer slot_map
 #include "check.h"
 #include "slot_map.h"
 

@@ -5,7 +5,9 @@
  * `program run ADDRESSES PASSWORD` calls the tests, each on an engine of its own. `program fail ADDRESSES PASSWORD` calls each
  * of the exercises (NULL ends them) again and again with one more allocation granted before one is refused, until none is:
  * every request must then succeed, or say that there is no memory, and later ones work. After each, all memory that came from
- * ssa_allocate must be back. tests/cyclient/c_engine_program.py builds and runs them. */
+ * ssa_allocate must be back. `program fail-open ADDRESSES PASSWORD` does the same, but refuses nothing before the client has
+ * opened its connections: what opening allocates is the same in all exercises (opening.c refuses that).
+ * tests/cyclient/c_engine_program.py runs them. */
 #ifndef STORE_H
 #define STORE_H
 
@@ -124,10 +126,12 @@ CHECK_UNUSED static ssa_tensor_header header_of(uint8_t dtype, uint64_t count) {
 
 typedef void (*store_test)(void);
 
-static void store_fail(store_test exercise) {
+static void store_fail(store_test exercise, int is_open) {
     long n = 0;
     for (;; n++) {
         store_open();
+        if (is_open)
+            SUCCEEDS(ssa_op_ping(store.engine, name_of(""), &store.problem));
         check_state.until_refusal = n;
         check_state.refused = 0;
         exercise();
@@ -153,9 +157,9 @@ CHECK_UNUSED static int store_main(int count, char **words, const store_test *ex
     setvbuf(stdout, NULL, _IOLBF, 0);
     store.addresses = words[2];
     store.password = words[3];
-    if (!strcmp(words[1], "fail")) {
+    if (strcmp(words[1], "run")) {
         for (size_t i = 0; exercises[i]; i++)
-            store_fail(exercises[i]);
+            store_fail(exercises[i], !strcmp(words[1], "fail-open"));
         return check_state.failures ? 1 : 0;
     }
     for (size_t i = 0; i < test_count; i++) {
