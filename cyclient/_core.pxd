@@ -180,6 +180,7 @@ cdef extern from "engine.h":
     int ssa_engine_flush_idle(ssa_engine *engine) nogil
     void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now) nogil
     ssa_request *ssa_engine_next_complete(ssa_engine *engine) nogil
+    void ssa_engine_withdraw(ssa_engine *engine, ssa_request *request) nogil
 
 cdef extern from "poll_wake.h":
     ctypedef struct ssa_poll_wake:

@@ -100,27 +100,27 @@ cdef class Request:
         Of a thread that may not touch the engine: as soon as the one that drives it is back from the C side.
         """
         cdef Engine engine = self.engine
-        cdef bint is_whole = isinstance(self.lent, BatchCore)
-        if self.done or self.c == NULL or (self.in_batch and not is_whole):
+        cdef BatchCore core = self.lent if isinstance(self.lent, BatchCore) else None
+        if self.done or self.c == NULL or (self.in_batch and core is None):
             return
         if not engine._may_be_touched():
             engine._put_off(self)
             return
-        if is_whole:
-            (<BatchCore>self.lent)._stop()
+        self.error = errors.NotCarriedOut(f"the {'operation' if core is None else 'batch'} was cancelled")
+        self.done = True
+        if core is not None:
+            core._stop()
             return
         if self.started:
             engine.away += 1
             ssa_request_cancel(self.c)
-            engine._come_back()
             self.c.owner = NULL
+            engine._come_back()
             Py_DECREF(self)
             engine._settle()
         ssa_request_free(self.c)
         self.c = NULL
         self.lent = self.into = None
-        self.done = True
-        self.error = errors.NotCarriedOut("the operation was cancelled")
 
 
 # A signal that comes just before a system call, or to another thread, does not end it: look this often (nanoseconds).
@@ -729,15 +729,15 @@ cdef class BatchCore:
             self.whole.cancel()
 
     cdef int _stop(self) except -1:
+        """The end of `whole`, which has been marked as done."""
         cdef Engine engine = self.engine
         cdef Request whole = self.whole
         engine.away += 1
         ssa_batch_plan_cancel(self.c)
-        engine._come_back()
-        whole.error = errors.NotCarriedOut("the batch was cancelled")
-        whole.done = True
-        whole.lent = None
+        ssa_engine_withdraw(engine.c, whole.c)  # if it was complete, and nobody had looked
         whole.c.owner = NULL
+        engine._come_back()
+        whole.lent = None
         Py_DECREF(whole)
         self.take_results()
         engine._settle()
