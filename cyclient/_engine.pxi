@@ -617,7 +617,7 @@ cdef int _log_level(object level) except? -1:
     if not isinstance(level, str):
         return level
     if level not in _LOG_LEVELS:
-        raise errors.InvalidArgument("log_level", repr(level), "write " + ", ".join(_LOG_LEVELS))
+        raise errors.InvalidArgument("log_level", repr(level), "write quiet, error, info or debug")
     return _LOG_LEVELS.index(level)
 
 

@@ -12,6 +12,7 @@ from ssasync.cyclient.errors import InvalidArgument
 from ssasync.cyclient.future import Future
 from ssasync.cyclient.operations import Operations, Request
 from ssasync.cyclient.pool import Pool
+from ssasync.cyclient.prefixes import PrefixSwitches
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,7 +66,7 @@ def _started(
     return operation
 
 
-class Client:
+class Client(PrefixSwitches):
     """A client of one store, with the operations and errors of the asyncio client, each of which blocks.
 
     Arguments as for `ssasync.Client`. Connects at the first operation. Threads may share it: each that operates at the same
@@ -132,27 +133,10 @@ class Client:
             self._pool.leave(member)
         return future
 
-    # ---- prefixes
+    # ---- inside
 
-    def set_data_source(self, source: str) -> None:
-        """Read from this producer from now on: one named in SSKEYIN, or the client's own prefix."""
-        self._pool.configure(lambda engine: engine.set_data_source(source))
-
-    def use_tensor_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of tensors and bytes get the ensemble prefix (default: yes)."""
-        self._pool.configure(lambda engine: engine.use_prefix("tensor", use_prefix))
-
-    def use_dataset_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of datasets get the ensemble prefix (default: yes)."""
-        self._pool.configure(lambda engine: engine.use_prefix("dataset", use_prefix))
-
-    def use_list_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of lists of datasets get the ensemble prefix (default: yes)."""
-        self._pool.configure(lambda engine: engine.use_prefix("list", use_prefix))
-
-    def use_model_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of models and scripts get the ensemble prefix (default: no)."""
-        self._pool.configure(lambda engine: engine.use_prefix("model", use_prefix))
+    def _set_prefix(self, set_prefix: Callable[[_core.Engine], None]) -> None:
+        self._pool.configure(set_prefix)
 
     # ---- operations
 

@@ -12,6 +12,7 @@ from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
 from ssasync.cyclient.errors import ForkedClient, StoreError, WrongLoop
 from ssasync.cyclient.operations import Operations, Request
+from ssasync.cyclient.prefixes import PrefixSwitches
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class _Watch:
             request.cancel()
 
 
-class Client:
+class Client(PrefixSwitches):
     """A client of one store.
 
     address   comma list of `host:port` or `unix:///path`; None: address, credentials and prefixes from the environment
@@ -129,28 +130,6 @@ class Client:
         """An empty batch: call its methods, then `await batch.execute()`."""
         return Batch(self)
 
-    # ---- prefixes
-
-    def set_data_source(self, source: str) -> None:
-        """Read from this producer from now on: one named in SSKEYIN, or the client's own prefix."""
-        self._core.set_data_source(source)
-
-    def use_tensor_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of tensors and bytes get the ensemble prefix (default: yes)."""
-        self._core.use_prefix("tensor", use_prefix)
-
-    def use_dataset_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of datasets get the ensemble prefix (default: yes)."""
-        self._core.use_prefix("dataset", use_prefix)
-
-    def use_list_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of lists of datasets get the ensemble prefix (default: yes)."""
-        self._core.use_prefix("list", use_prefix)
-
-    def use_model_ensemble_prefix(self, use_prefix: bool) -> None:
-        """Whether names of models and scripts get the ensemble prefix (default: no)."""
-        self._core.use_prefix("model", use_prefix)
-
     # ---- changes of keys, for model workers
 
     def watch_key(self, key: bytes, changed: Callable[[], None]) -> Callable[[], None]:
@@ -160,6 +139,9 @@ class Client:
         return watch.stop
 
     # ---- inside
+
+    def _set_prefix(self, set_prefix: Callable[[_core.Engine], None]) -> None:
+        set_prefix(self._core)
 
     @property
     def _engine(self) -> _core.Engine:

@@ -194,6 +194,22 @@ ssa_status ssa_get_tensor_dims(ssa_dataset *dataset, const char *name, size_t na
     return SSA_OK;
 }
 
+static ssa_status remove_item(ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes) {
+    const ssa_item *item;
+    ssa_status status = begin(dataset, name, &name_bytes, "");
+    if (!status)
+        status = find_item(dataset, kind, name, name_bytes, &item);
+    return status ? status : ssa_dataset_remove_item(dataset, kind, name, name_bytes);
+}
+
+ssa_status ssa_remove_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes) {
+    return remove_item(dataset, SSA_ITEM_TENSOR, name, name_bytes);
+}
+
+ssa_status ssa_remove_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes) {
+    return remove_item(dataset, SSA_ITEM_BYTES, name, name_bytes);
+}
+
 /* ---- metadata */
 
 static ssa_status find_field(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_metadata *metadata) {
@@ -201,6 +217,22 @@ static ssa_status find_field(ssa_dataset *dataset, const char *name, size_t name
         return SSA_OK;
     return fail(dataset, SSA_ENOTFOUND, "the dataset has no metadata '%.*s'.",
                 (int)(name_bytes < 200 ? name_bytes : 200), name);
+}
+
+ssa_status ssa_has_field(ssa_dataset *dataset, const char *name, size_t name_bytes, int *has) {
+    ssa_metadata metadata;
+    ssa_status status = begin(dataset, name, &name_bytes, has);
+    if (!status)
+        *has = ssa_dataset_find_field(dataset, name, name_bytes, &metadata) == SSA_OK;
+    return status;
+}
+
+ssa_status ssa_clear_field(ssa_dataset *dataset, const char *name, size_t name_bytes) {
+    ssa_metadata metadata;
+    ssa_status status = begin(dataset, name, &name_bytes, "");
+    if (!status)
+        status = find_field(dataset, name, name_bytes, &metadata);
+    return status ? status : ssa_dataset_remove_field(dataset, name, name_bytes);
 }
 
 ssa_status ssa_get_metadata_field_type(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_dtype *type) {

@@ -9,6 +9,7 @@
 #include "failure_text.h"
 #include "op_build.h"
 #include "sha256.h"
+#include "text_begins.h"
 
 /* A new version removes those before the last one, so many of them: a number that was taken and never used leaves none. */
 #define REMOVED 16
@@ -266,6 +267,18 @@ static ssa_status describe(model_state *state, const char *backend, const char *
     return status ? status : add_digest(state);
 }
 
+/* TorchScript is a zip archive, whatever else is in it: that a worker tells. */
+static ssa_request *no_archive(ssa_problem *problem, ssa_text name, ssa_text blob) {
+    char model[160], begin[80];
+    ssa_text_quote(model, sizeof model, name.data, name.bytes);
+    ssa_text_quote(begin, sizeof begin, blob.data, blob.bytes < 16 ? blob.bytes : 16);
+    snprintf(problem->text, sizeof problem->text,
+             "model %s (the bytes given): %zu bytes that begin with %s: no TorchScript archive, as torch.jit.save writes it", model,
+             blob.bytes, begin);
+    problem->status = SSA_EMODEL;
+    return NULL;
+}
+
 ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text blob, const ssa_model_options *options,
                               ssa_problem *problem) {
     char device[16] = "", backend[32] = "TORCHSCRIPT";
@@ -292,6 +305,8 @@ ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, 
         ssa_mistake_word(problem->text, sizeof problem->text, kind == SSA_KIND_MODEL ? "model" : "script", "empty", "pass its bytes");
         return NULL;
     }
+    if (kind == SSA_KIND_MODEL && !ssa_text_begins(blob.data, blob.bytes, "PK\3\4"))
+        return no_archive(problem, name, blob);
     const char *operation = options->num_gpus ? (kind == SSA_KIND_MODEL ? "set_model_multigpu" : "set_script_multigpu")
                                               : (kind == SSA_KIND_MODEL ? "set_model" : "set_script");
     ssa_request *request = new_request(engine, operation, kind, name, SSA_WRITING, set_step, problem);

@@ -165,7 +165,8 @@ typedef struct ssa_model_options {
     ssa_text tag, inputs, outputs; /* kept with the model; names parted by commas */
 } ssa_model_options;
 
-/* A new version. Borrows the blob. Result: number, the version. SSA_EFULL. */
+/* A new version. Borrows the blob. Result: number, the version. SSA_EFULL; SSA_EMODEL (from here): a model that is no zip archive,
+ * as TorchScript is. */
 ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text blob, const ssa_model_options *options,
                               ssa_problem *problem);
 /* Result: reply, the blob; second_reply, the map of its metadata; number, the version. SSA_ENOTFOUND. */

@@ -62,7 +62,8 @@ typedef struct ssa_settings {
     int64_t value_limit;     /* bytes; 0: never chunks */
     int64_t keep_bytes;      /* memory kept for the next tensor */
     int trust_topology, bulk_connection;
-    int owned;               /* the experiment of this program started the store: it may be emptied */
+    int owned;               /* the experiment of this program started the store: it may be emptied. Comes with the address from who
+                              * started it, never by argument: a program that brings an address of its own may empty that as "admin" */
     ssa_log_level log_level;
     char *log_file;          /* "" */
     int tls;

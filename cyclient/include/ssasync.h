@@ -294,6 +294,14 @@ SSA_API ssa_status ssa_get_tensor_dims(ssa_dataset *dataset, const char *name, s
 /* SSA_STRING: strings. */
 SSA_API ssa_status ssa_get_metadata_field_type(ssa_dataset *dataset, const char *name, size_t name_bytes,
                                                ssa_dtype *type);
+/* *has: 1 or 0. */
+SSA_API ssa_status ssa_has_field(ssa_dataset *dataset, const char *name, size_t name_bytes, int *has);
+
+/* Take a tensor, bytes or a field out of the dataset, not out of the store. SSA_ENOTFOUND; SSA_EARGUMENT: a put of the
+ * dataset is under way. */
+SSA_API ssa_status ssa_remove_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes);
+SSA_API ssa_status ssa_remove_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes);
+SSA_API ssa_status ssa_clear_field(ssa_dataset *dataset, const char *name, size_t name_bytes);
 
 /* Store it, in place of what was there: who reads sees the old or the new one, never a mixture. It must not be changed
  * before this returns. SSA_EARGUMENT: it is empty; SSA_EFULL. */

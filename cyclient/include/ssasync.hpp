@@ -405,6 +405,16 @@ public:
         check(ssa_get_metadata_field_type(handle(), name.data(), name.size(), &type));
         return type;
     }
+    bool has_field(std::string_view name) const {
+        int has = 0;
+        check(ssa_has_field(handle(), name.data(), name.size(), &has));
+        return has != 0;
+    }
+
+    // Taken out of the dataset, not out of the store.
+    void remove_tensor(std::string_view name) { check(ssa_remove_tensor(handle(), name.data(), name.size())); }
+    void remove_bytes(std::string_view name) { check(ssa_remove_bytes(handle(), name.data(), name.size())); }
+    void clear_field(std::string_view name) { check(ssa_clear_field(handle(), name.data(), name.size())); }
 
 private:
     void check(ssa_status status) const {
@@ -709,8 +719,8 @@ public:
         check(ssa_get_dataset_list_range(handle(), list.data(), list.size(), from, to, &all, timeout));
         return datasets(all);
     }
-    void wait_for_list_length(std::string_view list, std::int64_t length, ssa_comparison comparison = SSA_COMPARE_EQUAL,
-                              double timeout = client_timeout) {
+    void wait_for_list_length(std::string_view list, std::int64_t length,
+                              ssa_comparison comparison = SSA_COMPARE_AT_LEAST, double timeout = client_timeout) {
         check(ssa_wait_for_list_length(handle(), list.data(), list.size(), length, comparison, timeout));
     }
     bool poll_list_length(std::string_view list, std::int64_t length, std::int64_t frequency_ms, std::int64_t tries,

@@ -52,7 +52,15 @@ class User:
         self.serial = 0
 
     def use(self, until: float) -> None:
-        acts = (self.put_and_get, self.begin_and_drop, self.begin_many, self.batch, self.fail, self.collect, self.time_out)
+        acts = (
+            self.put_and_get,
+            self.begin_and_drop,
+            self.begin_many,
+            self.batch,
+            self.fail,
+            self.collect,
+            self.time_out,
+        )
         while time.monotonic() < until:
             self.random.choice(acts)()
 
@@ -73,7 +81,9 @@ class User:
         if self.random.random() < 0.5:
             future.cancel()
             array[:] = -1
-        self.litter.leave(future, self.client.start_get_tensor(name), self.client.start_unpack_tensor(name, array.copy()))
+        self.litter.leave(
+            future, self.client.start_get_tensor(name), self.client.start_unpack_tensor(name, array.copy())
+        )
         del future
         name, array = self.fresh()
         self.client.put_tensor(name, array)

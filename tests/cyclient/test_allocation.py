@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from ssasync.cyclient import StoreError
-from ssasync.cyclient._core import allocated_bytes, decode_tensor, fail_allocation, refusals_left, stop_counting_allocations
+from ssasync.cyclient._core import (
+    allocated_bytes,
+    decode_tensor,
+    fail_allocation,
+    refusals_left,
+    stop_counting_allocations,
+)
 from tests.cyclient.scripted_worker import ScriptedWorker, doubles, list_workers
 from tests.cyclient.wire_format import encode_tensor
 from tests.model_archive import archive_of

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from ssasync.cyclient import Dataset, DatasetEntryNotFound, InvalidArgument, NotADataset, NotATensor, UnsupportedDtype
-from ssasync.cyclient._core import decode_dataset, encode_dataset, fail_allocation, refusals_left, stop_counting_allocations
+from ssasync.cyclient._core import (
+    decode_dataset,
+    encode_dataset,
+    fail_allocation,
+    refusals_left,
+    stop_counting_allocations,
+)
 from tests.cyclient import wire_format
 from tests.cyclient.write_test_vectors import read
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ssasync.cyclient import blocking, client, future
+from ssasync.cyclient import Dataset, blocking, client, future
+from tests.cyclient.c_declarations import FACE, Declared, functions_in_c, methods_in_cpp, wanted
 
 TABLE = tomllib.loads((Path(__file__).parents[2] / "cyclient" / "operations.toml").read_text())
-OPERATIONS = TABLE["operations"]
+OPERATIONS, DATASET = TABLE["operations"], TABLE["dataset"]
+STARTED = {name: name.removeprefix("start_") for name in OPERATIONS if name.startswith("start_")}
 CLASSES = {"python_async": client.Client, "python_blocking": blocking.Client}
 BATCHES = {"python_async": client.Batch, "python_blocking": blocking.Batch}
 #: What a batch has beside the operations of a client.
@@ -28,7 +30,9 @@ OF_BATCHES_IN_C = {"new", "free", "execute", "count", "status", "error"}
 IN_A_BATCH = {"run_model": ["int keep"]}
 IN_A_BATCH |= dict.fromkeys(("run_model_multigpu", "run_script", "run_script_multigpu"), IN_A_BATCH["run_model"])
 NAMES_IN_CPP = {"close": "Client"}  # its destructor
-INCLUDE = Path(__file__).parents[2] / "cyclient" / "include"
+#: What C has beside the methods of a dataset.
+OF_DATASETS_IN_C = {"dataset_free", "dataset_error"}
+STUB = (Path(__file__).parents[2] / "cyclient" / "_core.pyi").read_text().partition("class Dataset:")[2].splitlines()
 
 
 def public_methods(class_):
@@ -120,29 +124,83 @@ def test_only_what_waits_is_awaited():
         assert inspect.iscoroutinefunction(method) == (name not in at_once and not is_switch)
 
 
-def functions_in_c() -> dict[str, list[str]]:
-    """The parameters of each, without the prefix ssa_ of its name."""
-    found = re.findall(r"^SSA_API [^;(]*?\bssa_(\w+)\(([^;]*)\);", (INCLUDE / "ssasync.h").read_text(), re.MULTILINE)
-    return {name: [" ".join(each.split()) for each in parameters.split(",")] for name, parameters in found}
-
-
-def declared_in_c() -> set[str]:
-    return set(functions_in_c())
-
-
-def declared_in_cpp() -> set[str]:
-    text = (INCLUDE / "ssasync.hpp").read_text()
-    client_class = text[text.index("class Client") :]
-    return set(re.findall(r"(~?\b[A-Za-z_]\w*)\(", client_class))
+def public_methods_in_cpp():
+    return {*methods_in_cpp("Client"), "Client"}
 
 
 @pytest.mark.parametrize(
-    ("face", "declared", "names"), [("c", declared_in_c, NAMES_IN_C), ("cpp", declared_in_cpp, NAMES_IN_CPP)]
+    ("face", "declared", "names"), [("c", functions_in_c, NAMES_IN_C), ("cpp", public_methods_in_cpp, NAMES_IN_CPP)]
 )
 def test_the_headers_declare_what_the_rows_say(face, declared, names):
     there = declared()
     for name, row in OPERATIONS.items():
         assert (names.get(name, name) in there) == has(row, face), f"{name}: {face}"
+
+
+def declared_by_rows(face: str) -> list[str]:
+    return [name for name, row in OPERATIONS.items() if has(row, face) and name != "close" and name not in STARTED]
+
+
+@pytest.mark.parametrize("name", declared_by_rows("c"))
+def test_a_function_in_c_has_the_parameters_of_its_row(name):
+    declared = functions_in_c()[NAMES_IN_C.get(name, name)]
+    assert declared.parameters[0] == "ssa_client *client"
+    assert Declared(declared.returns, declared.parameters[1:]) == wanted(TABLE, name, OPERATIONS[name], "c")
+
+
+@pytest.mark.parametrize("name", declared_by_rows("cpp"))
+def test_a_method_in_cpp_has_the_parameters_of_its_row(name):
+    assert methods_in_cpp("Client")[name] == wanted(TABLE, name, OPERATIONS[name], "cpp")
+
+
+@pytest.mark.parametrize("of", ["", "_of_dataset"])
+@pytest.mark.parametrize("face", ["c", "cpp"])
+def test_no_word_about_declarations_is_for_nothing(face, of):
+    rows = DATASET if of else OPERATIONS
+    assert set(TABLE["declared"][face][f"gives{of}"]) <= set(rows)
+    assert set(TABLE["declared"][face][f"exceptions{of}"]) <= set(rows)
+
+
+# ---- datasets in memory
+
+
+def name_in_c(name):
+    """What C calls a method of a dataset."""
+    said = DATASET[name]["c"]
+    return said.partition(":")[0].removeprefix("as ") if said.startswith("as ") else name
+
+
+def test_a_dataset_in_python_has_what_its_rows_say_and_nothing_else():
+    rows = {name: row for name, row in DATASET.items() if has(row, "python")}
+    assert {name for name in dir(Dataset) if not name.startswith("_")} == set(rows)
+    for name in set(rows) - {"name"}:
+        declared = next(line for line in STUB if line.startswith(f"    def {name}("))
+        assert re.findall(r"(\w+):", declared.partition("->")[0]) == rows[name]["parameters"]
+
+
+def test_a_dataset_in_c_has_what_its_rows_say_and_nothing_else():
+    of_datasets = {
+        name: declared
+        for name, declared in functions_in_c().items()
+        if declared.parameters and declared.parameters[0].endswith("ssa_dataset *dataset")
+    }
+    named = {name_in_c(name): name for name in DATASET}
+    assert set(of_datasets) == {*named, *OF_DATASETS_IN_C}
+    for in_c, name in named.items():
+        declared = of_datasets[in_c]
+        expected = wanted(TABLE, name, DATASET[name], "c", of_dataset=True)
+        assert declared.parameters[1:] == expected.parameters, name
+
+
+def test_a_dataset_in_cpp_has_what_its_rows_say_and_nothing_else():
+    declared = methods_in_cpp("Dataset")
+    assert set(declared) == set(DATASET)
+    for name, row in DATASET.items():
+        assert has(row, "cpp")
+        assert declared[name] == wanted(TABLE, name, row, "cpp", of_dataset=True), name
+
+
+# ---- batches
 
 
 def test_a_batch_in_c_has_the_functions_of_the_client_without_client_and_timeout():
@@ -152,9 +210,12 @@ def test_a_batch_in_c_has_the_functions_of_the_client_without_client_and_timeout
         f"batch_{name}" for name in rows | OF_BATCHES_IN_C
     }
     for name in rows:
-        client, *parameters, timeout = functions[name]
+        client, *parameters, timeout = functions[name].parameters
         assert (client, timeout) == ("ssa_client *client", "double timeout")
-        assert functions[f"batch_{name}"] == ["ssa_batch *batch", *parameters, *IN_A_BATCH.get(name, [])]
+        assert functions[f"batch_{name}"].parameters == ["ssa_batch *batch", *parameters, *IN_A_BATCH.get(name, [])]
+
+
+# ---- what goes on while the program computes
 
 
 def names_of_futures(face: str) -> set[str]:
@@ -167,7 +228,28 @@ def test_futures_have_what_the_rows_say():
     assert public | {"wait_any"} == names_of_futures("python_blocking")
     in_c = {f"ssa_{name}" for name in functions_in_c() if name.startswith("future_") or name == "wait_any"}
     assert in_c == names_of_futures("c")
-    in_cpp = (INCLUDE / "ssasync.hpp").read_text()
-    in_cpp = in_cpp[in_cpp.index("class Future") : in_cpp.index("// ---- Models")]
-    for name in names_of_futures("cpp"):
-        assert re.search(rf"^\S* *.*\b{name.rpartition('::')[2]}\(.*\{{", in_cpp, re.MULTILINE), name
+    in_cpp = {f"Future::{name}" for name in methods_in_cpp("Future")}
+    assert in_cpp | {"wait_any"} == names_of_futures("cpp")
+    assert "> wait_any(" in FACE
+
+
+def test_what_is_started_takes_in_python_what_the_operation_takes():
+    for name, operation in STARTED.items():
+        expected = ["batch", "*", "timeout"] if name == "start_batch" else OPERATIONS[operation]["parameters"]
+        assert OPERATIONS[name]["parameters"] == expected
+
+
+def test_what_is_started_takes_in_c_what_the_operation_takes_and_gives_a_future():
+    functions = functions_in_c()
+    for name, operation in STARTED.items():
+        given = ["ssa_batch *batch", "double timeout"]
+        if name != "start_batch":
+            given = [each for each in functions[operation].parameters if not re.search(r"\*\*|^size_t \*", each)]
+        assert functions[name] == Declared("ssa_status", [*given, "ssa_future **future"])
+
+
+def test_what_is_started_takes_in_cpp_what_the_operation_takes_and_gives_a_future():
+    methods = methods_in_cpp("Client")
+    for name, operation in STARTED.items():
+        if has(OPERATIONS[name], "cpp"):
+            assert methods[name] == Declared("Future", methods[operation].parameters)

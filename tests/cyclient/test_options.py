@@ -134,6 +134,14 @@ def test_the_log_goes_where_an_argument_says(make, tmp_path):
     assert settings_of(make("a:1", log_level=2, log_file=str(log)))["SSA_LOG_FILE"] == (str(log), "argument")
 
 
+def test_only_who_starts_a_store_says_that_it_may_be_emptied(make, environment):
+    environment(SSDB_OWNED="1")
+    assert settings_of(make())["SSDB_OWNED"] == ("1", "environment")
+    assert settings_of(make("c:3"))["SSDB_OWNED"] == ("0", "default")
+    with pytest.raises(TypeError, match="owned"):
+        make("c:3", owned=True)
+
+
 def test_an_address_of_ones_own_leaves_the_store_of_the_environment_aside(make, environment):
     environment(SSDB="nonsense", SSA_TIMEOUT="soon")
     settings = settings_of(make("c:3"))
@@ -162,7 +170,7 @@ def test_all_mistakes_are_told_at_once_and_no_password(make, environment):
         ({"address": "a:1", "timeout": -1.5}, "timeout cannot be -1.5"),
         ({"address": "a:1", "timeout": float("nan")}, "timeout cannot be nan"),
         ({"address": "a:1", "log_level": 4}, "log_level cannot be 4: write quiet, error, info or debug"),
-        ({"address": "a:1", "log_level": "loud"}, "log_level cannot be 'loud': write quiet, error, info, debug"),
+        ({"address": "a:1", "log_level": "loud"}, "log_level cannot be 'loud': write quiet, error, info or debug"),
         ({"address": "a:1", "value_limit": -1}, "value_limit cannot be -1: give bytes, or 0 for none"),
         ({"address": "a:1", "user": "a\0b"}, "user cannot be text with a NUL: leave it out"),
         (

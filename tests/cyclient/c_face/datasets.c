@@ -112,6 +112,34 @@ static void test_in_memory(void) {
     ssa_dataset_free(NULL);
 }
 
+static void test_taking_out(void) {
+    ssa_dataset *dataset = make("ocean", 9), *back;
+    int has = -1;
+    IN_MEMORY(ssa_has_field(dataset, NAME("dt"), &has));
+    CHECK(has == 1);
+    IN_MEMORY(ssa_has_field(dataset, NAME("none"), &has));
+    CHECK(has == 0);
+    IN_MEMORY(ssa_remove_tensor(dataset, NAME("nested")));
+    IN_MEMORY(ssa_remove_bytes(dataset, "blob", SSA_TEXT_ENDS));
+    IN_MEMORY(ssa_clear_field(dataset, NAME("dt")));
+    REFUSED(ssa_remove_tensor(dataset, NAME("nested")), SSA_ENOTFOUND);
+    CHECK_HAS(ssa_dataset_error(dataset), "no tensor 'nested'");
+    REFUSED(ssa_remove_tensor(dataset, NAME("blob")), SSA_ENOTFOUND);
+    REFUSED(ssa_remove_bytes(dataset, NAME("field")), SSA_ENOTFOUND);
+    REFUSED(ssa_clear_field(dataset, NAME("dt")), SSA_ENOTFOUND);
+    CHECK_HAS(ssa_dataset_error(dataset), "no metadata 'dt'");
+    REFUSED(ssa_has_field(dataset, NAME("dt"), NULL), SSA_EARGUMENT);
+    REFUSED(ssa_remove_tensor(dataset, NULL, 1), SSA_EARGUMENT);
+    CHECK(ssa_clear_field(NULL, NAME("dt")) == SSA_EARGUMENT);
+    OK(ssa_put_dataset(client, dataset, OWN));
+    OK(ssa_get_dataset(client, NAME("ocean"), &back, OWN));
+    REFUSED(ssa_remove_bytes(back, NAME("blob")), SSA_ENOTFOUND);
+    IN_MEMORY(ssa_remove_tensor(back, NAME("field")));
+    OK(ssa_delete_dataset(client, NAME("ocean"), OWN));
+    ssa_dataset_free(back);
+    ssa_dataset_free(dataset);
+}
+
 static void test_in_the_store(void) {
     ssa_dataset *dataset = make("ocean", 1), *back;
     int found;
@@ -188,4 +216,4 @@ static void close_client(void) {
     ssa_client_free(client);
 }
 
-FACE_MAIN(open_client, test_in_memory, test_in_the_store, test_lists, close_client)
+FACE_MAIN(open_client, test_in_memory, test_taking_out, test_in_the_store, test_lists, close_client)

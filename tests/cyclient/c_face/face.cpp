@@ -177,6 +177,13 @@ static void test_datasets(ssasync::Client &client) {
     CHECK(last.get_tensor_names().size() == 1 && last.get_bytes_names().size() == 1);
     CHECK(last.get_metadata_field_names().size() == 3 && last.get_tensor_type("u") == SSA_FLOAT64);
     CHECK(last.get_metadata_field_type("units") == SSA_STRING);
+    ssasync::Dataset less = day(1);
+    less.remove_tensor("u");
+    less.remove_bytes("mesh");
+    less.clear_field("dt");
+    CHECK(less.get_tensor_names().empty() && less.get_bytes_names().empty() && !less.has_field("dt"));
+    CHECK(less.has_field("units"));
+    THROWS(NotFound, "no tensor 'u'", less.remove_tensor("u"));
     THROWS(TensorMismatch, "dt", last.get_meta_scalars<float>("dt"));
     THROWS(NotFound, "none", last.get_tensor("none"));
     THROWS(InvalidArgument, "a{", ssasync::Dataset("a{"));

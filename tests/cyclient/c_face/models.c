@@ -43,6 +43,10 @@ static void test_models_are_stored(void) {
     CHECK_STATUS(ssa_set_model(client, NAME("m"), NAME("no model"), &description, OWN), SSA_EARGUMENT);
     CHECK_HAS(ssa_client_error(client), "description.size cannot be 1");
     ssa_model_description_init(&description, sizeof description);
+    CHECK_STATUS(ssa_set_model(client, NAME("m"), NAME("no model, but text"), &description, OWN), SSA_EMODEL);
+    CHECK_HAS(ssa_client_error(client), "model 'm' (the bytes given): 18 bytes that begin with 'no model, but te': "
+                                        "no TorchScript archive, as torch.jit.save writes it");
+    CHECK_STATUS(ssa_set_model(client, NAME("m"), "PK\3", 3, &description, OWN), SSA_EMODEL);
     description.device = "TPU";
     CHECK_STATUS(ssa_set_model_from_file(client, NAME("m"), getenv("MODEL"), SSA_TEXT_ENDS, &description, OWN),
                  SSA_EARGUMENT);
