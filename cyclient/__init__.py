@@ -6,6 +6,7 @@ from ssasync.cyclient.errors import (
     BadInput,
     BadModel,
     BadWorkerList,
+    Cancelled,
     ConnectionFailed,
     DatasetEntryNotFound,
     DatasetNotFound,
@@ -37,6 +38,7 @@ from ssasync.cyclient.errors import (
     WaitTimeout,
     WrongKind,
     WrongLoop,
+    WrongType,
 )
 from ssasync.cyclient.operations import ControlRequest
 
@@ -45,6 +47,7 @@ __all__ = [
     "BadModel",
     "BadWorkerList",
     "Batch",
+    "Cancelled",
     "Client",
     "ConnectionFailed",
     "ControlRequest",
@@ -79,4 +82,5 @@ __all__ = [
     "WaitTimeout",
     "WrongKind",
     "WrongLoop",
+    "WrongType",
 ]

@@ -170,6 +170,7 @@ cdef extern from "engine.h":
         int closed
         ssa_home_process home
     ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) nogil
+    const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status) nogil
     void ssa_engine_close(ssa_engine *engine) nogil
     void ssa_engine_free(ssa_engine *engine) nogil
     size_t ssa_engine_unanswered(const ssa_engine *engine) nogil
@@ -306,7 +307,7 @@ cdef class Request:
     cdef object convert                 # a function of the value, or None
     cdef Result result_kind
     cdef object timeout                 # seconds, or None
-    cdef bint in_batch, started
+    cdef bint in_batch, started, only_in_batch
     cdef bint due                       # to be cancelled, as soon as the engine may be touched
     cdef Request next_due
     cdef public object waiter           # asyncio.Future or None
@@ -340,12 +341,15 @@ cdef struct DroppedPlan:
 @cython.final
 cdef class Engine(EngineOperations):
     """The C engine of one client, and what drives it: an event loop, or the caller who waits."""
+    cdef object __weakref__
+    cdef object weak                    # to this: what the loop has of it
     cdef object loop                    # asyncio.AbstractEventLoop, or None
+    cdef object thread                  # of the first operation, and its process
+    cdef int pid
     cdef object timer                   # asyncio.TimerHandle or None
     cdef int64_t timer_at
     cdef bint flush_is_due
     cdef object tasks                   # look-ups of names under way
-    cdef unsigned long thread           # of the loop
     # While `away` is above 0 a thread is in a function of the C engine that lets other threads, or other Python code, run. They
     # do not touch the C engine then: what they drop or cancel is put off until it is back.
     cdef int away
@@ -363,6 +367,8 @@ cdef class Engine(EngineOperations):
     cdef int _tell(self) except -1
     cdef size_t _collect(self) noexcept
     cdef void _settle(self)
+    cdef void _tick(self)
+    cdef void _ready(self, size_t link, int events)
     cdef void _watch(self, ssa_link *link, int descriptor, int events)
     cdef void _resolve(self, ssa_link *link, str host, unsigned port)
 

@@ -6,17 +6,22 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
+from posix.unistd cimport getpid
 
 cimport cython
 cimport numpy as cnp
 
+import asyncio
 import socket
 import sys
+import threading
+import warnings
+import weakref
 from functools import partial
 
 import numpy as np
 
-from ssasync.cyclient import errors
+from ssasync.cyclient import arguments, errors
 
 cnp.import_array()
 
@@ -68,9 +73,9 @@ cdef int _code_from_dtype(cnp.dtype dtype) except -1:
     raise errors.UnsupportedDtype(str(dtype), "convert it to one of " + ", ".join(_CODE_OF_NAME) + " or fixed strings")
 
 
-cdef cnp.ndarray _sendable(object data):
+cdef cnp.ndarray _sendable(str argument, object data):
     """The array itself where it can be sent from where it lies, else a packed copy in native byte order."""
-    cdef cnp.ndarray array = data if isinstance(data, np.ndarray) else np.asarray(data)
+    cdef cnp.ndarray array = data if type(data) is np.ndarray else arguments.array(argument, data)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="), copy=True)
     if not (cnp.PyArray_IS_C_CONTIGUOUS(array) or cnp.PyArray_IS_F_CONTIGUOUS(array)):
@@ -139,7 +144,7 @@ def encode_tensor(data):
     """The bytes of a tensor as they stand in the store: header and elements (WIRE.md)."""
     cdef ssa_tensor_header header
     cdef unsigned char head[320]
-    cdef cnp.ndarray array = _sendable(data)
+    cdef cnp.ndarray array = _sendable("data", data)
     _fill_header(&header, array)
     ssa_tensor_header_encode(&header, head)
     return head[:ssa_tensor_header_size(header.ndim)] + (<char *>cnp.PyArray_DATA(array))[:header.data_bytes]

@@ -82,7 +82,7 @@ cdef uint8_t _STRING_CODE = 16
 cdef bytes _encoded(str what, object text):
     """A name or a text as bytes. What is not UTF-8, which other languages may write, comes and goes as surrogates."""
     if not isinstance(text, str):
-        raise TypeError(f"{what} must be a str, not {type(text).__name__}")
+        raise errors.WrongType(what, text, "give a str")
     try:
         return (<str>text).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -193,7 +193,7 @@ cdef class Dataset:
         """
         cdef bytes text = _encoded("tensor", name)
         cdef ssa_tensor_header header
-        cdef cnp.ndarray array = _sendable(data)
+        cdef cnp.ndarray array = _sendable("data", data)
         _fill_header(&header, array)
         before = self.held.get(text)
         self.held[text] = array  # first, so that nothing lent is without an owner
@@ -241,7 +241,7 @@ cdef class Dataset:
     def add_bytes(self, name, data):
         """Add bytes, or a copy of anything that has a buffer. Raises InvalidArgument as add_tensor does."""
         cdef bytes text = _encoded("bytes", name)
-        cdef bytes value = data if isinstance(data, bytes) else memoryview(data).tobytes()
+        cdef bytes value = data if isinstance(data, bytes) else arguments.buffer("data", data).tobytes()
         before = self.held.get(text)
         self.held[text] = value
         cdef ssa_status status = ssa_dataset_lend_bytes(self.d, text, len(text), <char *>value, len(value))
@@ -348,6 +348,20 @@ cdef class Dataset:
         cdef bytes text = _encoded("field", name)
         self._check(ssa_dataset_remove_field(self.d, text, len(text)), "field", name)
 
+    # ---- copies, and other processes
+
+    def __reduce__(self):
+        """Arrays go as they are: the copy of copy.copy() holds the same ones, a pickle has their elements."""
+        cdef const ssa_item *item
+        items = []
+        for i in range(ssa_dataset_item_count(self.d)):
+            item = ssa_dataset_item_at(self.d, i)
+            name, is_tensor = _decoded(item.name), item.kind == SSA_ITEM_TENSOR
+            items.append((name, is_tensor, self.get_tensor(name) if is_tensor else self.get_bytes(name)))
+        fields = [(name, self.get_meta_strings(name) if self.get_metadata_field_type(name) == "str" else self.get_meta_scalars(name))
+                  for name in self.get_metadata_field_names()]
+        return _dataset_of, (self.name, items, fields)
+
     # ---- for people
 
     def __repr__(self):
@@ -368,6 +382,21 @@ cdef class Dataset:
         width = max([len(what) for what, _ in rows], default=0)
         lines = [f"  {what:<{width}}  {text}" for what, text in rows]
         return "\n".join([f"Dataset {self.name!r}" + ("" if rows else ", empty"), *lines])
+
+
+def _dataset_of(name, items, fields):
+    """What `__reduce__` took apart."""
+    cdef Dataset dataset = Dataset(name)
+    for item, is_tensor, value in items:
+        if is_tensor:
+            dataset.add_tensor(item, value)
+        else:
+            dataset.add_bytes(item, value)
+    for field, values in fields:
+        add = dataset.add_meta_string if isinstance(values, list) else dataset.add_meta_scalar
+        for value in values:
+            add(field, value)
+    return dataset
 
 
 cdef Dataset _dataset_over(ssa_dataset *d):

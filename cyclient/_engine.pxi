@@ -106,11 +106,13 @@ cdef class Request:
         if not engine._may_be_touched():
             engine._put_off(self)
             return
-        self.error = errors.NotCarriedOut(f"the {'operation' if core is None else 'batch'} was cancelled")
+        error = errors.Cancelled(f"the {'operation' if core is None else 'batch'} was cancelled")
         self.done = True
         if core is not None:
             core._stop()
+            self.error = error
             return
+        self.error = error
         if self.started:
             engine.away += 1
             ssa_request_cancel(self.c)
@@ -133,11 +135,9 @@ cdef int64_t _nanoseconds(object timeout) except? -2:
     """What ssa_request_start takes: negative for the client's own."""
     if timeout is None:
         return -1
-    cdef double seconds = timeout
-    if seconds != seconds:
-        raise errors.InvalidArgument("timeout", timeout, "give a number of seconds")
-    if seconds <= 0:
-        return 0
+    cdef double seconds = arguments.seconds("timeout", timeout)
+    if not seconds >= 0:
+        raise errors.InvalidArgument("timeout", timeout, "give seconds from 0 on, or None for what the client allows")
     return <int64_t>(seconds * 1e9) if seconds < 3e8 else SSA_NO_TIMEOUT
 
 
@@ -162,15 +162,36 @@ cdef void _on_resolve(void *self, ssa_link *link, const char *host, unsigned por
         (<Engine>self).report("looking up a name failed", error)
 
 
+# What a loop calls. It has no reference to the engine, so that a client which everybody else has forgotten goes.
+
+def _on_ready(object weak not None, size_t link, int events):
+    engine = weak()
+    if engine is not None:
+        (<Engine>engine)._ready(link, events)
+
+
+def _on_tick(object weak not None):
+    engine = weak()
+    if engine is not None:
+        (<Engine>engine)._tick()
+
+
+# What a client can be told by name.
+_OPTIONS = ("address", "user", "password", "timeout", "identifier", "bulk_connection", "value_limit", "trust_topology", "log_level",
+            "log_file", "tls", "tls_ca", "tls_cert", "tls_key", "tls_name")
+
+
 @cython.final
 cdef class Engine(EngineOperations):
     def __cinit__(self, *, address=None, user=None, password=None, timeout=None, identifier=None, bulk_connection=None,
                   value_limit=None, trust_topology=None, log_level=None, log_file=None, tls=None, tls_ca=None, tls_cert=None,
-                  tls_key=None, tls_name=None):
+                  tls_key=None, tls_name=None, **unknown):
         cdef ssa_settings_given given
         cdef ssa_settings settings
         cdef ssa_buffer mistakes
         cdef double seconds
+        for name in unknown:
+            raise arguments.unknown_option(name, _OPTIONS)
         memset(&mistakes, 0, sizeof(mistakes))
         ssa_settings_given_init(&given)
         held = {name: None if value is None else _encoded(name, value) for name, value in dict(
@@ -198,18 +219,19 @@ cdef class Engine(EngineOperations):
         if tls_name is not None:
             given.tls_name = <bytes>held["tls_name"]
         if timeout is not None:
-            seconds = timeout
+            seconds = arguments.seconds("timeout", timeout)
             given.timeout = &seconds
         if bulk_connection is not None:
-            given.bulk_connection = bool(bulk_connection)
+            given.bulk_connection = arguments.switch("bulk_connection", bulk_connection)
         if value_limit is not None:
+            value_limit = arguments.whole_number("value_limit", value_limit)
             if value_limit < 0:
                 raise errors.InvalidArgument("value_limit", value_limit, "give bytes, or 0 for none")
             given.value_limit = value_limit
         if trust_topology is not None:
-            given.trust_topology = bool(trust_topology)
+            given.trust_topology = arguments.switch("trust_topology", trust_topology)
         if tls is not None:
-            given.tls = bool(tls)
+            given.tls = arguments.switch("tls", tls)
         if log_level is not None:
             given.log_level = _log_level(log_level)
         cdef ssa_status status = ssa_settings_resolve(&settings, &given, NULL, NULL, &mistakes)
@@ -225,6 +247,22 @@ cdef class Engine(EngineOperations):
         self.c = ssa_engine_new(&settings, NULL)
         if self.c == NULL:
             raise MemoryError
+        cdef const char *why = ssa_engine_unusable(self.c, &status)
+        if why != NULL:
+            raise errors.error_from_status(status, why.decode("utf-8", "replace"), 0)
+
+    def __del__(self):
+        """The client was dropped, not closed: its sockets go with it, which the loop must be told in its own thread."""
+        if self.c == NULL or self.loop is None or self.c.closed or self.pid != getpid():
+            return
+        if self.c.statistics.connections:
+            warnings.warn(f"unclosed client of {self.description}", ResourceWarning, source=self)
+        if self.loop.is_closed() or asyncio._get_running_loop() is self.loop:
+            self.close()
+        elif self.thread == threading.get_ident() and not self.loop.is_running():
+            self.close()
+        else:
+            self.loop.call_soon_threadsafe(self.close)
 
     def __dealloc__(self):
         if self.c != NULL:
@@ -238,7 +276,9 @@ cdef class Engine(EngineOperations):
     def attach(self, loop not None):
         """From now on this loop watches its sockets and keeps its time. Before the first operation."""
         self.loop = loop
-        self.thread = PyThread_get_thread_ident()
+        self.pid = getpid()
+        self.thread = threading.get_ident()
+        self.weak = weakref.ref(self)
         self.c.driver.self = <void *>self
         self.c.driver.watch = _on_watch
         self.c.driver.resolve = _on_resolve
@@ -324,7 +364,7 @@ cdef class Engine(EngineOperations):
     def use_prefix(self, kind, on):
         """Whether names of this kind ("tensor", "dataset", "list", "model") get a prefix."""
         kinds = {"tensor": SSA_KIND_TENSOR, "dataset": SSA_KIND_DATASET, "list": SSA_KIND_LIST, "model": SSA_KIND_MODEL}
-        self._names_done(ssa_key_names_set_prefixed(&self.c.names, kinds[kind], bool(on)))
+        self._names_done(ssa_key_names_set_prefixed(&self.c.names, kinds[kind], arguments.switch("use_prefix", on)))
 
     def _names_done(self, status):
         if status == SSA_ENOMEM:
@@ -409,6 +449,8 @@ cdef class Engine(EngineOperations):
 
     def start(self, Request request not None):
         """Begin. With a loop: returns the future of its value; without: it goes on while somebody drives."""
+        if request.only_in_batch:
+            raise errors.InvalidArgument("keep", False, "without a batch nobody would see the outputs; keep them, or use infer()")
         cdef int64_t limit = _nanoseconds(request.timeout)
         cdef bint flush_later = False
         waiter = None if self.loop is None else self.loop.create_future()
@@ -517,7 +559,7 @@ cdef class Engine(EngineOperations):
         if self.timer is not None:
             self.timer.cancel()
         self.timer_at = at
-        self.timer = self.loop.call_later(max(0, at - ssa_now()) / 1e9, self._tick)
+        self.timer = self.loop.call_later(max(0, at - ssa_now()) / 1e9, _on_tick, self.weak)
 
     def _flush(self):
         self.flush_is_due = False
@@ -527,7 +569,7 @@ cdef class Engine(EngineOperations):
         self._come_back()
         self._settle()
 
-    def _tick(self):
+    cdef void _tick(self):
         self.timer = None
         self.timer_at = SSA_NEVER
         self.away += 1
@@ -536,7 +578,7 @@ cdef class Engine(EngineOperations):
         self._come_back()
         self._settle()
 
-    def _ready(self, size_t link, int events):
+    cdef void _ready(self, size_t link, int events):
         self.away += 1
         with nogil:
             ssa_engine_ready(self.c, <ssa_link *>link, events, ssa_now())
@@ -548,11 +590,11 @@ cdef class Engine(EngineOperations):
         if self.loop is None or self.loop.is_closed():
             return
         if events & SSA_EVENT_READ:
-            self.loop.add_reader(descriptor, self._ready, <size_t>link, SSA_EVENT_READ)
+            self.loop.add_reader(descriptor, _on_ready, self.weak, <size_t>link, SSA_EVENT_READ)
         else:
             self.loop.remove_reader(descriptor)
         if events & SSA_EVENT_WRITE:
-            self.loop.add_writer(descriptor, self._ready, <size_t>link, SSA_EVENT_WRITE)
+            self.loop.add_writer(descriptor, _on_ready, self.weak, <size_t>link, SSA_EVENT_WRITE)
         else:
             self.loop.remove_writer(descriptor)
 
@@ -615,7 +657,8 @@ _LOG_LEVELS = ("quiet", "error", "info", "debug")  # in the order of ssa_log_lev
 cdef int _log_level(object level) except? -1:
     """Its number, from that or from the word; numbers are checked in C."""
     if not isinstance(level, str):
-        return level
+        number = arguments.whole_number("log_level", level)
+        return number if 0 <= number < len(_LOG_LEVELS) else len(_LOG_LEVELS)
     if level not in _LOG_LEVELS:
         raise errors.InvalidArgument("log_level", repr(level), "write quiet, error, info or debug")
     return _LOG_LEVELS.index(level)
@@ -710,7 +753,7 @@ cdef class BatchCore:
     def take_results(self):
         """Give each operation that was carried out its value or error; those that were late the error of the batch."""
         cdef Request request
-        late = self.whole.error
+        late = None if type(self.whole.error) is errors.Cancelled else self.whole.error
         for request in self.requests:
             if request.c.complete and request.c.status != SSA_OK and request.c.status != SSA_ECANCELLED:
                 late = None  # it is this one's, and what came after it was not begun

@@ -20,7 +20,7 @@ cdef class EngineOperations:
         cdef ssa_problem problem
         cdef ssa_tensor_header header
         cdef bytes encoded = _encoded("tensor", name)
-        cdef cnp.ndarray array = _sendable(data)
+        cdef cnp.ndarray array = _sendable("data", data)
         _fill_header(&header, array)
         return self._request(ssa_op_put_tensor(self.c, _text(encoded), &header, cnp.PyArray_DATA(array), &problem), &problem,
                              NOTHING, array)
@@ -170,42 +170,46 @@ cdef class EngineOperations:
         return self._delete_model(SSA_KIND_SCRIPT, name)
 
     def run(self, str operation not None, name, inputs, outputs, *, bint script=False, function="", device="", bint keep=True):
-        """Run a model, or a function of a script. inputs: arrays, or names of tensors; outputs: names, empty for none."""
+        """Run a model, or a function of a script. inputs: names of tensors; outputs: names, too. None: inputs are arrays."""
         cdef ssa_problem problem
         cdef ssa_run_options options
         cdef bytes encoded = _encoded("script" if script else "model", name)
         cdef bytes function_text = _encoded("function", function), device_text = _encoded("device", device)
-        cdef size_t count = len(inputs), output_count = len(outputs), i
+        cdef size_t count = len(inputs), output_count = len(outputs or ()), i
+        cdef bint named = outputs is not None
         cdef ssa_tensor_header *headers = <ssa_tensor_header *>malloc((count + 1) * sizeof(ssa_tensor_header))
         cdef ssa_run_input *c_inputs = <ssa_run_input *>malloc((count + 1) * sizeof(ssa_run_input))
         cdef ssa_text *c_outputs = <ssa_text *>malloc((output_count + 1) * sizeof(ssa_text))
         cdef cnp.ndarray array
+        cdef Request request
         lent = []
         try:
             if headers == NULL or c_inputs == NULL or c_outputs == NULL:
                 raise MemoryError
             for i in range(count):
                 memset(&c_inputs[i], 0, sizeof(ssa_run_input))
-                if isinstance(inputs[i], str):
-                    held = (<str>inputs[i]).encode()
+                if named:
+                    held = _encoded("input", inputs[i])
                     c_inputs[i].name = _text(held)
                     lent.append(held)
                     continue
-                array = _sendable(inputs[i])
+                array = _sendable("an input", inputs[i])
                 _fill_header(&headers[i], array)
                 c_inputs[i].header = &headers[i]
                 c_inputs[i].data = cnp.PyArray_DATA(array)
                 lent.append(array)
-            held_outputs = [_encoded("tensor", output) for output in outputs]
+            held_outputs = [_encoded("tensor", output) for output in outputs or ()]
             for i in range(output_count):
                 c_outputs[i] = _text(held_outputs[i])
             memset(&options, 0, sizeof(options))
             options.function = _text(function_text)
             options.device = _text(device_text)
             options.discard = not keep
-            return self._request(
+            request = self._request(
                 ssa_op_run(self.c, _operation(operation), SSA_KIND_SCRIPT if script else SSA_KIND_MODEL, _text(encoded), c_inputs, count,
-                           c_outputs, output_count, &options, &problem), &problem, NOTHING if output_count else OUTPUTS, lent)
+                           c_outputs, output_count, &options, &problem), &problem, NOTHING if named else OUTPUTS, lent)
+            request.only_in_batch = not keep
+            return request
         finally:
             free(headers)
             free(c_inputs)
@@ -217,7 +221,7 @@ cdef class EngineOperations:
     def put_bytes(self, name, data):
         cdef ssa_problem problem
         cdef bytes encoded = _encoded("bytes", name)
-        cdef const unsigned char[::1] view = memoryview(data).cast("B")
+        cdef const unsigned char[::1] view = arguments.bytes_in_one_piece("data", data)
         cdef const void *start = &view[0] if view.shape[0] else NULL
         return self._request(ssa_op_put_bytes(self.c, _text(encoded), start, view.shape[0], &problem), &problem, NOTHING, view)
 

@@ -5,57 +5,78 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from ssasync.cyclient import _core
-from ssasync.cyclient.errors import InvalidArgument
-from ssasync.cyclient.operations import Operations
+from ssasync.cyclient.errors import Cancelled, InvalidArgument, NotCarriedOut, StoreError
+from ssasync.cyclient.operations import Operations, Request
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
-class Handle:
+class Handle(Generic[T]):
     """What an operation of a batch will give: `value` is there after `execute()`."""
 
-    def __init__(self, request: _core.Request[Any], operation: str, subject: str) -> None:
+    def __init__(self, request: Request[T], batch: _core.BatchCore, operation: str, subject: str) -> None:
         self._request = request
+        self._batch = batch
         self._operation = operation
         self._subject = subject
 
     @property
-    def value(self) -> Any:
-        """The result of the operation. Raises its error; InvalidArgument before `execute()`."""
-        if not self._request.done:
-            raise InvalidArgument(
-                f"value of {self._operation} {self._subject!r}",
-                "taken: it was not carried out",
-                "call execute() first; after a failure it carries out no later stage",
-            )
+    def value(self) -> T:
+        """The result of the operation. Raises its error; InvalidArgument before `execute()` is over."""
+        error = self._why_there_is_none()
+        if error is not None:
+            raise error
+        whole = self._batch.whole
+        if whole is None or not whole.done:
+            remedy = "call execute() first" if whole is None else "wait until execute() is over"
+            raise InvalidArgument(f"value of {self._operation} {self._subject!r}", "taken: there is none yet", remedy)
         return self._request.result()
 
     @property
     def error(self) -> BaseException | None:
-        """Why the operation failed; None if it did not."""
-        return self._request.error
+        """Why the operation has no value; None if it has one, and before `execute()` is over.
+
+        Cancelled: `execute()` was cut short before the answer; NotCarriedOut: it ended at another operation's failure.
+        """
+        return self._request.error or self._why_there_is_none()
+
+    def _why_there_is_none(self) -> StoreError | None:
+        """Of an operation that the batch ended without."""
+        whole = self._batch.whole
+        if self._request.done or whole is None or not whole.done:
+            return None
+        what = f"{self._operation} {self._subject!r}"
+        failures = self._batch.failures()
+        if failures:
+            return NotCarriedOut(f"{what} was not carried out: the batch ended before it, with: {failures[0]}")
+        return Cancelled(f"{what} was cancelled with its batch: it may or may not have been carried out.")
 
 
 def _gathers(
-    make: Callable[Concatenate[Operations, P], _core.Request[Any]],
-) -> Callable[Concatenate[BatchBase, P], Handle]:
+    make: Callable[Concatenate[Operations, P], Request[T]],
+) -> Callable[Concatenate[BatchBase, P], Handle[T]]:
     """A method of the batch that adds the request which `make` gives."""
 
     @wraps(make)
-    def operation(self: BatchBase, /, *args: P.args, **kwargs: P.kwargs) -> Handle:
+    def operation(self: BatchBase, /, *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
         if kwargs.get("timeout") is not None:
             raise InvalidArgument("timeout", "given here", "a batch has one for all: execute(timeout=...)")
         request = self._gather(make, args, kwargs)
-        return Handle(request, make.__name__, str(args[0]) if args else "")
+        return Handle(request, self._core, make.__name__, str(args[0]) if args else "")
 
-    operation.__doc__ = "As the client's; `execute()` has the timeout."
     signature = inspect.signature(make)
+    operation.__doc__ = "As the client's; `execute()` has the timeout."
+    operation.__annotations__ = {**make.__annotations__, "return": Handle}
+    operation.__annotations__.pop("timeout", None)
     operation.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[p for p in signature.parameters.values() if p.name != "timeout"]
+        parameters=[p for p in signature.parameters.values() if p.name != "timeout"],
+        return_annotation=f"Handle[{signature.return_annotation}]",
     )
+    operation.__qualname__ = f"Batch.{make.__name__}"
     return operation
 
 
@@ -146,4 +167,5 @@ class BatchBase:
             raise failures[0]
         if failures:
             raise BaseExceptionGroup(f"{len(failures)} operations of the batch failed", failures)
-        self._core.whole.result()
+        if self._core.whole is not None:
+            self._core.whole.result()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
@@ -127,11 +127,9 @@ class Client(PrefixSwitches):
             raise InvalidArgument("batch", "of another client", "start it with the client that made it")
         member = self._pool.enter_first(timeout)
         try:
-            batch._core.execute(timeout)
-            future = Future(self._pool, batch._core.whole, batch)
+            return Future(self._pool, batch._begin(timeout), batch)
         finally:
             self._pool.leave(member)
-        return future
 
     # ---- inside
 
@@ -251,8 +249,13 @@ class Batch(BatchBase):
         """
         member = self._pool.enter_first(timeout)
         try:
-            self._core.execute(timeout)
+            whole = self._begin(timeout)
         finally:
             self._pool.leave(member)
-        self._pool.finish(member, self._core.whole)
+        self._pool.finish(member, whole)
         self._raise_failures()
+
+    def _begin(self, timeout: float | None) -> Request[None]:
+        """The request that stands for all of them."""
+        self._core.execute(timeout)
+        return cast("Request[None]", self._core.whole)

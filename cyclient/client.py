@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
@@ -25,8 +25,9 @@ def _awaited(
 
     @wraps(make)
     async def operation(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        engine = self._engine
         request = make(self._operations, *args, **kwargs)
-        waiter = self._engine.start(request)
+        waiter = engine.start(request)
         try:
             return await waiter
         finally:
@@ -67,7 +68,8 @@ class Client(PrefixSwitches):
               (SSDB, SSDB_USER, SSDB_PASSWORD, SSKEYOUT, SSKEYIN), as set for workloads by an Experiment
     user, password, timeout: override those of the environment; timeout: seconds an operation may take (default 60)
     identifier: a further named store, whose variables end in `_<identifier>`
-    options   further settings, by the names that `describe()` prints
+    options   further settings, which describe() explains under SSA_ and the name in capitals: bulk_connection, log_level,
+              log_file, value_limit, trust_topology, tls, tls_ca, tls_cert, tls_key, tls_name
 
     Connects at the first operation; `async with` or `close()` ends it. Belongs to the event loop and the process of its
     first operation: use elsewhere raises WrongLoop or ForkedClient.
@@ -92,7 +94,7 @@ class Client(PrefixSwitches):
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
-        self._operations_ = Operations(self._core)
+        self._operations = Operations(self._core)
 
     @classmethod
     async def connect(cls, address: str | None = None, **options: Any) -> Self:
@@ -114,6 +116,11 @@ class Client(PrefixSwitches):
         """Close all connections; operations under way end with Disconnected. Safe to repeat."""
         if self._pid == os.getpid():
             self._core.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a client cannot be pickled: it has open connections. Pass its address on and open another one."
+        )
 
     def __repr__(self) -> str:
         return f"Client({self._core.description}, user={self._core.user!r})"
@@ -154,11 +161,6 @@ class Client(PrefixSwitches):
         elif self._loop is not asyncio.get_running_loop():
             raise WrongLoop
         return self._core
-
-    @property
-    def _operations(self) -> Operations:
-        _ = self._engine
-        return self._operations_
 
     # ---- operations
 
@@ -249,7 +251,7 @@ class Batch(BatchBase):
     """Operations carried out together by `await execute()`; each method returns a handle whose value is there then."""
 
     def __init__(self, client: Client) -> None:
-        super().__init__(client._core, client._operations_)
+        super().__init__(client._core, client._operations)
         self._client = client
 
     def _gather(self, *given: Any) -> Request[Any]:

@@ -20,7 +20,8 @@ StoreError
 ├── NotSupported           this build, or this server, cannot do it
 ├── NoShard                no shard of the cluster that may be followed has the key
 ├── NotADataset            what is stored is no dataset
-├── NotCarriedOut          cancelled, or another operation of the batch had failed before
+├── Cancelled              nobody waited for the answer any more; the command may or may not have been carried out
+│   └── NotCarriedOut      nothing was done: another operation of the batch had failed before
 ├── NotATensor             the key holds something else, or a header that contradicts itself
 ├── TensorMismatch         the stored tensor does not fit the array to unpack into
 ├── ModelError             a worker answered with an error
@@ -33,6 +34,7 @@ StoreError
 ├── ForkedClient           the client was opened before a fork
 └── InternalError          our fault: please report it
 InvalidArgument            the caller passed something unusable (a ValueError)
+├── WrongType              it is not even of the right type (also a TypeError)
 └── UnsupportedDtype
 """
 
@@ -73,6 +75,22 @@ class InvalidArgument(_Composed, ValueError):
 
     def __init__(self, name: str, value: object, remedy: str) -> None:
         super().__init__(f"{name} cannot be {value}: {remedy}.")
+
+
+class WrongType(InvalidArgument, TypeError):
+    """An argument of a type that cannot be used."""
+
+    def __init__(self, name: str, value: object, remedy: str) -> None:
+        super().__init__(name, _shown(value), remedy)
+
+
+def _shown(value: object) -> str:
+    """A value whose type is wrong."""
+    kind = type(value).__name__
+    if value is None or not isinstance(value, str | bytes | int | float):
+        return "None" if value is None else f"of type {kind}"
+    text = repr(value)
+    return f"{text} ({kind})" if len(text) <= 60 else f"{text[:60]}... ({kind})"
 
 
 class UnsupportedDtype(InvalidArgument):
@@ -149,8 +167,12 @@ class NoShard(StoreError):
     """The cluster has no shard for the key that this client may follow."""
 
 
-class NotCarriedOut(StoreError):
-    """Nothing was done: cancelled, or another operation of the batch had failed before."""
+class Cancelled(StoreError):
+    """Nobody waited for the answer any more; the command may or may not have been carried out."""
+
+
+class NotCarriedOut(Cancelled):
+    """Nothing was done: another operation of the batch had failed before."""
 
 
 class ScriptNotFound(NotFound):
@@ -255,7 +277,7 @@ _CLASSES: dict[int, type[StoreError]] = {
     -22: BadWorkerList,
     -23: ForkedClient,
     -24: InternalError,
-    -25: NotCarriedOut,
+    -25: Cancelled,
     -26: NotSupported,
     -27: WrongKind,
     -28: NoShard,

@@ -47,7 +47,7 @@ class Future(Generic[T]):
         return self._look()
 
     def result(self) -> T:
-        """Wait until it is done; its value. Raises its error, NotCarriedOut if it was cancelled."""
+        """Wait until it is done; its value. Raises its error; Cancelled."""
         self.wait()
         if self._batch is not None:
             self._batch._raise_failures()

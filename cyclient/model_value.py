@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import io
 import textwrap
@@ -10,13 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ssasync.cyclient.errors import BadModel, InvalidArgument
+from ssasync.cyclient.errors import BadModel, InvalidArgument, WrongType
 
 
 def model_bytes(name: str, model: bytes, backend: str) -> bytes:
-    """The bytes of a model, if all that can be told without loading it is right. Raises TypeError, BadModel."""
+    """The bytes of a model, if all that can be told without loading it is right. Raises WrongType, BadModel."""
     if not isinstance(model, bytes | bytearray | memoryview):
-        raise TypeError(f"model must be bytes, not {type(model).__name__}; serialise it first (torch.jit.save)")
+        raise WrongType("model", model, "serialise it first (torch.jit.save) and give the bytes")
+    if not isinstance(backend, str):
+        raise WrongType("backend", backend, "give a str")
     blob = bytes(model)
     if backend.upper() == "TORCH":
         check_archive(name, "the bytes given", blob)
@@ -24,15 +27,17 @@ def model_bytes(name: str, model: bytes, backend: str) -> bytes:
 
 
 def script_bytes(name: str, script: str | Callable[..., Any]) -> bytes:
-    """The source of a script: text, or a function whose source can be found. Raises TypeError, InvalidArgument.
+    """The source of a script: text, or a function whose source can be found. Raises WrongType, InvalidArgument.
 
+    A text must be Python as far as its syntax goes.
     A function is stored as its source, without its decorators, and is compiled by TorchScript in the worker: it sees nothing
     of the module in which it is defined.
     """
     if isinstance(script, str):
+        check_syntax(name, script)
         return script.encode()
     if not callable(script):
-        raise TypeError(f"script must be a str or a function, not {type(script).__name__}")
+        raise WrongType("script", script, "give its text, or a function")
     try:
         source = textwrap.dedent(inspect.getsource(script))
     except (OSError, TypeError):
@@ -43,6 +48,18 @@ def script_bytes(name: str, script: str | Callable[..., Any]) -> bytes:
     if start < 0:
         raise InvalidArgument("function", repr(script), "it is no def; write one, or pass the text (set_script)")
     return source[start:].encode()
+
+
+def check_syntax(name: str, script: str) -> None:
+    """Refuse what is not Python: the worker would refuse it too, at the first run. Raises InvalidArgument."""
+    try:
+        ast.parse(textwrap.dedent(script), f"<script {name!r}>")
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        where = f"line {error.lineno}" + (f" ({line!r})" if line else "")
+        raise InvalidArgument(f"script {name!r}", "stored", f"{where}: {error.msg}") from None
+    except ValueError as error:  # NUL
+        raise InvalidArgument(f"script {name!r}", "stored", str(error)) from None
 
 
 def read_model_file(name: str, path: str | Path) -> bytes:

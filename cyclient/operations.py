@@ -6,28 +6,20 @@ the blocking one waits for it, a batch gathers it. What an operation does stands
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ssasync.cyclient import _core
 from ssasync.cyclient._core import Dataset
-from ssasync.cyclient.errors import InvalidArgument
+from ssasync.cyclient.arguments import Array, Names, array, names, names_in_one_text, seconds, whole_number
+from ssasync.cyclient.errors import InvalidArgument, WrongType
 from ssasync.cyclient.model_value import model_bytes, read_model_file, script_bytes
 from ssasync.cyclient.unpack import unpack_request
 
-Array = np.ndarray[Any, Any]
-Names = str | Sequence[str]
 Seconds = float | None
 Request = _core.Request
-
-
-def as_names(names: Names) -> list[str]:
-    """One name, or several, as a list."""
-    return [names] if isinstance(names, str) else list(names)
 
 
 def _one_or_all(outputs: tuple[Array, ...]) -> Array | tuple[Array, ...]:
@@ -50,10 +42,11 @@ def _blob_and_metadata(stored: tuple[bytes, dict[bytes, bytes]]) -> tuple[bytes,
     return _blob(stored), _metadata(stored)
 
 
-def _ttl(seconds: float) -> float:
-    if seconds == 0:
+def _ttl(given: float) -> float:
+    time = seconds("seconds", given)
+    if time == 0:
         raise InvalidArgument("seconds", 0, "give at least 0.001, or delete it")
-    return seconds
+    return time
 
 
 def _seconds_left(milliseconds: int) -> float | None:
@@ -104,10 +97,39 @@ def _settings(reply: dict[bytes, bytes]) -> dict[str, str]:
 
 def _gpu(offset: int, first_gpu: int, num_gpus: int) -> str:
     """The GPU that serves the caller number `offset` (a rank, say): they take turns."""
-    _core.Engine.check_gpus(first_gpu, num_gpus)
-    return f"GPU:{first_gpu + offset % num_gpus}"
+    first, count = whole_number("first_gpu", first_gpu), whole_number("num_gpus", num_gpus)
+    _core.Engine.check_gpus(first, count)
+    return f"GPU:{first + whole_number('offset', offset) % count}"
 
 
+def _stored(argument: str, given: Names) -> list[str]:
+    """Names of tensors in the store. Raises WrongType."""
+    return names(argument, given, "give names of tensors in the store; infer() takes arrays")
+
+
+def _batching(batch_size: int, min_batch_size: int, min_batch_timeout: int) -> tuple[int, int, int]:
+    return (
+        whole_number("batch_size", batch_size),
+        whole_number("min_batch_size", min_batch_size),
+        whole_number("min_batch_timeout", min_batch_timeout),
+    )
+
+
+def _times(poll_frequency_ms: int, num_tries: int) -> tuple[int, int]:
+    return whole_number("poll_frequency_ms", poll_frequency_ms), whole_number("num_tries", num_tries)
+
+
+def _as_clients_show_them(operations: type[Operations]) -> type[Operations]:
+    """Give the methods the names and results that callers of the clients see, in help() and in errors."""
+    for name, method in vars(operations).items():
+        if not name.startswith("_"):
+            method.__qualname__ = f"Client.{name}"
+            made = method.__annotations__["return"]
+            method.__annotations__["return"] = made.removeprefix("Request[").removesuffix("]")
+    return operations
+
+
+@_as_clients_show_them
 class Operations:
     """Makes the requests of one client. Each method takes `timeout` in seconds; None: the client's."""
 
@@ -150,6 +172,8 @@ class Operations:
 
     def get_tensor_by_key(self, key: bytes, *, timeout: Seconds = None) -> Request[Array]:
         """The tensor under a full key, whatever the prefixes are: for model workers. Raises as `get_tensor`."""
+        if not isinstance(key, bytes):
+            raise WrongType("key", key, "give bytes")
         return self._engine.get_tensor_by_key(key).within(timeout)
 
     def copy_tensor(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
@@ -201,6 +225,8 @@ class Operations:
         Its arrays are sent from where they lie; it cannot be changed before this is over.
         Raises InvalidArgument (it is empty), StoreFull.
         """
+        if not isinstance(dataset, Dataset):
+            raise WrongType("dataset", dataset, "give a Dataset")
         return self._engine.put_dataset(dataset).within(timeout)
 
     def get_dataset(self, name: str, *, timeout: Seconds = None) -> Request[Dataset]:
@@ -242,6 +268,8 @@ class Operations:
 
         Raises Disconnected when the connection was lost before the answer: it may have been appended.
         """
+        if not isinstance(dataset, str | Dataset):
+            raise WrongType("dataset", dataset, "give a Dataset, or its name")
         name = dataset if isinstance(dataset, str) else dataset.name
         return self._engine.append_to_list(list_name, name).within(timeout)
 
@@ -272,7 +300,8 @@ class Operations:
         self, list_name: str, start_index: int, end_index: int, *, timeout: Seconds = None
     ) -> Request[list[Dataset]]:
         """As `get_datasets_from_list`, from one index to another, both included; negative ones count from the end."""
-        return self._engine.get_dataset_list_range(list_name, start_index, end_index).within(timeout)
+        places = whole_number("start_index", start_index), whole_number("end_index", end_index)
+        return self._engine.get_dataset_list_range(list_name, *places).within(timeout)
 
     # ---- models
 
@@ -300,10 +329,9 @@ class Operations:
         Requests that are under way end on the version they began with. Raises BadModel, InvalidArgument, StoreFull.
         """
         blob = model_bytes(name, model, backend)
-        batching = (batch_size, min_batch_size, min_batch_timeout)
-        request = self._engine.set_model(
-            name, blob, backend, device, *batching, tag, as_names(inputs), as_names(outputs)
-        )
+        kept = names_in_one_text("inputs", inputs), names_in_one_text("outputs", outputs)
+        batching = _batching(batch_size, min_batch_size, min_batch_timeout)
+        request = self._engine.set_model(name, blob, backend, device, *batching, tag, *kept)
         return request.within(timeout)
 
     def set_model_multigpu(
@@ -324,10 +352,10 @@ class Operations:
     ) -> Request[str]:
         """As `set_model`, for the devices GPU:<first_gpu> to GPU:<first_gpu + num_gpus - 1>; see `run_model_multigpu`."""
         blob = model_bytes(name, model, backend)
-        batching = (batch_size, min_batch_size, min_batch_timeout)
-        request = self._engine.set_model_multigpu(
-            name, blob, backend, first_gpu, num_gpus, *batching, tag, as_names(inputs), as_names(outputs)
-        )
+        kept = names_in_one_text("inputs", inputs), names_in_one_text("outputs", outputs)
+        batching = _batching(batch_size, min_batch_size, min_batch_timeout)
+        gpus = whole_number("first_gpu", first_gpu), whole_number("num_gpus", num_gpus)
+        request = self._engine.set_model_multigpu(name, blob, backend, *gpus, *batching, tag, *kept)
         return request.within(timeout)
 
     def set_model_from_file(
@@ -374,8 +402,8 @@ class Operations:
         A worker that is lost before it answered is replaced by another within the deadline.
         Raises ModelNotFound, BadModel, BadInput, ModelFailed, NoWorker.
         """
-        arrays = [np.asarray(x) for x in inputs]
-        return self._engine.run("infer", model, arrays, []).then(_one_or_all).within(timeout)
+        arrays = [array("an input", x) for x in inputs]
+        return self._engine.run("infer", model, arrays, None).then(_one_or_all).within(timeout)
 
     def run_model(
         self, name: str, inputs: Names, outputs: Names, *, keep: bool = True, timeout: Seconds = None
@@ -387,7 +415,9 @@ class Operations:
         keep: False, in a batch: the outputs are not stored, only later steps and gets of the batch see them.
         Raises as `infer`; BadInput: no such tensor.
         """
-        return self._engine.run("run_model", name, as_names(inputs), as_names(outputs), keep=keep).within(timeout)
+        return self._engine.run(
+            "run_model", name, _stored("inputs", inputs), _stored("outputs", outputs), keep=keep
+        ).within(timeout)
 
     def run_model_multigpu(
         self,
@@ -404,7 +434,7 @@ class Operations:
         """As `run_model`, on the worker of GPU:<first_gpu + offset % num_gpus>; `offset`: a rank, say."""
         device = _gpu(offset, first_gpu, num_gpus)
         request = self._engine.run(
-            "run_model_multigpu", name, as_names(inputs), as_names(outputs), device=device, keep=keep
+            "run_model_multigpu", name, _stored("inputs", inputs), _stored("outputs", outputs), device=device, keep=keep
         )
         return request.within(timeout)
 
@@ -421,7 +451,8 @@ class Operations:
         self, name: str, script: str, first_gpu: int, num_gpus: int, *, timeout: Seconds = None
     ) -> Request[str]:
         """As `set_script`, for several GPUs; see `set_model_multigpu`."""
-        return self._engine.set_script_multigpu(name, script_bytes(name, script), first_gpu, num_gpus).within(timeout)
+        gpus = whole_number("first_gpu", first_gpu), whole_number("num_gpus", num_gpus)
+        return self._engine.set_script_multigpu(name, script_bytes(name, script), *gpus).within(timeout)
 
     def set_script_from_file(
         self, name: str, script_file: str | Path, device: str = "CPU", *, timeout: Seconds = None
@@ -446,8 +477,8 @@ class Operations:
         self, name: str, function: Callable[..., Any], first_gpu: int, num_gpus: int, *, timeout: Seconds = None
     ) -> Request[str]:
         """As `set_function`, for several GPUs; see `set_model_multigpu`."""
-        blob = script_bytes(name, function)
-        return self._engine.set_script_multigpu(name, blob, first_gpu, num_gpus).within(timeout)
+        gpus = whole_number("first_gpu", first_gpu), whole_number("num_gpus", num_gpus)
+        return self._engine.set_script_multigpu(name, script_bytes(name, function), *gpus).within(timeout)
 
     def get_script(self, name: str, *, timeout: Seconds = None) -> Request[str]:
         """The source of the current version of the script `name`. Raises ScriptNotFound."""
@@ -490,7 +521,13 @@ class Operations:
         Raises ScriptNotFound; BadInput: no such function (it names those there are), or no such tensor.
         """
         request = self._engine.run(
-            "run_script", name, as_names(inputs), as_names(outputs), script=True, function=function, keep=keep
+            "run_script",
+            name,
+            _stored("inputs", inputs),
+            _stored("outputs", outputs),
+            script=True,
+            function=function,
+            keep=keep,
         )
         return request.within(timeout)
 
@@ -511,8 +548,8 @@ class Operations:
         request = self._engine.run(
             "run_script_multigpu",
             name,
-            as_names(inputs),
-            as_names(outputs),
+            _stored("inputs", inputs),
+            _stored("outputs", outputs),
             script=True,
             function=function,
             device=_gpu(offset, first_gpu, num_gpus),
@@ -546,54 +583,56 @@ class Operations:
         self, list_name: str, length: int, comparison: str = ">=", *, timeout: Seconds = None
     ) -> Request[int]:
         """Until the list is so long; returns its length. comparison: "==", ">=" or "<=". Raises WaitTimeout, WrongKind."""
-        return self._engine.wait_for_list_length(list_name, length, comparison).within(timeout)
+        return self._engine.wait_for_list_length(list_name, whole_number("length", length), comparison).within(timeout)
 
     def poll_key(self, key: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None) -> Request[bool]:
         """Whether there is this key within poll_frequency_ms × num_tries milliseconds; the shard tells, nothing polls."""
-        return self._engine.poll_key(key, poll_frequency_ms, num_tries).within(timeout)
+        return self._engine.poll_key(key, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_tensor(
         self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
         """Whether there is a tensor `name` within poll_frequency_ms × num_tries milliseconds."""
-        return self._engine.poll_tensor(name, poll_frequency_ms, num_tries).within(timeout)
+        return self._engine.poll_tensor(name, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_dataset(
         self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
         """Whether there is a dataset `name` within poll_frequency_ms × num_tries milliseconds."""
-        return self._engine.poll_dataset(name, poll_frequency_ms, num_tries).within(timeout)
+        return self._engine.poll_dataset(name, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_model(
         self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
         """Whether there is a model `name` within poll_frequency_ms × num_tries milliseconds."""
-        return self._engine.poll_model(name, poll_frequency_ms, num_tries).within(timeout)
+        return self._engine.poll_model(name, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_list_length(
         self, list_name: str, list_length: int, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
         """Whether the list has exactly this length within poll_frequency_ms × num_tries milliseconds. Raises WrongKind."""
-        times = (poll_frequency_ms, num_tries)
-        return self._engine.poll_list_length("poll_list_length", list_name, list_length, "==", *times).within(timeout)
+        times = _times(poll_frequency_ms, num_tries)
+        return self._engine.poll_list_length(
+            "poll_list_length", list_name, whole_number("list_length", list_length), "==", *times
+        ).within(timeout)
 
     def poll_list_length_gte(
         self, list_name: str, list_length: int, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
         """As `poll_list_length`: at least this length."""
-        times = (poll_frequency_ms, num_tries)
-        return self._engine.poll_list_length("poll_list_length_gte", list_name, list_length, ">=", *times).within(
-            timeout
-        )
+        times = _times(poll_frequency_ms, num_tries)
+        return self._engine.poll_list_length(
+            "poll_list_length_gte", list_name, whole_number("list_length", list_length), ">=", *times
+        ).within(timeout)
 
     def poll_list_length_lte(
         self, list_name: str, list_length: int, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
         """As `poll_list_length`: at most this length."""
-        times = (poll_frequency_ms, num_tries)
-        return self._engine.poll_list_length("poll_list_length_lte", list_name, list_length, "<=", *times).within(
-            timeout
-        )
+        times = _times(poll_frequency_ms, num_tries)
+        return self._engine.poll_list_length(
+            "poll_list_length_lte", list_name, whole_number("list_length", list_length), "<=", *times
+        ).within(timeout)
 
     # ---- what a simulation is asked for
 

@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any
 
 from ssasync.cyclient import _core
+from ssasync.cyclient.arguments import seconds
 from ssasync.cyclient.errors import ForkedClient, InvalidArgument, OperationTimeout
 from ssasync.cyclient.operations import Operations
 
@@ -101,15 +102,15 @@ class Pool:
 
     def wait(self, member: Member, requests: Sequence[_core.Request[Any]], timeout: float | None) -> bool:
         """Until one of them is done: True; False after so many seconds. 0: only look, which waits for nobody."""
-        if timeout is not None and timeout != timeout:
-            raise InvalidArgument("timeout", timeout, "give a number of seconds")
+        if timeout is not None and not seconds("timeout", timeout) >= 0:
+            raise InvalidArgument("timeout", timeout, "give seconds from 0 on, or None for as long as it may take")
         until = inf if timeout is None else monotonic() + timeout
         one = requests[0] if len(requests) == 1 else None
         while not any(request.done for request in requests):
             if not self._drives(member, requests, until):
                 break
             try:
-                member.engine.drive(one, None if until == inf else until - monotonic())
+                member.engine.drive(one, None if until == inf else max(0.0, until - monotonic()))
             finally:
                 self.leave(member)
             if monotonic() >= until:
@@ -179,7 +180,7 @@ class Pool:
             try:
                 if until is None:
                     until = monotonic() + (late.engine.timeout if timeout is None else timeout)
-                late.engine.drain(until - monotonic())
+                late.engine.drain(max(0.0, until - monotonic()))
                 if late.engine.unanswered and monotonic() >= until:
                     raise OperationTimeout("wait for", "earlier commands", late.engine.description, timeout or 0.0)
             finally:

@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 
 from ssasync.cyclient import _core
-from ssasync.cyclient.errors import InvalidArgument, TensorMismatch
+from ssasync.cyclient.arguments import writable_array
+from ssasync.cyclient.errors import TensorMismatch
 
 Array = np.ndarray[Any, Any]
 
 
 def unpack_request(engine: _core.Engine, name: str, out: Array) -> _core.Request[Array]:
-    """The get that fills `out`, directly if it can. Raises TypeError, InvalidArgument: nothing can be unpacked into it."""
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
-    if not out.flags.writeable:
-        raise InvalidArgument("out", "a read-only array", "pass one that can be written")
+    """The get that fills `out`, directly if it can. Raises WrongType, InvalidArgument: nothing can be unpacked into it."""
+    writable_array("out", out)
     if (out.flags.c_contiguous or out.flags.f_contiguous) and out.dtype.isnative:
         return engine.unpack_tensor(name, out)
     return engine.get_tensor(name).then(partial(_fill, name=name, address=engine.description, out=out))

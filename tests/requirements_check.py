@@ -38,8 +38,23 @@ def missing(purpose: str = "") -> dict[str, str]:
         found["the headers of Python"] = "python3-dev"
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         found["the venv module of Python"] = "python3-venv"
+    if purpose == "tests" and not has_header("openssl/ssl.h"):
+        found["the headers of OpenSSL"] = "libssl-dev"
+    if purpose == "tests" and not (shutil.which("redis-server") or shutil.which("redis-check-rdb")):
+        found["a Redis that speaks TLS"] = "redis-tools"
     found.update(row for tool, row in TOOLS.get(purpose, {}).items() if shutil.which(tool) is None)
     return found
+
+
+def has_header(name: str) -> bool:
+    """Whether the C compiler finds it."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        return False
+    command = [compiler, "-fsyntax-only", "-x", "c", "-"]
+    return (
+        subprocess.run(command, input=f"#include <{name}>\n".encode(), capture_output=True, check=False).returncode == 0
+    )
 
 
 def main() -> None:

@@ -92,6 +92,13 @@ static ssa_status open_client(ssa_client *client, const ssa_options *given) {
         snprintf(client->unopened_text, sizeof client->unopened_text, "no memory for a client");
         return SSA_ENOMEM;
     }
+    const char *why = ssa_engine_unusable(client->engine, &status);
+    if (why) {
+        snprintf(client->unopened_text, sizeof client->unopened_text, "%s", why);
+        ssa_engine_free(client->engine);
+        client->engine = NULL;
+        return status;
+    }
     client->engine->log.sink = options.log_sink;
     client->engine->log.user = options.log_user;
     client->memory = client->engine->memory;

@@ -47,6 +47,8 @@ static uint16_t parse_port(const char *text, size_t bytes) {
 static const char *take_path(ssa_address *address, const char *path, size_t bytes) {
     if (memchr(path, 0, bytes))
         return "a path has no NUL in it";
+    if (*path != '/')
+        return "the path of a unix socket begins at the root: unix:///path";
     if (bytes >= sizeof address->path)
         return "the path of a unix socket has at most 107 bytes; use a shorter directory";
     memset(address, 0, sizeof *address);

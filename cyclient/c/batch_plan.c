@@ -173,6 +173,7 @@ static key_value *need_value(ssa_batch_plan *batch, const ssa_buffer *key) {
     value->put = value->run = NOWHERE;
     if (ssa_buffer_append(&value->key, key->data, key->bytes))
         return NULL;
+    value->hash = ssa_key_hash(key->data, key->bytes);
     batch->value_count++;
     return value;
 }
@@ -188,6 +189,18 @@ static ssa_status set_value(ssa_batch_plan *batch, const ssa_buffer *key, size_t
     return SSA_OK;
 }
 
+/* What is under the keys of this hash tag comes from nowhere in the batch, as far as is known. */
+static void forget_values(ssa_batch_plan *batch, uint64_t hash) {
+    for (size_t i = 0; i < batch->value_count; i++)
+        if (hash && batch->values[i].hash == hash)
+            batch->values[i].put = batch->values[i].run = NOWHERE;
+}
+
+/* Its state is an ssa_single: that of a put in chunks is too, which takes several steps. */
+static int is_about_a_key(const ssa_request *request) {
+    return request->is_single || request->chunks;
+}
+
 /* The put of this key that the run would see, if it is a put that carries its bytes; from the end: the last one counts. */
 static size_t find_put(const ssa_batch_plan *batch, const ssa_buffer *key, uint64_t hash) {
     for (size_t i = batch->count; i-- > 0;) {
@@ -196,7 +209,7 @@ static size_t find_put(const ssa_batch_plan *batch, const ssa_buffer *key, uint6
             return NOWHERE;
         if (request->order_hash != hash)
             continue;
-        if (!request->is_single)
+        if (!is_about_a_key(request))
             return NOWHERE;
         const ssa_single *single = request->state;
         if (single->key.bytes != key->bytes || memcmp(single->key.data, key->data, key->bytes))
@@ -262,9 +275,13 @@ static ssa_status plan(ssa_batch_plan *batch, size_t place) {
             if (follow(batch, place, i))
                 return SSA_ENOMEM;
         batch->last_barrier = place;
+        for (size_t i = 0; i < sizeof request->changes / sizeof *request->changes; i++)
+            forget_values(batch, request->changes[i]);
         return SSA_OK;
     }
-    if (request->is_single && batch->value_count) {
+    if (!is_about_a_key(request)) {
+        forget_values(batch, request->order_hash);
+    } else if (batch->value_count) {
         const ssa_single *single = request->state;
         plan_output(batch, place);
         if (single->writes && set_value(batch, &single->key, NOWHERE, 0))

@@ -53,16 +53,63 @@ uint64_t ssa_manifest_chunk_at(const ssa_manifest *manifest, size_t chunk, uint6
     return at;
 }
 
-ssa_status ssa_chunk_key(const ssa_manifest *manifest, const void *of, size_t bytes, size_t chunk, ssa_buffer *key) {
-    int braces = memchr(of, '{', bytes) || memchr(of, '}', bytes);
-    char tail[2 * SSA_NONCE_BYTES + 16], *at = tail;
-    *at++ = '.';
+static char *write_nonce(const ssa_manifest *manifest, char *at) {
     for (size_t i = 0; i < SSA_NONCE_BYTES; i++)
         at += snprintf(at, 3, "%02x", manifest->nonce[i]);
+    return at;
+}
+
+ssa_status ssa_chunk_key(const ssa_manifest *manifest, const void *of, size_t bytes, size_t chunk, ssa_buffer *key) {
+    int braces = memchr(of, '{', bytes) || memchr(of, '}', bytes);
+    char tail[SSA_NONCE_DIGITS + 16], *at = tail;
+    *at++ = '.';
+    at = write_nonce(manifest, at);
     at += snprintf(at, 12, ".%u", (unsigned)chunk);
     key->bytes = 0;
     if ((!braces && ssa_buffer_append(key, "{", 1)) || ssa_buffer_append(key, of, bytes) ||
         (!braces && ssa_buffer_append(key, "}", 1)) || ssa_buffer_append(key, tail, (size_t)(at - tail)))
         return SSA_ENOMEM;
     return SSA_OK;
+}
+
+static int are_nonce_digits(const char *text) {
+    for (size_t i = 0; i < SSA_NONCE_DIGITS; i++)
+        if (!memchr("0123456789abcdef", text[i], 16))
+            return 0;
+    return 1;
+}
+
+size_t ssa_chunk_key_end(const void *chunk, size_t bytes) {
+    const char *text = chunk, *close = bytes && *text == '{' ? memchr(text, '}', bytes) : NULL;
+    size_t end = close ? (size_t)(close - text) : 0, digits = end + SSA_NONCE_DIGITS + 3;
+    if (!end || bytes <= digits || text[end + 1] != '.' || !are_nonce_digits(text + end + 2) || text[digits - 1] != '.')
+        return 0;
+    for (size_t i = digits; i < bytes; i++)
+        if (text[i] < '0' || text[i] > '9')
+            return 0;
+    return end;
+}
+
+ssa_status ssa_pieces_name_encode(const ssa_manifest *manifest, const char *item, size_t bytes, ssa_buffer *name) {
+    char head[SSA_NONCE_DIGITS + 16], *at = head;
+    *at++ = '.';
+    at = write_nonce(manifest, at);
+    at += snprintf(at, 12, ".%u.", (unsigned)ssa_manifest_count(manifest));
+    name->bytes = 0;
+    return ssa_buffer_append(name, head, (size_t)(at - head)) || ssa_buffer_append(name, item, bytes) ? SSA_ENOMEM : SSA_OK;
+}
+
+int ssa_pieces_name_decode(ssa_pieces_name *pieces, const char *name, size_t bytes) {
+    size_t at = SSA_NONCE_DIGITS + 2, digits = at;
+    if (bytes < at || name[0] != '.' || !are_nonce_digits(name + 1) || name[at - 1] != '.')
+        return 0;
+    pieces->count = 0;
+    for (; at < bytes && name[at] >= '0' && name[at] <= '9' && pieces->count <= SSA_CHUNKS_MAX; at++)
+        pieces->count = 10 * pieces->count + (size_t)(name[at] - '0');
+    if (at == digits || at == bytes || name[at] != '.' || name[digits] == '0' || pieces->count > SSA_CHUNKS_MAX)
+        return 0;
+    pieces->nonce = name + 1;
+    pieces->item = name + at + 1;
+    pieces->item_bytes = bytes - at - 1;
+    return pieces->item_bytes > 0;
 }

@@ -15,6 +15,7 @@
 #define SSA_MANIFEST_LAST "359" /* the index of its last byte, for GETRANGE */
 #define SSA_CHUNKS_MAX 65536        /* in one value */
 #define SSA_NONCE_BYTES 16
+#define SSA_NONCE_DIGITS (2 * SSA_NONCE_BYTES)
 
 typedef struct ssa_manifest {
     unsigned char head[SSA_TENSOR_MAX_HEADER]; /* the first bytes of the value: a tensor's header */
@@ -34,5 +35,20 @@ uint64_t ssa_manifest_chunk_at(const ssa_manifest *manifest, size_t chunk, uint6
 
 /* The key of one chunk, in the slot of the value's key; `key` is emptied first. SSA_ENOMEM. */
 ssa_status ssa_chunk_key(const ssa_manifest *manifest, const void *of, size_t bytes, size_t chunk, ssa_buffer *key);
+
+/* Where the key of the value ends in what may be the key of one of its chunks, when that has no braces of its own: it stands from place 1 to
+ * there. 0: it is no such key. */
+size_t ssa_chunk_key_end(const void *chunk, size_t bytes);
+
+/* What a dataset keeps of an item in chunks, beside the names of its items: `.<nonce>.<how many>.<item>`. */
+typedef struct ssa_pieces_name {
+    const char *item, *nonce; /* nonce: hexadecimal digits, without an end */
+    size_t item_bytes, count;
+} ssa_pieces_name;
+
+/* The name is emptied first. SSA_ENOMEM. */
+ssa_status ssa_pieces_name_encode(const ssa_manifest *manifest, const char *item, size_t bytes, ssa_buffer *name);
+/* Whether this is such a name; *pieces borrows from it then. Nothing is said of the item's own name. */
+int ssa_pieces_name_decode(ssa_pieces_name *pieces, const char *name, size_t bytes);
 
 #endif

@@ -11,6 +11,7 @@
 #define BUFFER_BYTES ((size_t)64 << 10)
 #define PIECES 64
 #define SEND_WAITING ((size_t)2 << 20) /* between two looks at deadline and signals */
+#define TLS_TURN ((size_t)2 << 20) /* ciphered or deciphered in one call, so that it cannot starve a loop: a millisecond */
 #define RECEIVE_CALLS 16       /* in one ssa_connection_receive, so that one connection cannot starve a loop */
 #define DIRECT_FROM 4096       /* shorter rests of a body come through the buffer, along with what follows them */
 #define HEAD_BYTES 1024        /* in which the beginning of a tensor's reply fits, and little of its body */
@@ -46,6 +47,7 @@ struct ssa_connection {
     int blocks; /* system calls on the descriptor wait, each for a while */
     int by_id;
     ssa_status failed;
+    ssa_tls *tls; /* NULL: none */
     ssa_reader *reader;
     queue waiting;          /* queued or sent, in order */
     ssa_command *unsent;    /* the first of `waiting` that is not sent in full */
@@ -110,7 +112,16 @@ void ssa_connection_free(ssa_connection *connection) {
         ssa_reply_free(&reply);
     ssa_reply_free(&connection->tree);
     ssa_reader_free(connection->reader);
+    ssa_tls_free(connection->tls);
     ssa_release(connection);
+}
+
+void ssa_connection_use_tls(ssa_connection *connection, ssa_tls *tls) {
+    connection->tls = tls;
+}
+
+ssa_tls *ssa_connection_tls(const ssa_connection *connection) {
+    return connection->tls;
 }
 
 void ssa_connection_use_memory(ssa_connection *connection, ssa_memory_cache *cache) {
@@ -168,13 +179,49 @@ static size_t cut(struct iovec *pieces, size_t *count, size_t most) {
     return bytes;
 }
 
+static void was_sent(ssa_connection *connection, size_t bytes) {
+    connection->statistics.bytes_sent += bytes;
+    while (connection->unsent && bytes >= connection->unsent->total - connection->unsent->sent) {
+        bytes -= connection->unsent->total - connection->unsent->sent;
+        connection->unsent->sent = connection->unsent->total;
+        connection->unsent = connection->unsent->next;
+    }
+    if (connection->unsent)
+        connection->unsent->sent += bytes;
+}
+
+static size_t unsent_pieces(const ssa_connection *connection, struct iovec pieces[PIECES]) {
+    size_t count = 0;
+    for (ssa_command *c = connection->unsent; c && count < PIECES; c = c->next)
+        count += ssa_command_unsent(c, pieces + count, PIECES - count);
+    return count;
+}
+
+static ssa_status send_queued_ciphered(ssa_connection *connection) {
+    for (size_t turn = 0; connection->unsent && turn < TLS_TURN;) {
+        struct iovec pieces[PIECES];
+        size_t count = unsent_pieces(connection, pieces);
+        cut(pieces, &count, TLS_TURN - turn);
+        ssize_t sent = ssa_tls_send(connection->tls, pieces, count);
+        connection->statistics.send_calls++;
+        if (sent < 0)
+            return why_it_closed(connection);
+        if (sent == 0)
+            return SSA_MORE;
+        was_sent(connection, (size_t)sent);
+        turn += (size_t)sent;
+    }
+    ssa_status flushed = ssa_tls_flush(connection->tls);
+    if (flushed < 0)
+        return why_it_closed(connection);
+    return connection->unsent ? SSA_MORE : flushed;
+}
+
 /* interrupted: NULL: take what the socket takes now; else wait until it took a good part. */
 static ssa_status send_queued(ssa_connection *connection, int *interrupted) {
     while (connection->unsent) {
         struct iovec pieces[PIECES];
-        size_t count = 0;
-        for (ssa_command *c = connection->unsent; c && count < PIECES; c = c->next)
-            count += ssa_command_unsent(c, pieces + count, PIECES - count);
+        size_t count = unsent_pieces(connection, pieces);
         size_t asked = cut(pieces, &count, interrupted ? SEND_WAITING : SIZE_MAX);
         struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
         ssize_t sent = sendmsg(connection->descriptor, &message, MSG_NOSIGNAL | (interrupted ? 0 : MSG_DONTWAIT));
@@ -190,15 +237,7 @@ static ssa_status send_queued(ssa_connection *connection, int *interrupted) {
                 return SSA_MORE;
             return why_it_closed(connection);
         }
-        connection->statistics.bytes_sent += (uint64_t)sent;
-        size_t left = (size_t)sent;
-        while (connection->unsent && left >= connection->unsent->total - connection->unsent->sent) {
-            left -= connection->unsent->total - connection->unsent->sent;
-            connection->unsent->sent = connection->unsent->total;
-            connection->unsent = connection->unsent->next;
-        }
-        if (connection->unsent)
-            connection->unsent->sent += left;
+        was_sent(connection, (size_t)sent);
         if (interrupted && connection->unsent)
             return SSA_MORE;
     }
@@ -206,7 +245,7 @@ static ssa_status send_queued(ssa_connection *connection, int *interrupted) {
 }
 
 ssa_status ssa_connection_send(ssa_connection *connection) {
-    return send_queued(connection, NULL);
+    return connection->tls ? send_queued_ciphered(connection) : send_queued(connection, NULL);
 }
 
 ssa_status ssa_connection_send_waiting(ssa_connection *connection, int *interrupted) {
@@ -215,7 +254,7 @@ ssa_status ssa_connection_send_waiting(ssa_connection *connection, int *interrup
 }
 
 int ssa_connection_wants_write(const ssa_connection *connection) {
-    return connection->unsent != NULL;
+    return connection->unsent || (connection->tls && ssa_tls_wants_write(connection->tls));
 }
 
 /* ---- completing */
@@ -715,6 +754,47 @@ static size_t room_to_fill(const ssa_connection *connection, size_t space, size_
     return is_long(connection, next) && space > before + HEAD_BYTES ? (size_t)before + HEAD_BYTES : space;
 }
 
+/* So many bytes came: first into the memory that was given for them, the rest into the reader. */
+static ssa_status take_received(ssa_connection *connection, size_t received, size_t direct) {
+    size_t into_target = received < direct ? received : direct;
+    connection->statistics.bytes_received += received;
+    if (into_target) {
+        if (connection->stage == TENSOR_BODY) {
+            connection->target += into_target;
+            connection->target_left -= into_target;
+        } else {
+            ssa_reply_body_came(&connection->tree, into_target);
+        }
+        ssa_reader_skip_ahead(connection->reader, into_target);
+    }
+    ssa_reader_fed(connection->reader, received - into_target);
+    return advance(connection);
+}
+
+/* What OpenSSL has read ahead is always taken to its end: the socket would not tell of it again. */
+static ssa_status receive_ciphered(ssa_connection *connection) {
+    for (size_t turn = 0, calls = 0;; calls++) {
+        void *target;
+        size_t direct = direct_target(connection, &target), room = direct < TLS_TURN ? direct : TLS_TURN;
+        if (!direct) {
+            target = ssa_reader_space(connection->reader, &room);
+            room = room_to_fill(connection, room, 0);
+        }
+        ssize_t got = ssa_tls_receive(connection->tls, target, room, turn < TLS_TURN && calls < RECEIVE_CALLS);
+        connection->statistics.receive_calls++;
+        if (got < 0)
+            return broken(connection, ssa_tls_failure(connection->tls), ssa_tls_error(connection->tls));
+        if (got == 0)
+            return SSA_MORE;
+        turn += (size_t)got;
+        ssa_status status = take_received(connection, (size_t)got, direct);
+        if (status != SSA_MORE)
+            return status;
+        if ((size_t)got < room && !ssa_tls_failure(connection->tls))
+            return SSA_MORE;
+    }
+}
+
 /* interrupted: NULL: take what the socket has now; else wait for the first of it. */
 static ssa_status receive(ssa_connection *connection, int *interrupted) {
     int flags = interrupted ? 0 : MSG_DONTWAIT;
@@ -741,23 +821,12 @@ static ssa_status receive(ssa_connection *connection, int *interrupted) {
                 return SSA_MORE;
             return broken(connection, errno == ECONNRESET ? SSA_ECLOSED : SSA_ESYSTEM, strerror(errno));
         }
-        connection->statistics.bytes_received += (uint64_t)got;
-        size_t received = (size_t)got, into_target = received < direct ? received : direct;
-        if (into_target) {
-            if (connection->stage == TENSOR_BODY) {
-                connection->target += into_target;
-                connection->target_left -= into_target;
-                calls = 0;
-            } else {
-                ssa_reply_body_came(&connection->tree, into_target);
-            }
-            ssa_reader_skip_ahead(connection->reader, into_target);
-        }
-        ssa_reader_fed(connection->reader, received - into_target);
-        ssa_status status = advance(connection);
+        if (direct && connection->stage == TENSOR_BODY)
+            calls = 0;
+        ssa_status status = take_received(connection, (size_t)got, direct);
         if (status != SSA_MORE)
             return status;
-        if (received < direct + space)
+        if ((size_t)got < direct + space)
             return SSA_MORE; /* the socket is empty: no further call to be told so */
         flags = MSG_DONTWAIT;
     }
@@ -765,7 +834,7 @@ static ssa_status receive(ssa_connection *connection, int *interrupted) {
 }
 
 ssa_status ssa_connection_receive(ssa_connection *connection) {
-    return receive(connection, NULL);
+    return connection->tls ? receive_ciphered(connection) : receive(connection, NULL);
 }
 
 ssa_status ssa_connection_receive_waiting(ssa_connection *connection, int *interrupted) {

@@ -10,6 +10,7 @@
 #define SSA_CONNECTION_H
 
 #include "command.h"
+#include "tls.h"
 
 typedef struct ssa_connection ssa_connection;
 
@@ -25,6 +26,10 @@ void ssa_connection_free(ssa_connection *connection);
 /* Large tensors come in memory of this cache, which must outlive the connection. */
 void ssa_connection_use_memory(ssa_connection *connection, ssa_memory_cache *cache);
 
+/* Everything goes through this session, which the connection owns from now on. Before the first command. */
+void ssa_connection_use_tls(ssa_connection *connection, ssa_tls *tls);
+ssa_tls *ssa_connection_tls(const ssa_connection *connection); /* NULL: none. Borrowed */
+
 /* From now on replies are matched by the id they begin with. Nothing may be unanswered. */
 void ssa_connection_match_by_id(ssa_connection *connection);
 
@@ -35,7 +40,8 @@ void ssa_connection_queue(ssa_connection *connection, ssa_command *command);
 ssa_status ssa_connection_send(ssa_connection *connection);
 
 /* Read what the socket has. SSA_MORE: it has no more now; SSA_ECLOSED: the other side closed; others: broken.
- * Bounded: reads at most about 1 MiB of small replies a call, and any amount of one large body while it is there. */
+ * Bounded: reads at most about 1 MiB of small replies a call, and any amount of one large body while it is there (with
+ * TLS, where taking it lasts longer than sending it, a few MiB). */
 ssa_status ssa_connection_receive(ssa_connection *connection);
 
 /* The descriptor is blocking, and has an SO_SNDTIMEO and SO_RCVTIMEO. */

@@ -25,6 +25,7 @@
 
 #define SSA_FIELD_TENSOR_NAMES ".tensor_names"
 #define SSA_FIELD_BYTES_NAMES ".bytes_names"
+#define SSA_FIELD_PIECES ".pieces" /* only where items are in chunks */
 #define SSA_FIELD_VERSION ".version"
 #define SSA_FIELD_COMPLETE ".COMPLETE"
 

@@ -147,6 +147,12 @@ ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) {
         ssa_engine_free(engine);
         return NULL;
     }
+    if (engine->settings.tls)
+        engine->tls_status = ssa_tls_context_new(&engine->settings, &engine->tls, engine->tls_text);
+    if (engine->tls_status == SSA_ENOMEM) {
+        ssa_engine_free(engine);
+        return NULL;
+    }
     if (*engine->settings.log_file)
         ssa_log_open(&engine->log, engine->settings.log_file); /* a log that cannot be written stops nobody */
     return engine;
@@ -159,10 +165,9 @@ const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status) {
     *status = SSA_EFORK;
     if (!ssa_is_at_home(&engine->home))
         return "this client was opened in another process, before a fork: open a new one in the child";
-    *status = SSA_EUNSUPPORTED;
-    if (engine->settings.tls) /* never in the clear what was to be encrypted */
-        return "TLS was asked for (SSA_TLS), and this version of ssasync has none: connect without it, or through a tunnel";
-    *status = SSA_OK;
+    *status = engine->tls_status; /* never in the clear what was to be encrypted */
+    if (engine->tls_status)
+        return engine->tls_text;
     return NULL;
 }
 
@@ -210,6 +215,7 @@ void ssa_engine_free(ssa_engine *engine) {
     ssa_control_free(engine);
     ssa_timer_heap_free(&engine->timers);
     ssa_key_names_free(&engine->names);
+    ssa_tls_context_free(engine->tls);
     ssa_settings_free(&engine->settings);
     ssa_log_close(&engine->log);
     ssa_memory_cache_end(engine->memory);

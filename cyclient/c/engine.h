@@ -68,6 +68,9 @@ typedef struct ssa_engine {
     } spares;
     ssa_timer_heap timers;
     size_t timer_room;        /* timers that may be armed at once */
+    ssa_tls_context *tls;     /* NULL: none */
+    ssa_status tls_status;    /* why there is none though it was asked for; SSA_OK: nothing is wrong */
+    char tls_text[SSA_TLS_TEXT_BYTES];
     ssa_memory_cache *memory; /* shared with the tensors that were handed out */
 
     ssa_server_mode mode;     /* SSA_MODE_ANY until a server has said */
@@ -92,7 +95,8 @@ typedef struct ssa_engine {
     char trouble[256];        /* what last kept commands from being carried out; "" : nothing */
 } ssa_engine;
 
-/* A client of the store that the settings name; takes over the settings (also when it fails). NULL: no memory. */
+/* A client of the store that the settings name; takes over the settings (also when it fails). NULL: no memory. Ask
+ * ssa_engine_unusable whether it is of use. */
 ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver);
 /* Every request ends with SSA_ECLOSED; sockets are closed. Requests stay their owners', to be freed before the client. */
 void ssa_engine_close(ssa_engine *engine);
@@ -127,7 +131,7 @@ void ssa_engine_arm(ssa_engine *engine, ssa_timer *timer, int64_t at);
 void ssa_engine_completed(ssa_engine *engine, ssa_request *request);
 /* Out of the queue of complete ones, if it is there. */
 void ssa_engine_withdraw(ssa_engine *engine, ssa_request *request);
-/* Why it cannot be used (closed, forked, or asked for what this build has not): static text; NULL: it can. */
+/* Why it cannot be used (closed, forked, or it was asked for TLS and cannot have it): text that stays; NULL: it can. */
 const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status);
 
 /* The servers that own slots, for commands to all of them, once the topology is known. The next after `server`; NULL:

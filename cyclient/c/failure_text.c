@@ -149,9 +149,8 @@ ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t
     if (request->timeout % 10000000 >= 5000000)
         seconds += 0.01;
     if (link && !ssa_link_may_answer(link)) {
-        const char *reason = *link->failure ? link->failure
-                             : link->state == SSA_LINK_HANDSHAKE ? "it accepts, but does not answer" : "no answer";
-        int punctuated = *reason && reason[strlen(reason) - 1] == '.';
+        const char *reason = *link->failure ? link->failure : ssa_link_silence(link);
+        int punctuated = *reason && strchr(".?", reason[strlen(reason) - 1]);
         snprintf(text, room, "cannot connect to %s: %s%s Tried for %.4g s. Is it running, and is the address right?%s%s%s",
                  link->address_text, reason, punctuated ? "" : ".", seconds, call->tries ? " '" : "",
                  call->tries ? subject_of(request) : "", call->tries ? "' may or may not have been carried out." : "");

@@ -60,6 +60,8 @@ static void close_socket(ssa_link *link) {
 
 void ssa_link_end(ssa_link *link) {
     ssa_timer_cancel(&link->engine->timers, &link->retry);
+    if (link->connection && ssa_connection_tls(link->connection) && ssa_is_at_home(&link->engine->home))
+        ssa_tls_say_goodbye(ssa_connection_tls(link->connection));
     close_socket(link);
     ssa_connection_free(link->connection);
     link->connection = NULL;
@@ -72,6 +74,12 @@ int ssa_link_may_answer(const ssa_link *link) {
     if (*link->failure || !link->server)
         return 0;
     return link->server->links[0].ever_open || link->server->links[1].ever_open;
+}
+
+const char *ssa_link_silence(const ssa_link *link) {
+    return link->state == SSA_LINK_HANDSHAKE  ? "it accepts, but does not answer"
+           : link->state == SSA_LINK_SECURING ? "it accepts, but does not answer in TLS: is this its port for TLS?"
+                                              : "no answer";
 }
 
 size_t ssa_link_unanswered(const ssa_link *link) {
@@ -105,17 +113,50 @@ static void failed_with_errno(ssa_link *link, int error) {
 }
 
 static void begin_handshake(ssa_link *link) {
-    link->connection = ssa_connection_new(link->descriptor, limits);
-    if (!link->connection) {
-        failed(link, "no memory for a connection", 0);
-        return;
-    }
-    ssa_connection_use_memory(link->connection, link->engine->memory);
     link->engine->statistics.connections++;
     link->state = SSA_LINK_HANDSHAKE;
     link->step_number = 0;
     watch(link, SSA_EVENT_READ);
     ssa_handshake_next(link, NULL);
+}
+
+static int use_tls(ssa_link *link) {
+    ssa_tls *tls = ssa_tls_new(link->engine->tls, link->descriptor, link->address.host);
+    if (tls)
+        ssa_connection_use_tls(link->connection, tls);
+    return tls != NULL;
+}
+
+/* One step of TLS's handshake. */
+static void secure(ssa_link *link) {
+    ssa_tls *tls = ssa_connection_tls(link->connection);
+    ssa_status status = ssa_tls_handshake(tls);
+    if (status == SSA_OK) {
+        begin_handshake(link);
+        if (link->connection) /* what OpenSSL has read ahead */
+            ssa_link_received(link, ssa_connection_receive(link->connection));
+    } else if (status == SSA_MORE) {
+        watch(link, ssa_tls_wants_write(tls) ? SSA_EVENT_READ | SSA_EVENT_WRITE : SSA_EVENT_READ);
+    } else {
+        char reason[SSA_TLS_TEXT_BYTES]; /* it lies in the session */
+        snprintf(reason, sizeof reason, "%s", ssa_tls_error(tls));
+        failed(link, reason, ssa_tls_is_final(tls));
+    }
+}
+
+static void begin_connection(ssa_link *link) {
+    link->connection = ssa_connection_new(link->descriptor, limits);
+    if (link->connection)
+        ssa_connection_use_memory(link->connection, link->engine->memory);
+    int is_secured = link->engine->tls && !*link->address.path;
+    if (!link->connection || (is_secured && !use_tls(link))) {
+        failed(link, "no memory for a connection", 0);
+    } else if (is_secured) {
+        link->state = SSA_LINK_SECURING;
+        secure(link);
+    } else {
+        begin_handshake(link);
+    }
 }
 
 static void connected(ssa_link *link) {
@@ -126,7 +167,7 @@ static void connected(ssa_link *link) {
     if (error)
         failed_with_errno(link, error);
     else
-        begin_handshake(link);
+        begin_connection(link);
 }
 
 static void connect_to(ssa_link *link, const struct sockaddr *address, socklen_t bytes) {
@@ -143,7 +184,7 @@ static void connect_to(ssa_link *link, const struct sockaddr *address, socklen_t
         setsockopt(link->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     link->state = SSA_LINK_CONNECTING;
     if (connect(link->descriptor, address, bytes) == 0) {
-        begin_handshake(link);
+        begin_connection(link);
     } else if (errno == EAGAIN) {
         close_socket(link);
         link->state = SSA_LINK_WAITING;
@@ -218,7 +259,7 @@ void ssa_link_opened(ssa_link *link) {
     ssa_timer_cancel(&engine->timers, &link->retry);
     link->state = SSA_LINK_OPEN;
     link->ever_open = 1;
-    if (!engine->driver.watch)
+    if (!engine->driver.watch && !ssa_connection_tls(link->connection))
         ssa_connection_prepare_waits(link->connection);
     link->delay = 0;
     link->failure[0] = 0;
@@ -313,8 +354,9 @@ static void lost(ssa_link *link, const char *reason, int dead) {
     ssa_connection *connection = link->connection;
     char text[512];
     snprintf(text, sizeof text, "%s", reason); /* it may lie in the connection */
-    if (link->state == SSA_LINK_HANDSHAKE) {
-        failed(link, text, 0);
+    if (link->state == SSA_LINK_SECURING || link->state == SSA_LINK_HANDSHAKE) {
+        const ssa_tls *tls = ssa_connection_tls(connection);
+        failed(link, text, tls && ssa_tls_is_final(tls));
         return;
     }
     ssa_log_write(&engine->log, SSA_LOG_INFO, "lost %s: %s", link->address_text, text);
@@ -379,10 +421,16 @@ void ssa_link_ready(ssa_link *link, int events) {
         drain(link);
         return;
     }
+    if (link->state == SSA_LINK_SECURING) {
+        secure(link);
+        return;
+    }
     if (!link->connection)
         return;
     if (events & SSA_EVENT_READ)
         ssa_link_received(link, ssa_connection_receive(link->connection));
+    if (link->connection && ssa_connection_tls(link->connection) && ssa_connection_wants_write(link->connection))
+        ssa_engine_mark_dirty(link->engine, link); /* reading may have made something to write */
     if ((events & SSA_EVENT_WRITE) && link->connection)
         ssa_link_flush(link);
 }
@@ -400,7 +448,7 @@ static void watch_for_silence(ssa_link *link) {
 }
 
 void ssa_link_flush(ssa_link *link) {
-    if (!link->connection)
+    if (!link->connection || link->state == SSA_LINK_SECURING)
         return;
     ssa_status status = ssa_connection_send(link->connection);
     if (status < 0) {
@@ -448,8 +496,9 @@ static void on_timer(ssa_timer *timer) {
         break;
     case SSA_LINK_RESOLVING:
     case SSA_LINK_CONNECTING:
+    case SSA_LINK_SECURING:
     case SSA_LINK_HANDSHAKE:
-        failed(link, link->state == SSA_LINK_HANDSHAKE ? "it accepts, but does not answer" : "no answer", 0);
+        failed(link, ssa_link_silence(link), 0);
         break;
     case SSA_LINK_OPEN:
         check_silence(link);

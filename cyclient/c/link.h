@@ -21,6 +21,7 @@ typedef enum ssa_link_state {
     SSA_LINK_IDLE,       /* nobody has needed it yet, or nobody does any more */
     SSA_LINK_RESOLVING,  /* the driver looks up the name */
     SSA_LINK_CONNECTING,
+    SSA_LINK_SECURING,   /* the handshake of TLS; not on unix sockets, which do not leave the host */
     SSA_LINK_HANDSHAKE,
     SSA_LINK_OPEN,
     SSA_LINK_WAITING,    /* failed; tries again at the moment of its timer */
@@ -81,6 +82,8 @@ void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why
 void ssa_link_lose(ssa_link *link, const char *reason);
 
 size_t ssa_link_unanswered(const ssa_link *link);
+/* What a server that is being connected to does not do. */
+const char *ssa_link_silence(const ssa_link *link);
 /* It is open, or it is being opened to a server that has answered before and not refused since. */
 int ssa_link_may_answer(const ssa_link *link);
 

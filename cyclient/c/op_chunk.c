@@ -203,73 +203,106 @@ int ssa_chunks_reserve(ssa_request *request) {
 
 /* ---- writing */
 
-static void after_manifest(ssa_request *request);
-
-static void write_manifest(ssa_request *request) {
-    ssa_chunk_io *io = request->chunks;
-    unsigned char manifest[SSA_MANIFEST_MAX];
-    size_t bytes = ssa_manifest_encode(&io->manifest, manifest), count = ssa_manifest_count(&io->manifest);
-    if (ssa_request_failed(request))
-        return;
-    ssa_command *command = begin_transaction();
-    ssa_status status = command ? ssa_chunks_look(command, &io->key) : SSA_ENOMEM;
-    for (size_t i = 0; i < count && !status; i++)
-        if (!(status = ssa_chunk_key(&io->manifest, io->key.data, io->key.bytes, i, &io->scratch)))
-            status = add(command, SSA_TEXTS(SSA_TEXT("PERSIST"), SSA_KEY_TEXT(io->scratch)));
-    if (!status && !(status = ssa_command_next(command, 1 + count)))
-        status = ssa_command_argument(command, "EXISTS", 6);
-    for (size_t i = 0; i < count && !status; i++)
-        if (!(status = ssa_chunk_key(&io->manifest, io->key.data, io->key.bytes, i, &io->scratch)))
-            status = ssa_command_argument(command, io->scratch.data, io->scratch.bytes);
-    if (!status)
-        status = add(command, SSA_TEXTS(SSA_TEXT("SET"), SSA_KEY_TEXT(io->key), ((ssa_text){(char *)manifest, bytes})));
-    request->step = after_manifest;
-    send_one(request, end_transaction(command, status), &io->key);
+ssa_status ssa_manifest_renew(ssa_manifest *manifest) {
+    return getentropy(manifest->nonce, sizeof manifest->nonce) ? SSA_ESYSTEM : SSA_OK;
 }
 
-static void after_manifest(ssa_request *request) {
-    ssa_chunk_io *io = request->chunks;
-    ssa_manifest old;
-    if (ssa_chunks_failed(request, 1))
-        return;
-    const ssa_command *answer = ssa_request_answer(request, 0);
-    size_t count = ssa_manifest_count(&io->manifest), exists = 2 + count;
-    if (answer->reply.count <= exists || answer->reply.nodes[exists].number != (int64_t)count) {
-        ssa_request_fail(request, SSA_ETIMEOUT, "'%s' was not stored: more than an hour passed between its first chunk and its last.",
-                         (char *)request->subject.data);
-        return;
-    }
-    /* The same nonce: the transaction was carried out twice. */
-    if (ssa_chunks_found(answer, 1, &old) && memcmp(old.nonce, io->manifest.nonce, sizeof old.nonce))
-        ssa_chunks_drop(request, &io->key, &old, io->done);
-    else
-        io->done(request);
-}
-
-static ssa_command *chunk_command(ssa_chunk_io *io, size_t chunk) {
-    uint64_t bytes, at = ssa_manifest_chunk_at(&io->manifest, chunk, &bytes);
-    if (ssa_chunk_key(&io->manifest, io->key.data, io->key.bytes, chunk, &io->scratch))
+static ssa_command *chunk_command(const ssa_buffer *key, const ssa_manifest *manifest, const unsigned char *data, size_t chunk,
+                                  ssa_buffer *name) {
+    uint64_t bytes, at = ssa_manifest_chunk_at(manifest, chunk, &bytes);
+    if (ssa_chunk_key(manifest, key->data, key->bytes, chunk, name))
         return NULL;
     ssa_command *command = ssa_command_new(5, SSA_EXPECT_REPLY);
-    if (command && !ssa_command_argument(command, "SET", 3) &&
-        !ssa_command_argument(command, io->scratch.data, io->scratch.bytes) &&
-        !ssa_command_bytes(command, io->data + at, (size_t)bytes) && !ssa_command_argument(command, "PX", 2) &&
+    if (command && !ssa_command_argument(command, "SET", 3) && !ssa_command_argument(command, name->data, name->bytes) &&
+        !ssa_command_bytes(command, data + at, (size_t)bytes) && !ssa_command_argument(command, "PX", 2) &&
         !ssa_command_argument(command, ORPHAN_MILLISECONDS, sizeof ORPHAN_MILLISECONDS - 1))
         return command;
     ssa_command_free(command);
     return NULL;
 }
 
-void ssa_chunks_write(ssa_request *request, ssa_chunk_step done) {
+void ssa_chunks_send(ssa_request *request, size_t first, const ssa_buffer *key, const ssa_manifest *manifest,
+                     const unsigned char *data) {
+    ssa_buffer name = {NULL, 0, 0};
+    size_t count = ssa_manifest_count(manifest);
+    unsigned bulk = manifest->rest_bytes > SSA_BULK_BYTES ? SSA_CALL_BULK : 0;
+    for (size_t i = 0; i < count && !request->complete; i++)
+        ssa_request_send(request, first + i, chunk_command(key, manifest, data, i, &name), key->data, key->bytes,
+                         SSA_CALL_IDEMPOTENT | bulk);
+    ssa_buffer_free(&name);
+}
+
+ssa_status ssa_chunks_claim(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest) {
+    ssa_buffer name = {NULL, 0, 0};
+    size_t count = ssa_manifest_count(manifest);
+    ssa_status status = SSA_OK;
+    for (size_t i = 0; i < count && !status; i++)
+        if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &name)))
+            status = add(command, SSA_TEXTS(SSA_TEXT("PERSIST"), SSA_KEY_TEXT(name)));
+    if (!status && !(status = ssa_command_next(command, 1 + count)))
+        status = ssa_command_argument(command, "EXISTS", 6);
+    for (size_t i = 0; i < count && !status; i++)
+        if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &name)))
+            status = ssa_command_argument(command, name.data, name.bytes);
+    ssa_buffer_free(&name);
+    return status;
+}
+
+int ssa_chunks_claimed(const ssa_command *answer, size_t *node, const ssa_manifest *manifest) {
+    size_t count = ssa_manifest_count(manifest), exists = *node + count;
+    *node = exists + 1;
+    return answer->reply.count > exists && answer->reply.nodes[exists].number == (int64_t)count;
+}
+
+int ssa_chunks_lost(const ssa_request *request) {
+    const ssa_command *answer = request->calls[0].command;
+    return answer->again || (answer->status == SSA_ECLOSED && !request->engine->closed);
+}
+
+static void after_manifest(ssa_request *request);
+
+static void write_manifest(ssa_request *request) {
     ssa_chunk_io *io = request->chunks;
-    size_t count = ssa_manifest_count(&io->manifest);
-    io->done = done;
-    request->step = write_manifest;
-    if (getentropy(io->manifest.nonce, sizeof io->manifest.nonce) || ssa_request_calls(request, count)) {
-        ssa_request_fail_memory(request);
+    unsigned char manifest[SSA_MANIFEST_MAX];
+    size_t bytes = ssa_manifest_encode(&io->manifest, manifest);
+    if (ssa_request_failed(request))
+        return;
+    ssa_command *command = begin_transaction();
+    ssa_status status = command ? ssa_chunks_look(command, &io->key) : SSA_ENOMEM;
+    if (!status)
+        status = ssa_chunks_claim(command, &io->key, &io->manifest);
+    if (!status)
+        status = add(command, SSA_TEXTS(SSA_TEXT("SET"), SSA_KEY_TEXT(io->key), ((ssa_text){(char *)manifest, bytes})));
+    request->step = after_manifest;
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_request_send(request, 0, end_transaction(command, status), io->key.data, io->key.bytes, 0);
+}
+
+static void after_manifest(ssa_request *request) {
+    ssa_chunk_io *io = request->chunks;
+    ssa_manifest old;
+    size_t node = 2;
+    if (ssa_chunks_lost(request)) {
+        ssa_chunks_write(request, io->done);
         return;
     }
-    unsigned bulk = io->manifest.rest_bytes > SSA_BULK_BYTES ? SSA_CALL_BULK : 0;
-    for (size_t i = 0; i < count && !request->complete; i++)
-        ssa_request_send(request, i, chunk_command(io, i), io->key.data, io->key.bytes, SSA_CALL_IDEMPOTENT | bulk);
+    if (ssa_chunks_failed(request, 1))
+        return;
+    const ssa_command *answer = ssa_request_answer(request, 0);
+    if (!ssa_chunks_claimed(answer, &node, &io->manifest))
+        ssa_chunks_write(request, io->done);
+    else if (ssa_chunks_found(answer, 1, &old))
+        ssa_chunks_drop(request, &io->key, &old, io->done);
+    else
+        io->done(request);
+}
+
+void ssa_chunks_write(ssa_request *request, ssa_chunk_step done) {
+    ssa_chunk_io *io = request->chunks;
+    io->done = done;
+    request->step = write_manifest;
+    if (ssa_manifest_renew(&io->manifest) || ssa_request_calls(request, ssa_manifest_count(&io->manifest)))
+        ssa_request_fail_memory(request);
+    else
+        ssa_chunks_send(request, 0, &io->key, &io->manifest, io->data);
 }

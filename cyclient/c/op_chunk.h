@@ -1,6 +1,6 @@
 /* Values longer than the option value_limit (WIRE.md, "Chunks"): the pieces first, each with an end that removes it should this
  * client go, then in one transaction the manifest at the key, and no end for the pieces any more. So whoever reads the key sees the old
- * value or the new one. What stood there before says in that transaction which pieces are nobody's now; they go last.
+ * value or the new one; a put that finds its pieces gone (a failover lost them, or an hour has passed) writes them again. What stood there before says in that transaction which pieces are nobody's now; they go last.
  *
  * Who has value_limit set looks so at every put and delete; a client without it overwrites and deletes manifests alone. All read
  * them. */
@@ -33,6 +33,21 @@ void ssa_chunks_write(ssa_request *request, ssa_chunk_step done);
 /* Memory in io->result for the whole value, head included, and io->into behind the head. 0: none, the request has ended. */
 int ssa_chunks_reserve(ssa_request *request);
 
+/* A new nonce. SSA_ESYSTEM: there is nothing random. */
+ssa_status ssa_manifest_renew(ssa_manifest *manifest);
+/* Send SET of all chunks of a value whose rest is `data` (borrowed), as calls from `first` on; they go after an hour, unless they are
+ * claimed. */
+void ssa_chunks_send(ssa_request *request, size_t first, const ssa_buffer *key, const ssa_manifest *manifest, const unsigned char *data);
+/* Add to a transaction: PERSIST of each chunk, then EXISTS of all. ssa_chunks_claimed: its answers are these, from *node on, which
+ * is moved behind them, and all chunks were there. */
+ssa_status ssa_chunks_claim(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest);
+int ssa_chunks_claimed(const ssa_command *answer, size_t *node, const ssa_manifest *manifest);
+/* Whether a transaction that claims chunks, call 0, must be done again with new ones: its answer was lost, or it is to come after
+ * another that was refused. To repeat it as it is would bring back chunks that another writer has removed since. */
+int ssa_chunks_lost(const ssa_request *request);
+
+/* The manifest that this answer to a GET is; it was asked for as a tensor, or as bytes. */
+int ssa_chunks_answered(const ssa_command *answer, int as_tensor, ssa_manifest *manifest);
 /* If the answer of this get is a manifest, go on with the chunks; 0: it is not. */
 int ssa_chunks_begin_read(ssa_request *request);
 

@@ -135,8 +135,8 @@ static int prepare_tensor(ssa_request *request, const ssa_tensor_header *header)
     return io->into != NULL;
 }
 
-static int manifest_of(const ssa_single *single, const ssa_command *answer, ssa_manifest *manifest) {
-    if (single->reads_tensor)
+int ssa_chunks_answered(const ssa_command *answer, int as_tensor, ssa_manifest *manifest) {
+    if (as_tensor)
         return answer->status == SSA_EHEADER && ssa_chunks_found(answer, 0, manifest);
     return answer->status == SSA_OK && answer->tensor_count && answer->tensors[0].header.data_bytes <= SSA_MANIFEST_MAX &&
            ssa_manifest_decode(manifest, answer->tensors[0].memory.data, (size_t)answer->tensors[0].header.data_bytes);
@@ -147,7 +147,7 @@ int ssa_chunks_begin_read(ssa_request *request) {
     ssa_manifest manifest;
     ssa_tensor_header header;
     size_t offset;
-    if (!manifest_of(single, ssa_request_answer(request, 0), &manifest))
+    if (!ssa_chunks_answered(ssa_request_answer(request, 0), single->reads_tensor, &manifest))
         return 0;
     if (single->reads_tensor &&
         (ssa_tensor_header_decode(&header, manifest.head, manifest.head_bytes, manifest.head_bytes + manifest.rest_bytes, &offset) ||

@@ -194,6 +194,9 @@ ssa_request *ssa_copy_new(ssa_engine *engine, const char *operation, ssa_kind ki
         ssa_request_free(request);
         return ssa_problem_names(engine, problem, status);
     }
+    ssa_request_changes(request, 0, &state->target);
+    if (moves)
+        ssa_request_changes(request, 1, &state->source);
     return request;
 }
 

@@ -38,6 +38,7 @@ static void end(ssa_request *request) {
     if (state->owned)
         ssa_dataset_free(state->dataset);
     ssa_fetch_free(&state->fetch);
+    ssa_pieces_free(&state->pieces);
     ssa_buffer_free(&state->base);
     ssa_buffer_free(&state->target);
     ssa_buffer_free(&state->list);
@@ -154,15 +155,16 @@ static ssa_command *end_transaction(ssa_request *request, ssa_command *command, 
 static ssa_command *unlink_all(ssa_request *request, ssa_stored *stored) {
     const ssa_dataset_state *state = request->state;
     ssa_command *command = begin_transaction();
-    uint64_t keys = 2 + stored->count + stored->kept_count; /* many of them twice, which does no harm */
+    /* Many of them twice, which does no harm. */
+    uint64_t keys = 2 + ssa_stored_keys(stored->names, stored->count) + ssa_stored_keys(stored->kept, stored->kept_count);
     ssa_status status = !command || ssa_command_next(command, 1 + keys) || ssa_command_argument(command, "UNLINK", 6)
                             ? SSA_ENOMEM : ssa_command_item_key(command, &state->base, "meta", 4);
     if (!status)
         status = ssa_command_item_key(command, &state->base, SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1);
-    for (size_t i = 0; i < stored->count && !status; i++)
-        status = ssa_command_item_key(command, &state->base, stored->names[i].text, stored->names[i].bytes);
-    for (size_t i = 0; i < stored->kept_count && !status; i++)
-        status = ssa_command_item_key(command, &state->base, stored->kept[i].text, stored->kept[i].bytes);
+    if (!status)
+        status = ssa_command_stored_keys(command, &state->base, stored->names, stored->count);
+    if (!status)
+        status = ssa_command_stored_keys(command, &state->base, stored->kept, stored->kept_count);
     return end_transaction(request, command, status);
 }
 
@@ -174,13 +176,13 @@ ssa_request *ssa_op_delete_dataset(ssa_engine *engine, ssa_text name, ssa_proble
     return new_request(engine, "delete_dataset", name, SSA_READING, begin_delete, problem);
 }
 
-static ssa_status add_expiry(ssa_command *command, const ssa_dataset_state *state, const char *name, size_t bytes) {
+static ssa_status add_expiry(ssa_command *command, const ssa_dataset_state *state, ssa_name name, size_t key) {
     const char *word = state->milliseconds ? "PEXPIRE" : "PERSIST";
     ssa_status status = ssa_command_next(command, state->milliseconds ? 3 : 2);
     if (!status)
         status = ssa_command_argument(command, word, 7);
     if (!status)
-        status = ssa_command_item_key(command, &state->base, name, bytes);
+        status = ssa_command_stored_key(command, &state->base, name, key);
     if (!status && state->milliseconds)
         status = ssa_command_number(command, (uint64_t)state->milliseconds);
     return status;
@@ -193,11 +195,12 @@ static ssa_command *expire_all(ssa_request *request, ssa_stored *stored) {
         return NULL;
     }
     ssa_command *command = begin_transaction();
-    ssa_status status = command ? add_expiry(command, state, "meta", 4) : SSA_ENOMEM;
+    ssa_status status = command ? add_expiry(command, state, (ssa_name){"meta", 4}, 0) : SSA_ENOMEM;
     if (!status)
-        status = add_expiry(command, state, SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1);
+        status = add_expiry(command, state, (ssa_name){SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1}, 0);
     for (size_t i = 0; i < stored->count && !status; i++)
-        status = add_expiry(command, state, stored->names[i].text, stored->names[i].bytes);
+        for (size_t k = 0; k < ssa_stored_keys(&stored->names[i], 1) && !status; k++)
+            status = add_expiry(command, state, stored->names[i], k);
     return end_transaction(request, command, status);
 }
 
@@ -248,6 +251,7 @@ static void store_copy(ssa_request *request) {
     ssa_name version = ssa_dataset_version(state->fetch.sources[0].dataset);
     memcpy(state->version, version.text, version.bytes < sizeof state->version ? version.bytes : sizeof state->version);
     ssa_dataset_free(state->dataset);
+    state->pieces.limit = state->fetch.sources[0].limit;
     state->dataset = state->fetch.sources[0].dataset;
     state->fetch.sources[0].dataset = NULL;
     state->owned = 1;
@@ -300,8 +304,12 @@ static ssa_request *new_copy(ssa_engine *engine, const char *operation, ssa_text
     state->moves = moves;
     request->order_hash = 0; /* keys of two hash tags */
     ssa_status status = ssa_key_make_dataset(&engine->names, SSA_WRITING, target.data, target.bytes, &state->target);
-    if (!status)
+    if (!status) {
+        ssa_request_changes(request, 0, &state->target);
+        if (moves)
+            ssa_request_changes(request, 1, &state->base);
         return request;
+    }
     ssa_request_free(request);
     return ssa_problem_names(engine, problem, status);
 }

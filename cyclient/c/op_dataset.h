@@ -9,11 +9,16 @@
  *
  * get: the hash, then in one flight every item and, last, `.version`. Every execution of a put has a version of its own
  * (ssa_command_stamp), so an equal one says that no put, delete or rename came between. After two that changed, hash and items
- * are read in one transaction, which may only find that the names are others by now. */
+ * are read in one transaction, which may only find that the names are others by now.
+ *
+ * An item longer than value_limit lies in chunks, as a tensor of its own would. They are sent before the transaction of the put, which
+ * claims them; after the items a get reads the chunks of those manifests, and begins anew when one is gone. In the hash
+ * of names they have a name for all chunks of an item (ssa_pieces_name), and in the first hash `.pieces` has these names, so that stale ones
+ * are found as stale items are. */
 #ifndef SSA_OP_DATASET_H
 #define SSA_OP_DATASET_H
 
-#include "op_build.h"
+#include "op_chunk.h"
 
 typedef void (*ssa_step)(ssa_request *request);
 
@@ -22,7 +27,16 @@ typedef void (*ssa_step)(ssa_request *request);
 #define SSA_FETCH_WINDOW 512     /* datasets that are read at the same time */
 #define SSA_FETCH_CALLS 16384    /* commands in one flight, more only for a single dataset */
 
-typedef enum ssa_fetch_stage { SSA_FETCH_HASH, SSA_FETCH_ITEMS, SSA_FETCH_ALL, SSA_FETCH_DONE } ssa_fetch_stage;
+typedef enum ssa_fetch_stage { SSA_FETCH_HASH, SSA_FETCH_ITEMS, SSA_FETCH_ALL, SSA_FETCH_PIECES, SSA_FETCH_DONE } ssa_fetch_stage;
+
+/* An item that is in chunks. */
+typedef struct ssa_fetch_long {
+    size_t item;
+    ssa_manifest manifest;
+    ssa_tensor_header header;
+    ssa_memory memory;          /* for all of it */
+    uint64_t head;              /* where its chunks begin in there */
+} ssa_fetch_long;
 
 /* One dataset to read. */
 typedef struct ssa_fetch_source {
@@ -31,6 +45,9 @@ typedef struct ssa_fetch_source {
     ssa_fetch_stage stage;
     unsigned changes;           /* how often it changed while it was read */
     size_t first_call, calls;   /* of this flight; 0 calls: it has no part in it */
+    ssa_fetch_long *longs;
+    size_t long_count;
+    uint64_t limit;             /* of the values of its items, as far as these tell; 0: they do not */
 } ssa_fetch_source;
 
 typedef struct ssa_fetch {
@@ -46,11 +63,20 @@ ssa_status ssa_fetch_add(ssa_fetch *fetch, const void *base, size_t bytes);
 void ssa_fetch_start(ssa_request *request, ssa_step done);
 void ssa_fetch_free(ssa_fetch *fetch); /* leaves it empty and usable */
 
+/* op_dataset_pieces.c: an item of the source turned out to be this manifest. SSA_EHEADER: it cannot be; SSA_ENOMEM. */
+ssa_status ssa_fetch_add_long(ssa_engine *engine, ssa_fetch_source *source, size_t item, const ssa_manifest *manifest);
+size_t ssa_fetch_long_calls(const ssa_fetch_source *source);
+void ssa_fetch_send_longs(ssa_request *request, const ssa_fetch_source *source);
+/* SSA_ENOTFOUND: a chunk is gone; SSA_EHEADER: *item is damaged. */
+ssa_status ssa_fetch_take_longs(ssa_request *request, ssa_fetch_source *source, size_t *item);
+void ssa_fetch_drop_longs(ssa_fetch_source *source);
+
 /* ---- under a watch (op_dataset_guard.c) */
 
-/* The hidden fields as they are while nobody changes them; the names are borrowed from the answers. */
+/* The hidden fields as they are while nobody changes them; the names are borrowed from the answers. Each is that of an item, or of the
+ * chunks of one (ssa_pieces_name). */
 typedef struct ssa_stored {
-    ssa_name *names;            /* of items; allocated */
+    ssa_name *names;            /* that the dataset has; allocated */
     size_t count;
     ssa_name *kept;             /* of all that have keys, or had; allocated */
     size_t kept_count;
@@ -70,6 +96,38 @@ typedef struct ssa_guard {
 void ssa_guard_start(ssa_request *request, const ssa_buffer *base,
                      ssa_command *(*decide)(ssa_request *, ssa_stored *), ssa_step done);
 
+/* How many keys there are under these names; more than one for the chunks of an item. */
+size_t ssa_stored_keys(const ssa_name *names, size_t count);
+/* Add key `place` of those under a name as an argument. SSA_ENOMEM. */
+ssa_status ssa_command_stored_key(ssa_command *command, const ssa_buffer *base, ssa_name name, size_t place);
+/* Add all of them. */
+ssa_status ssa_command_stored_keys(ssa_command *command, const ssa_buffer *base, const ssa_name *names, size_t count);
+
+/* ---- writing in chunks (op_dataset_pieces.c) */
+
+typedef struct ssa_pieces {
+    size_t item;
+    ssa_buffer key;             /* of the item */
+    ssa_buffer name;            /* of its chunks, for the hash of names */
+    ssa_manifest manifest;
+} ssa_pieces;
+
+typedef struct ssa_pieces_list {
+    ssa_pieces *list;
+    size_t count;
+    uint64_t limit;             /* longer values go into chunks; 0: none */
+} ssa_pieces_list;
+
+/* Which items of the dataset go into chunks. SSA_ENOMEM; SSA_EARGUMENT: one would be too many chunks, pieces->list[pieces->count]. */
+ssa_status ssa_pieces_plan(ssa_pieces_list *pieces, const ssa_dataset *dataset, const ssa_buffer *base);
+/* Send them, under new names. The request's step comes after that. */
+void ssa_pieces_send(ssa_request *request, ssa_pieces_list *pieces, const ssa_dataset *dataset);
+ssa_status ssa_pieces_claim(ssa_command *command, const ssa_pieces_list *pieces);
+int ssa_pieces_claimed(const ssa_command *answer, const ssa_pieces_list *pieces);
+/* Of this item; NULL: it is not in chunks. */
+const ssa_pieces *ssa_pieces_of(const ssa_pieces_list *pieces, size_t item);
+void ssa_pieces_free(ssa_pieces_list *pieces); /* leaves it empty and usable */
+
 /* ---- all of it: the state of a request */
 
 typedef struct ssa_dataset_state {
@@ -82,6 +140,7 @@ typedef struct ssa_dataset_state {
     ssa_fetch fetch;
     ssa_guard guard;
     ssa_step put_done;
+    ssa_pieces_list pieces;     /* of what is put */
     ssa_buffer list;            /* its key */
     int64_t from, to;           /* the part of it that is read */
 } ssa_dataset_state;

@@ -50,6 +50,7 @@ void ssa_fetch_free(ssa_fetch *fetch) {
     for (size_t i = 0; i < fetch->count; i++) {
         ssa_buffer_free(&fetch->sources[i].base);
         ssa_dataset_free(fetch->sources[i].dataset);
+        ssa_fetch_drop_longs(&fetch->sources[i]);
     }
     ssa_release(fetch->sources);
     memset(fetch, 0, sizeof *fetch);
@@ -96,6 +97,8 @@ static ssa_command *all_command(const ssa_fetch_source *source) {
 static size_t calls_of(const ssa_fetch_source *source) {
     if (source->stage == SSA_FETCH_DONE)
         return 0;
+    if (source->stage == SSA_FETCH_PIECES)
+        return ssa_fetch_long_calls(source);
     return source->stage == SSA_FETCH_ITEMS ? ssa_dataset_item_count(source->dataset) + 1 : 1;
 }
 
@@ -110,6 +113,10 @@ static void send_source(ssa_request *request, const ssa_fetch_source *source) {
     }
     if (source->stage == SSA_FETCH_ALL) {
         ssa_request_send(request, at, all_command(source), key, bytes, SSA_CALL_IDEMPOTENT);
+        return;
+    }
+    if (source->stage == SSA_FETCH_PIECES) {
+        ssa_fetch_send_longs(request, source);
         return;
     }
     for (size_t i = 0; i < source->calls - 1 && !request->complete; i++, at++) {
@@ -230,8 +237,30 @@ static int has_same_version(const ssa_fetch_source *source, const ssa_reply *rep
 }
 
 static void begin_anew(ssa_fetch_source *source) {
+    ssa_fetch_drop_longs(source);
     source->changes++;
     source->stage = SSA_FETCH_HASH;
+}
+
+/* 0: the request has ended. */
+static int add_long(ssa_request *request, ssa_fetch_source *source, size_t item, const ssa_manifest *manifest) {
+    ssa_status status = ssa_fetch_add_long(request->engine, source, item, manifest);
+    if (status == SSA_ENOMEM)
+        ssa_request_fail_memory(request);
+    else if (status)
+        fail_item(request, source, item, "is not what the dataset says");
+    return !status;
+}
+
+static void take_pieces(ssa_request *request, ssa_fetch_source *source) {
+    size_t item;
+    ssa_status status = ssa_fetch_take_longs(request, source, &item);
+    if (status == SSA_ENOTFOUND)
+        begin_anew(source); /* it was replaced */
+    else if (status)
+        fail_item(request, source, item, "is damaged: a chunk of it is not as long as it should be");
+    else
+        source->stage = SSA_FETCH_DONE;
 }
 
 static void take_items(ssa_request *request, ssa_fetch_source *source) {
@@ -242,9 +271,15 @@ static void take_items(ssa_request *request, ssa_fetch_source *source) {
     }
     for (size_t i = 0; i < count; i++) {
         ssa_command *answer = ssa_request_answer(request, source->first_call + i);
+        ssa_manifest manifest;
         if (answer->status == SSA_ENOTFOUND) {
             fail_item(request, source, i, "is not there: it was deleted by itself");
             return;
+        }
+        if (ssa_chunks_answered(answer, ssa_dataset_item_at(source->dataset, i)->kind == SSA_ITEM_TENSOR, &manifest)) {
+            if (!add_long(request, source, i, &manifest))
+                return;
+            continue;
         }
         if (answer->status) {
             fail_item(request, source, i, "is not what the dataset says");
@@ -259,7 +294,7 @@ static void take_items(ssa_request *request, ssa_fetch_source *source) {
             ssa_dataset_supply_bytes(source->dataset, i, &came->memory, came->header.data_bytes);
     }
     ssa_engine_note_size(request->engine, &request->calls[source->first_call], longest);
-    source->stage = SSA_FETCH_DONE;
+    source->stage = source->long_count ? SSA_FETCH_PIECES : SSA_FETCH_DONE;
 }
 
 /* ---- hash and items in one answer */
@@ -315,6 +350,12 @@ static void take_all(ssa_request *request, ssa_fetch_source *source) {
         return; /* the same again, with the names that we know now */
     for (size_t i = 0; i < items; i++) {
         const ssa_node *node = &reply->nodes[2 + (size_t)fields + i];
+        ssa_manifest manifest;
+        if (node->kind == SSA_TOKEN_BULK && ssa_manifest_decode(&manifest, reply->text.data + node->text_at, node->text_bytes)) {
+            if (!add_long(request, source, i, &manifest))
+                return;
+            continue;
+        }
         ssa_status status = node->kind == SSA_TOKEN_BULK
                                 ? supply_copy(request->engine, dataset, i, reply->text.data + node->text_at, node->text_bytes)
                                 : SSA_ENOTFOUND;
@@ -325,7 +366,7 @@ static void take_all(ssa_request *request, ssa_fetch_source *source) {
         if (status)
             return;
     }
-    source->stage = SSA_FETCH_DONE;
+    source->stage = source->long_count ? SSA_FETCH_PIECES : SSA_FETCH_DONE;
 }
 
 /* ---- a flight is over */
@@ -338,10 +379,11 @@ static int is_about_the_value(const ssa_command *answer) {
 }
 
 static int failed(ssa_request *request, const ssa_fetch_source *source) {
-    size_t borne = source->stage == SSA_FETCH_ITEMS ? source->calls - 1 : 0;
+    int in_pieces = source->stage == SSA_FETCH_PIECES;
+    size_t borne = source->stage == SSA_FETCH_ITEMS ? source->calls - 1 : in_pieces ? source->calls : 0;
     for (size_t i = 0; i < source->calls; i++) {
         const ssa_call *call = &request->calls[source->first_call + i];
-        if (!call->command->status || (i < borne && is_about_the_value(call->command)))
+        if (!call->command->status || (i < borne && (is_about_the_value(call->command) || call->command->status == SSA_ESHAPE)))
             continue;
         ssa_request_fail_call(request, call);
         return 1;
@@ -361,6 +403,8 @@ static void step(ssa_request *request) {
             take_hash(request, source);
         else if (source->stage == SSA_FETCH_ITEMS)
             take_items(request, source);
+        else if (source->stage == SSA_FETCH_PIECES)
+            take_pieces(request, source);
         else
             take_all(request, source);
         if (request->complete)

@@ -7,7 +7,7 @@
 
 static const ssa_backoff after_not_now = {10000000, 200000000};
 
-/* ---- what is stored: four fields of the hash, and the names that are kept; what cannot be a name is passed over */
+/* ---- what is stored: five fields of the hash, and the names that are kept; what cannot be a name is passed over */
 
 static int entry_at(const ssa_reply *reply, size_t at, ssa_metadata *entry) {
     const ssa_node *node = at < reply->count ? &reply->nodes[at] : NULL;
@@ -16,11 +16,19 @@ static int entry_at(const ssa_reply *reply, size_t at, ssa_metadata *entry) {
     return !ssa_metadata_decode(entry, reply->text.data + node->text_at, node->text_bytes) && entry->type == SSA_STRING;
 }
 
+static int is_name(const char *text, size_t bytes) {
+    ssa_pieces_name pieces;
+    if (ssa_pieces_name_decode(&pieces, text, bytes))
+        return !ssa_item_name_refusal(pieces.item, pieces.item_bytes);
+    return !ssa_item_name_refusal(text, bytes);
+}
+
 static ssa_status read_names(const ssa_reply *fields, ssa_stored *stored) {
-    ssa_metadata entries[2];
+    static const size_t at[] = {1, 2, 5};
+    ssa_metadata entries[3];
     size_t most = 0;
-    for (size_t i = 0; i < 2; i++) {
-        if (!entry_at(fields, 1 + i, &entries[i]))
+    for (size_t i = 0; i < 3; i++) {
+        if (!entry_at(fields, at[i], &entries[i]))
             entries[i] = (ssa_metadata){SSA_STRING, NULL, 0, 0};
         most += entries[i].count;
     }
@@ -29,10 +37,10 @@ static ssa_status read_names(const ssa_reply *fields, ssa_stored *stored) {
     stored->names = ssa_allocate(most * sizeof *stored->names);
     if (!stored->names)
         return SSA_ENOMEM;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         ssa_name name;
         for (size_t next = 0; ssa_metadata_next(&entries[i], &next, &name.text, &name.bytes);)
-            if (!ssa_item_name_refusal(name.text, name.bytes))
+            if (is_name(name.text, name.bytes))
                 stored->names[stored->count++] = name;
     }
     return SSA_OK;
@@ -47,7 +55,7 @@ static ssa_status read_kept(const ssa_reply *kept, ssa_stored *stored) {
     for (size_t i = 1; i + 1 < kept->count; i += 2) { /* the values are empty */
         const ssa_node *node = &kept->nodes[i];
         const char *text = (const char *)kept->text.data + node->text_at;
-        if (node->kind == SSA_TOKEN_BULK && !ssa_item_name_refusal(text, node->text_bytes))
+        if (node->kind == SSA_TOKEN_BULK && is_name(text, node->text_bytes))
             stored->kept[stored->kept_count++] = (ssa_name){text, node->text_bytes};
     }
     return SSA_OK;
@@ -56,7 +64,7 @@ static ssa_status read_kept(const ssa_reply *kept, ssa_stored *stored) {
 static ssa_status read_stored(const ssa_reply *fields, const ssa_reply *kept, ssa_stored *stored) {
     memset(stored, 0, sizeof *stored);
     ssa_status status = read_kept(kept, stored);
-    if (status || fields->count < 5)
+    if (status || fields->count < 6)
         return status;
     const ssa_node *version = &fields->nodes[3];
     if (version->kind == SSA_TOKEN_BULK && version->text_bytes)
@@ -77,14 +85,15 @@ static ssa_guard *guard_of(ssa_request *request) {
 }
 
 static ssa_command *watch_command(const ssa_buffer *base) {
-    static const char *const fields[] = {SSA_FIELD_TENSOR_NAMES, SSA_FIELD_BYTES_NAMES, SSA_FIELD_VERSION, SSA_FIELD_COMPLETE};
+    static const char *const fields[] = {SSA_FIELD_TENSOR_NAMES, SSA_FIELD_BYTES_NAMES, SSA_FIELD_VERSION, SSA_FIELD_COMPLETE,
+                                         SSA_FIELD_PIECES};
     ssa_command *command = ssa_command_new(2, SSA_EXPECT_REPLY);
     ssa_status status = command ? ssa_command_argument(command, "WATCH", 5) : SSA_ENOMEM;
     if (!status)
         status = ssa_command_item_key(command, base, "meta", 4);
-    if (!status && !(status = ssa_command_next(command, 6)) && !(status = ssa_command_argument(command, "HMGET", 5)))
+    if (!status && !(status = ssa_command_next(command, 7)) && !(status = ssa_command_argument(command, "HMGET", 5)))
         status = ssa_command_item_key(command, base, "meta", 4);
-    for (size_t i = 0; i < 4 && !status; i++)
+    for (size_t i = 0; i < sizeof fields / sizeof *fields && !status; i++)
         status = ssa_command_argument(command, fields[i], strlen(fields[i]));
     if (!status)
         return command;

@@ -1,3 +1,5 @@
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "allocator.h"
@@ -23,11 +25,25 @@ static ssa_status add_text(ssa_command *command, const char *text) {
     return ssa_command_argument(command, text, strlen(text));
 }
 
-static ssa_status add_fields(ssa_command *command, const ssa_dataset *dataset, const ssa_buffer *base) {
+static ssa_status add_pieces(ssa_command *command, const ssa_pieces_list *pieces) {
+    ssa_buffer entry = {NULL, 0, 0};
+    ssa_status status = ssa_metadata_begin(&entry, SSA_STRING);
+    for (size_t i = 0; i < pieces->count && !status; i++)
+        status = ssa_metadata_add_string(&entry, pieces->list[i].name.data, pieces->list[i].name.bytes);
+    if (!status && !(status = add_text(command, SSA_FIELD_PIECES)))
+        status = ssa_command_argument(command, entry.data, entry.bytes);
+    ssa_buffer_free(&entry);
+    return status;
+}
+
+static ssa_status add_fields(ssa_command *command, const ssa_dataset *dataset, const ssa_pieces_list *pieces,
+                             const ssa_buffer *base) {
     size_t count = ssa_dataset_encoded_count(dataset);
-    ssa_status status = add_about_hash(command, 4 + 2 * count, "HSET", base);
+    ssa_status status = add_about_hash(command, 4 + 2 * count + (pieces->count ? 2 : 0), "HSET", base);
     if (!status && !(status = add_text(command, SSA_FIELD_VERSION)))
         status = ssa_command_stamp(command);
+    if (!status && pieces->count)
+        status = add_pieces(command, pieces);
     for (size_t i = 0; i < count && !status; i++) {
         ssa_field field = ssa_dataset_encoded_at(dataset, i);
         status = ssa_command_argument(command, field.name.text, field.name.bytes);
@@ -37,7 +53,16 @@ static ssa_status add_fields(ssa_command *command, const ssa_dataset *dataset, c
     return status;
 }
 
-static ssa_status add_items(ssa_command *command, const ssa_dataset *dataset, const ssa_buffer *base) {
+static ssa_status add_value(ssa_command *command, const ssa_item *item, const ssa_pieces *pieces) {
+    unsigned char manifest[SSA_MANIFEST_MAX];
+    if (pieces)
+        return ssa_command_argument(command, manifest, ssa_manifest_encode(&pieces->manifest, manifest));
+    return item->kind == SSA_ITEM_TENSOR ? ssa_command_tensor(command, &item->header, item->data)
+                                         : ssa_command_bytes(command, item->data, item->header.data_bytes);
+}
+
+static ssa_status add_items(ssa_command *command, const ssa_dataset *dataset, const ssa_pieces_list *pieces,
+                            const ssa_buffer *base) {
     ssa_status status = SSA_OK;
     for (size_t i = 0; i < ssa_dataset_item_count(dataset) && !status; i++) {
         const ssa_item *item = ssa_dataset_item_at(dataset, i);
@@ -45,8 +70,7 @@ static ssa_status add_items(ssa_command *command, const ssa_dataset *dataset, co
         if (!status)
             status = ssa_command_item_key(command, base, item->name.text, item->name.bytes);
         if (!status)
-            status = item->kind == SSA_ITEM_TENSOR ? ssa_command_tensor(command, &item->header, item->data)
-                                                   : ssa_command_bytes(command, item->data, item->header.data_bytes);
+            status = add_value(command, item, ssa_pieces_of(pieces, i));
     }
     return status;
 }
@@ -56,9 +80,16 @@ static ssa_status add_kept(ssa_command *command, uint64_t arguments, const char 
     return status ? status : ssa_command_item_key(command, base, SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1);
 }
 
-static ssa_status add_names(ssa_command *command, const ssa_dataset *dataset, const ssa_buffer *base) {
+static ssa_status add_names(ssa_command *command, const ssa_dataset *dataset, const ssa_pieces_list *pieces,
+                            const ssa_buffer *base) {
     size_t count = ssa_dataset_item_count(dataset);
-    ssa_status status = count ? add_kept(command, 2 + 2 * count, "HSET", base) : SSA_OK;
+    ssa_status status = count ? add_kept(command, 2 + 2 * (count + pieces->count), "HSET", base) : SSA_OK;
+    for (size_t i = 0; i < pieces->count && !status; i++) {
+        const ssa_buffer *name = &pieces->list[i].name;
+        status = ssa_command_argument(command, name->data, name->bytes);
+        if (!status)
+            status = ssa_command_argument(command, "", 0);
+    }
     for (size_t i = 0; i < count && !status; i++) {
         ssa_name name = ssa_dataset_item_at(dataset, i)->name;
         status = ssa_command_argument(command, name.text, name.bytes);
@@ -71,12 +102,12 @@ static ssa_status add_names(ssa_command *command, const ssa_dataset *dataset, co
 }
 
 /* The last answer in that of EXEC is how many names have keys. */
-static ssa_command *put_command(const ssa_dataset *dataset, const ssa_buffer *base) {
+static ssa_command *put_command(const ssa_dataset *dataset, const ssa_pieces_list *pieces, const ssa_buffer *base) {
     ssa_command *command = ssa_command_new(1, SSA_EXPECT_REPLY);
-    if (command && !add_text(command, "MULTI") && !add_about_hash(command, 2, "UNLINK", base) &&
-        !add_fields(command, dataset, base) && !add_items(command, dataset, base) &&
-        !add_about_hash(command, 4, "HSET", base) && !add_text(command, SSA_FIELD_COMPLETE) && !add_text(command, "1") &&
-        !add_names(command, dataset, base) && !add_word(command, 1, "EXEC"))
+    if (command && !add_text(command, "MULTI") && !ssa_pieces_claim(command, pieces) &&
+        !add_about_hash(command, 2, "UNLINK", base) && !add_fields(command, dataset, pieces, base) &&
+        !add_items(command, dataset, pieces, base) && !add_about_hash(command, 4, "HSET", base) &&
+        !add_text(command, SSA_FIELD_COMPLETE) && !add_text(command, "1") && !add_names(command, dataset, pieces, base) && !add_word(command, 1, "EXEC"))
         return command;
     ssa_command_free(command);
     return NULL;
@@ -110,9 +141,8 @@ static size_t part_stale(ssa_stored *stored, const ssa_name_index *index) {
 
 static ssa_command *stale_command(const ssa_buffer *base, const ssa_name *stale, size_t count) {
     ssa_command *command = ssa_command_new(1, SSA_EXPECT_REPLY);
-    ssa_status status = !command || add_text(command, "MULTI") || add_word(command, 1 + count, "UNLINK") ? SSA_ENOMEM : SSA_OK;
-    for (size_t i = 0; i < count && !status; i++)
-        status = ssa_command_item_key(command, base, stale[i].text, stale[i].bytes);
+    ssa_status status = !command || add_text(command, "MULTI") || add_word(command, 1 + ssa_stored_keys(stale, count), "UNLINK")
+                            ? SSA_ENOMEM : ssa_command_stored_keys(command, base, stale, count);
     if (!status)
         status = add_kept(command, 2 + count, "HDEL", base);
     for (size_t i = 0; i < count && !status; i++)
@@ -137,27 +167,72 @@ static ssa_command *drop_stale(ssa_request *request, ssa_stored *stored) {
     return command;
 }
 
+static void begin(ssa_request *request);
+
 static void step(ssa_request *request) {
     ssa_dataset_state *state = state_of(request);
+    const ssa_command *answer = ssa_request_answer(request, 0);
+    if (state->pieces.count && ssa_chunks_lost(request)) {
+        begin(request);
+        return;
+    }
     if (ssa_transaction_failed(request, 0))
         return;
-    const ssa_command *answer = ssa_request_answer(request, 0);
     const ssa_node *names = &answer->reply.nodes[answer->reply.count - 1];
     ssa_engine_note_size(request->engine, &request->calls[0], answer->total);
     if (names->kind != SSA_TOKEN_INTEGER)
         ssa_request_fail(request, SSA_EINTERNAL, "internal error: the transaction of '%s' was not carried out. Please report it.",
                          (char *)request->subject.data);
-    else if (names->number > (int64_t)ssa_dataset_item_count(state->dataset))
+    else if (!ssa_pieces_claimed(answer, &state->pieces))
+        begin(request);
+    else if (names->number > (int64_t)(ssa_dataset_item_count(state->dataset) + state->pieces.count))
         ssa_guard_start(request, state->guard.base, drop_stale, state->put_done);
     else
         state->put_done(request);
+}
+
+static void send(ssa_request *request) {
+    ssa_dataset_state *state = state_of(request);
+    const ssa_buffer *base = state->guard.base;
+    if (state->pieces.count && ssa_request_failed(request))
+        return;
+    request->step = step;
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_request_send(request, 0, put_command(state->dataset, &state->pieces, base), base->data, base->bytes,
+                     state->pieces.count ? 0 : SSA_CALL_IDEMPOTENT);
+}
+
+static void begin(ssa_request *request) {
+    ssa_dataset_state *state = state_of(request);
+    request->step = send;
+    if (state->pieces.count)
+        ssa_pieces_send(request, &state->pieces, state->dataset);
+    else
+        send(request);
+}
+
+static void refuse(ssa_request *request) {
+    const ssa_dataset_state *state = request->state;
+    const ssa_pieces *pieces = &state->pieces.list[state->pieces.count];
+    char said[64], remedy[96], text[SSA_MISTAKE_BYTES];
+    snprintf(said, sizeof said, "%" PRIu64 " bytes", state->pieces.limit);
+    snprintf(remedy, sizeof remedy, "this value needs at least %" PRIu64 " bytes a chunk",
+             pieces->manifest.rest_bytes / SSA_CHUNKS_MAX + 1);
+    ssa_mistake_word(text, sizeof text, "value_limit", said, remedy);
+    ssa_request_fail(request, SSA_EARGUMENT, "%s", text);
 }
 
 void ssa_dataset_put_start(ssa_request *request, const ssa_buffer *base, ssa_step done) {
     ssa_dataset_state *state = state_of(request);
     state->put_done = done;
     state->guard.base = base;
-    request->step = step;
-    ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_request_send(request, 0, put_command(state->dataset, base), base->data, base->bytes, SSA_CALL_IDEMPOTENT);
+    if (request->engine->settings.value_limit)
+        state->pieces.limit = (uint64_t)request->engine->settings.value_limit;
+    ssa_status status = ssa_pieces_plan(&state->pieces, state->dataset, base);
+    if (status == SSA_EARGUMENT)
+        refuse(request);
+    else if (status)
+        ssa_request_fail_memory(request);
+    else
+        begin(request);
 }

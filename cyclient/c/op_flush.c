@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "chunks.h"
 #include "op_servers.h"
 
 #define PAGE "1000" /* keys a server looks at for one page: what is in flight at a time is a page a server */
@@ -21,7 +22,7 @@ typedef struct scan {
 typedef struct flush_state {
     ssa_servers servers;
     ssa_buffer prefix;   /* with its dot; "" : none */
-    ssa_buffer pattern;  /* for MATCH: the prefix with its special characters quoted, and a star */
+    ssa_buffer pattern;  /* for MATCH: the prefix with its special characters quoted, between stars: keys of chunks begin with a brace */
     scan *scans;         /* of each server */
     size_t scan_count;
     uint64_t epoch;      /* of the engine, when this pass began */
@@ -107,8 +108,9 @@ static int is_to_go(const flush_state *state, const ssa_reply *page, const ssa_n
     const unsigned char *key = page->text.data + node->text_at;
     if (node->kind != SSA_TOKEN_BULK || (node->text_bytes >= sizeof ours - 1 && !memcmp(key, ours, sizeof ours - 1)))
         return 0;
-    return node->text_bytes >= state->prefix.bytes &&
-           (!state->prefix.bytes || !memcmp(key, state->prefix.data, state->prefix.bytes));
+    size_t end = ssa_chunk_key_end(key, node->text_bytes), begin = end ? 1 : 0;
+    size_t bytes = end ? end - begin : node->text_bytes;
+    return bytes >= state->prefix.bytes && (!state->prefix.bytes || !memcmp(key + begin, state->prefix.data, state->prefix.bytes));
 }
 
 static size_t keys_to_go(const flush_state *state, const ssa_reply *page) {
@@ -263,6 +265,8 @@ static void end(ssa_request *request) {
 
 static ssa_status make_pattern(flush_state *state, ssa_text prefix) {
     if (ssa_buffer_append(&state->prefix, prefix.data, prefix.bytes) || ssa_buffer_append(&state->prefix, ".", 1))
+        return SSA_ENOMEM;
+    if (ssa_buffer_append(&state->pattern, "*", 1))
         return SSA_ENOMEM;
     for (size_t i = 0; i < state->prefix.bytes; i++) {
         const char c = (char)state->prefix.data[i];

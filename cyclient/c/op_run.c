@@ -1,5 +1,6 @@
 #include "op_run.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,12 +26,18 @@ ssa_run_state *ssa_run_state_of(ssa_request *request) {
 static void completed(ssa_request *request) {
     ssa_run_state *state = request->state;
     ssa_run_end(&state->run);
+    for (size_t i = 0; state->puts && i < state->output_count; i++)
+        if (state->puts[i])
+            ssa_request_cancel(state->puts[i]);
 }
 
 static void end(ssa_request *request) {
     ssa_run_state *state = request->state;
     for (size_t i = 0; i < state->input_count; i++)
         ssa_buffer_free(&state->inputs[i].key);
+    for (size_t i = 0; state->puts && i < state->output_count; i++)
+        ssa_request_free(state->puts[i]);
+    ssa_release(state->puts);
     for (size_t i = 0; i < state->output_count; i++)
         ssa_buffer_free(&state->outputs[i].key);
     ssa_release(state->inputs);
@@ -73,8 +80,51 @@ static ssa_command *encode(ssa_run *run, uint64_t id, uint64_t attempt, uint64_t
 
 /* ---- its answer */
 
+/* A put of a dataset knows the chunks that it stored itself, not those that somebody else leaves at a key of it. */
+static int refuse_output(ssa_request *request, size_t i) {
+    const ssa_buffer *key = &((ssa_run_state *)request->state)->outputs[i].key;
+    const ssa_tensor_header *header = &request->tensors[i].header;
+    int64_t limit = request->engine->settings.value_limit;
+    if (!memchr(key->data, '}', key->bytes) || header->data_bytes + ssa_tensor_header_size(header->ndim) <= (uint64_t)limit)
+        return 0;
+    ssa_request_fail(request, SSA_EARGUMENT, "the outputs of '%s' were not stored: '%.*s' has %" PRIu64 " bytes, more than value_limit "
+                     "(%" PRId64 "), and is a tensor of a dataset. Give it a name of its own, or put the dataset with it.",
+                     (char *)request->subject.data, (int)key->bytes, (char *)key->data, header->data_bytes, limit);
+    return 1;
+}
+
+static void store_in_chunks(ssa_request *request) {
+    ssa_run_state *state = request->state;
+    ssa_problem problem;
+    for (size_t i = 0; i < state->output_count; i++)
+        if (refuse_output(request, i))
+            return;
+    state->puts = ssa_allocate(state->output_count * sizeof *state->puts);
+    if (state->puts)
+        memset(state->puts, 0, state->output_count * sizeof *state->puts);
+    for (size_t i = 0; i < state->output_count; i++) {
+        const ssa_tensor *tensor = &request->tensors[i];
+        if (state->puts)
+            state->puts[i] = ssa_op_put_tensor_by_key(request->engine, request->operation, SSA_KEY_TEXT(state->outputs[i].key),
+                                                      &tensor->header, tensor->memory.data, &problem);
+        if (!state->puts || !state->puts[i]) {
+            if (!state->puts || problem.status == SSA_ENOMEM)
+                ssa_request_fail_memory(request);
+            else
+                ssa_request_fail(request, problem.status, "%s", problem.text);
+            return;
+        }
+    }
+    request->stage = STORING;
+    ssa_request_start_parts(request, state->puts, state->output_count);
+}
+
 static void store(ssa_request *request) {
     ssa_run_state *state = request->state;
+    if (request->engine->settings.value_limit) {
+        store_in_chunks(request);
+        return;
+    }
     if (ssa_request_calls(request, state->output_count)) {
         ssa_request_fail_memory(request);
         return;
@@ -130,6 +180,12 @@ static void step(ssa_request *request) {
             ssa_request_fail_memory(request);
         return;
     }
+    for (size_t i = 0; state->puts && i < state->output_count; i++)
+        if (state->puts[i]->status != SSA_OK) {
+            const ssa_buffer *error = &state->puts[i]->error;
+            ssa_request_fail(request, state->puts[i]->status, "%s", error->data ? (char *)error->data : "");
+            return;
+        }
     if (!ssa_request_failed(request))
         ssa_request_succeed(request);
 }

@@ -25,6 +25,7 @@ typedef struct ssa_run_state {
     size_t input_count;
     ssa_run_output *outputs;
     size_t output_count;
+    ssa_request **puts;          /* of the outputs, where they may go into chunks; NULL: they go by one command each */
     int discard;
 } ssa_run_state;
 

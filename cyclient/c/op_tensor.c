@@ -10,11 +10,12 @@ static void note_put(ssa_request *request, ssa_command *answer) {
     ssa_engine_note_size(request->engine, &request->calls[0], answer->total);
 }
 
-ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, const void *data,
-                               ssa_problem *problem) {
-    ssa_request *request = ssa_single_new(engine, "put_tensor", SSA_KIND_TENSOR, name, SSA_WRITING, problem);
+static ssa_request *put(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, const ssa_tensor_header *header,
+                        const void *data, ssa_problem *problem) {
+    ssa_request *request = ssa_single_new(engine, operation, kind, name, SSA_WRITING, problem);
     if (!request)
         return NULL;
+    request->kind = SSA_KIND_TENSOR;
     ssa_single *single = request->state;
     single->finished = note_put;
     ssa_tensor_header_copy(&single->wanted, header);
@@ -29,6 +30,16 @@ ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tens
         command = NULL;
     }
     return ssa_single_ready(request, command, SSA_CALL_IDEMPOTENT, problem);
+}
+
+ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, const void *data,
+                               ssa_problem *problem) {
+    return put(engine, "put_tensor", SSA_KIND_TENSOR, name, header, data, problem);
+}
+
+ssa_request *ssa_op_put_tensor_by_key(ssa_engine *engine, const char *operation, ssa_text key, const ssa_tensor_header *header,
+                                      const void *data, ssa_problem *problem) {
+    return put(engine, operation, SSA_KIND_KEY, key, header, data, problem);
 }
 
 static ssa_command *new_get(ssa_engine *engine, const ssa_buffer *key) {

@@ -21,6 +21,9 @@ typedef struct ssa_text { /* a name, as it is passed in */
 /* Borrows data: header->data_bytes bytes. SSA_EFULL. */
 ssa_request *ssa_op_put_tensor(ssa_engine *engine, ssa_text name, const ssa_tensor_header *header, const void *data,
                                ssa_problem *problem);
+/* The same under a whole key, for another operation (static). */
+ssa_request *ssa_op_put_tensor_by_key(ssa_engine *engine, const char *operation, ssa_text key, const ssa_tensor_header *header,
+                                      const void *data, ssa_problem *problem);
 /* Result: tensors[0], in the order in which it was put. SSA_ENOTFOUND, SSA_EHEADER, SSA_EVERSION, SSA_ETYPE. */
 ssa_request *ssa_op_get_tensor(ssa_engine *engine, ssa_text name, ssa_problem *problem);
 /* Into the caller's memory, which has room for a tensor of this header and order; undefined unless it succeeds. Also

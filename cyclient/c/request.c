@@ -10,6 +10,7 @@
 #include "dataset.h"
 #include "failure_text.h"
 #include "op_chunk.h"
+#include "store_full.h"
 
 #define KEPT_BYTES 256 /* of a name, with the memory of a spare request */
 
@@ -45,6 +46,10 @@ ssa_request *ssa_request_new(ssa_engine *engine, const char *operation, ssa_kind
 
 void ssa_request_order_by(ssa_request *request, const ssa_buffer *key) {
     request->order_hash = ssa_key_hash(key->data, key->bytes);
+}
+
+void ssa_request_changes(ssa_request *request, size_t which, const ssa_buffer *key) {
+    request->changes[which] = ssa_key_hash(key->data, key->bytes);
 }
 
 /* ---- calls */
@@ -104,11 +109,23 @@ ssa_command *ssa_request_answer(ssa_request *request, size_t i) {
     return request->calls[i].command;
 }
 
-static void call_done(ssa_call *call) {
-    ssa_request *request = call->owner;
+static void part_done(ssa_request *request) {
     request->outstanding--;
     if (!request->outstanding && !request->complete)
         request->step(request);
+}
+
+static void call_done(ssa_call *call) {
+    part_done(call->owner);
+}
+
+void ssa_request_start_parts(ssa_request *request, ssa_request *const *parts, size_t count) {
+    ssa_request_calls(request, 0); /* of no call: cannot fail */
+    request->outstanding = count;
+    for (size_t i = 0; i < count; i++) {
+        parts[i]->parent = request;
+        ssa_request_start_until(parts[i], request->until, request->timeout);
+    }
 }
 
 /* ---- the end */
@@ -135,6 +152,8 @@ static void complete(ssa_request *request) {
     list_remove(request);
     if (request->batch)
         ssa_batch_plan_child_done(request->batch, request);
+    else if (request->parent)
+        part_done(request->parent);
     else
         ssa_engine_completed(engine, request);
 }
@@ -175,7 +194,8 @@ void ssa_request_fail_memory(ssa_request *request) {
 void ssa_request_fail_call(ssa_request *request, const ssa_call *call) {
     char text[1024];
     ssa_status status = ssa_failure_of_call(request, call, text, sizeof text);
-    ssa_request_fail(request, status, "%s", text);
+    if (status != SSA_EFULL || !ssa_store_full_ask(request, call, text))
+        ssa_request_fail(request, status, "%s", text);
 }
 
 int ssa_request_failed(ssa_request *request) {

@@ -46,7 +46,9 @@ struct ssa_request {
     int started, complete, queued; /* queued: complete, and not handed out yet */
     struct ssa_batch_plan *batch;      /* it is part of; NULL: none */
     size_t batch_place;
+    struct ssa_request *parent;   /* that it is a part of, and is told instead of the face; NULL: none */
     uint64_t order_hash;          /* of the one hash tag all its keys share, as in ssa_call; 0: of several, or unknown */
+    uint64_t changes[2];          /* of several: hash tags of keys that it changes; 0: none */
     int is_single;                /* it sends one command and is done: those behind it on a key need not wait */
 
     ssa_status status;
@@ -71,6 +73,9 @@ ssa_request *ssa_request_new(struct ssa_engine *engine, const char *operation, s
 /* All its keys have the hash tag of this one. */
 void ssa_request_order_by(ssa_request *request, const ssa_buffer *key);
 
+/* It changes keys with the hash tag of this one too. */
+void ssa_request_changes(ssa_request *request, size_t which, const ssa_buffer *key);
+
 /* Room for the calls of the next stage; those of the last one go, with their commands. SSA_ENOMEM, never for 0 or 1. */
 ssa_status ssa_request_calls(ssa_request *request, size_t count);
 /* Send a command as call i: to the shard of the key. The request owns it from here on. */
@@ -79,13 +84,16 @@ void ssa_request_send(ssa_request *request, size_t i, ssa_command *command, cons
 void ssa_request_send_to(ssa_request *request, size_t i, ssa_command *command, struct ssa_server *server, unsigned flags);
 ssa_command *ssa_request_answer(ssa_request *request, size_t i); /* of a call that is done */
 
+/* Start requests as parts of this one, which is stepped when all of them are complete; they stay its state's, to be freed with it. */
+void ssa_request_start_parts(ssa_request *request, ssa_request *const *parts, size_t count);
+
 /* The end. Only once; later ones are ignored. */
 void ssa_request_succeed(ssa_request *request);
 __attribute__((format(printf, 3, 4)))
 void ssa_request_fail(ssa_request *request, ssa_status status, const char *format, ...);
 void ssa_request_fail_memory(ssa_request *request);
 void ssa_request_time_out(ssa_request *request);
-/* With the error of a call that is done. */
+/* With the error of a call that is done; where the store is full, a moment later: it is asked how full. */
 void ssa_request_fail_call(ssa_request *request, const ssa_call *call);
 /* The same if a call of this stage failed; true: it has. */
 int ssa_request_failed(ssa_request *request);

@@ -52,7 +52,7 @@ const ssa_setting ssa_settings_table[SSA_SETTINGS_COUNT] = {
     {"SSA_LOG_FILE", "log_file", SSA_SET_TEXT, 0, "", GIVEN(log_file), AT(log_file),
      "file that the log is appended to"},
     {"SSA_TLS", "tls", SSA_SET_SWITCH, STORE, "0", GIVEN(tls), AT(tls),
-     "encrypt the connections"},
+     "encrypt the connections over TCP"},
     {"SSA_TLS_CA", "tls_ca", SSA_SET_TEXT, STORE, "", GIVEN(tls_ca), AT(tls_ca),
      "file of the certificates to trust"},
     {"SSA_TLS_CERT", "tls_cert", SSA_SET_TEXT, STORE, "", GIVEN(tls_cert), AT(tls_cert),

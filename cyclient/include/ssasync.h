@@ -66,8 +66,9 @@ typedef struct ssa_options {
     const char *log_file;   /* lines are appended to it */
     ssa_log_sink log_sink;  /* lines are given to it; NULL: none */
     void *log_user;         /* its first argument */
-    int tls;                /* 1: encrypted */
-    const char *tls_ca, *tls_cert, *tls_key; /* files: who is trusted; the client's own certificate and key */
+    int tls;                /* 1: connections over TCP are encrypted, with TLS (ssa_features); unix sockets never are */
+    const char *tls_ca, *tls_cert, *tls_key; /* files in PEM: who is trusted (not given: whom the system trusts); the
+                               client's own certificate and key, which has no password */
     const char *tls_name;   /* the name in the server's certificate, if not its host */
 } ssa_options;
 

@@ -507,6 +507,65 @@ struct ModelDescription {
 
 using Names = std::vector<std::string>;
 
+namespace detail {
+
+// Names as C takes them, borrowed.
+class NameList {
+public:
+    explicit NameList(const Names &names) {
+        for (const std::string &name : names) {
+            texts_.push_back(name.data());
+            bytes_.push_back(name.size());
+        }
+    }
+    ssa_names names() const noexcept { return {texts_.data(), bytes_.data(), texts_.size()}; }
+
+private:
+    std::vector<const char *> texts_;
+    std::vector<std::size_t> bytes_;
+};
+
+// As C takes them, borrowed.
+inline ssa_model_description described(const ModelDescription &description) noexcept {
+    ssa_model_description given;
+    ssa_model_description_init(&given, sizeof given);
+    given.backend = description.backend.c_str();
+    given.device = description.device.c_str();
+    given.first_gpu = description.first_gpu;
+    given.num_gpus = description.num_gpus;
+    given.batch_size = description.batch_size;
+    given.min_batch_size = description.min_batch_size;
+    given.min_batch_timeout = description.min_batch_timeout;
+    given.tag = description.tag.c_str();
+    given.inputs = description.inputs.c_str();
+    given.outputs = description.outputs.c_str();
+    return given;
+}
+
+inline std::vector<ssa_array> described(const std::vector<Array> &arrays) {
+    std::vector<ssa_array> described;
+    described.reserve(arrays.size());
+    for (const Array &array : arrays)
+        described.push_back(array.described());
+    return described;
+}
+
+inline std::string first_string(ssa_texts *texts) {
+    std::vector<std::string> all = strings(texts);
+    return all.empty() ? std::string() : std::move(all.front());
+}
+
+inline std::vector<Dataset> datasets(ssa_datasets *all) {
+    const Owned<ssa_datasets, ssa_datasets_free> owned(all);
+    std::vector<Dataset> taken;
+    taken.reserve(ssa_datasets_count(all));
+    for (std::size_t i = 0; i < ssa_datasets_count(all); i++)
+        taken.emplace_back(ssa_datasets_take(all, i));
+    return taken;
+}
+
+} // namespace detail
+
 // ---- Client --------------------------------------------------------------------------------------------------------
 
 // What a client is to know; what is not set comes from the environment, or by default.
@@ -525,6 +584,8 @@ struct Options {
 struct ControlRequest {
     std::string kind, name, value;
 };
+
+class Batch; // ssasync_batch.hpp
 
 class Client {
 public:
@@ -574,6 +635,14 @@ public:
         return text;
     }
     void set_timeout(double seconds) { check(ssa_client_set_timeout(handle(), seconds)); }
+    // Counters since it was opened.
+    ssa_statistics statistics() const {
+        ssa_statistics statistics{};
+        check(ssa_client_statistics(handle(), &statistics, sizeof statistics));
+        return statistics;
+    }
+    // An empty one: operations that are carried out together.
+    Batch batch();
 
     // ---- prefixes
 
@@ -693,6 +762,18 @@ public:
         from_to(ssa_rename_dataset, source, target, timeout);
     }
 
+    void set_dataset_ttl(std::string_view name, double seconds, double timeout = client_timeout) {
+        check(ssa_set_dataset_ttl(handle(), name.data(), name.size(), seconds, timeout));
+    }
+    double get_dataset_ttl(std::string_view name, double timeout = client_timeout) {
+        double seconds = 0;
+        check(ssa_get_dataset_ttl(handle(), name.data(), name.size(), &seconds, timeout));
+        return seconds;
+    }
+    void persist_dataset(std::string_view name, double timeout = client_timeout) {
+        on(ssa_persist_dataset, name, timeout);
+    }
+
     void append_to_list(std::string_view list, std::string_view dataset, double timeout = client_timeout) {
         from_to(ssa_append_to_list, list, dataset, timeout);
     }
@@ -711,13 +792,13 @@ public:
     std::vector<Dataset> get_datasets_from_list(std::string_view list, double timeout = client_timeout) {
         ssa_datasets *all = nullptr;
         check(ssa_get_datasets_from_list(handle(), list.data(), list.size(), &all, timeout));
-        return datasets(all);
+        return detail::datasets(all);
     }
     std::vector<Dataset> get_dataset_list_range(std::string_view list, std::int64_t from, std::int64_t to,
                                                 double timeout = client_timeout) {
         ssa_datasets *all = nullptr;
         check(ssa_get_dataset_list_range(handle(), list.data(), list.size(), from, to, &all, timeout));
-        return datasets(all);
+        return detail::datasets(all);
     }
     void wait_for_list_length(std::string_view list, std::int64_t length,
                               ssa_comparison comparison = SSA_COMPARE_AT_LEAST, double timeout = client_timeout) {
@@ -775,6 +856,29 @@ public:
                               double timeout = client_timeout) {
         set(ssa_set_script_from_file, name, file, description, timeout);
     }
+    // A copy for each of GPU:<first_gpu>, GPU:<first_gpu + 1> ...
+    void set_model_multigpu(std::string_view name, std::string_view model, int first_gpu, int num_gpus,
+                            const ModelDescription &description = {}, double timeout = client_timeout) {
+        const ssa_model_description given = detail::described(description);
+        check(ssa_set_model_multigpu(handle(), name.data(), name.size(), model.data(), model.size(), first_gpu, num_gpus,
+                                     &given, timeout));
+    }
+    void set_model_from_file_multigpu(std::string_view name, std::string_view file, int first_gpu, int num_gpus,
+                                      const ModelDescription &description = {}, double timeout = client_timeout) {
+        const ssa_model_description given = detail::described(description);
+        check(ssa_set_model_from_file_multigpu(handle(), name.data(), name.size(), file.data(), file.size(), first_gpu,
+                                               num_gpus, &given, timeout));
+    }
+    void set_script_multigpu(std::string_view name, std::string_view script, int first_gpu, int num_gpus,
+                             double timeout = client_timeout) {
+        check(ssa_set_script_multigpu(handle(), name.data(), name.size(), script.data(), script.size(), first_gpu,
+                                      num_gpus, timeout));
+    }
+    void set_script_from_file_multigpu(std::string_view name, std::string_view file, int first_gpu, int num_gpus,
+                                       double timeout = client_timeout) {
+        check(ssa_set_script_from_file_multigpu(handle(), name.data(), name.size(), file.data(), file.size(), first_gpu,
+                                                num_gpus, timeout));
+    }
     std::string get_model(std::string_view name, double timeout = client_timeout) {
         return blob(ssa_get_model, name, timeout);
     }
@@ -786,36 +890,41 @@ public:
         check(ssa_get_model_metadata(handle(), name.data(), name.size(), &texts, timeout));
         return detail::pairs(texts);
     }
+    std::map<std::string, std::string> get_script_metadata(std::string_view name, double timeout = client_timeout) {
+        ssa_texts *texts = nullptr;
+        check(ssa_get_script_metadata(handle(), name.data(), name.size(), &texts, timeout));
+        return detail::pairs(texts);
+    }
     void delete_model(std::string_view name, double timeout = client_timeout) { on(ssa_delete_model, name, timeout); }
     void delete_script(std::string_view name, double timeout = client_timeout) { on(ssa_delete_script, name, timeout); }
 
     // inputs, outputs: names of tensors in the store.
     void run_model(std::string_view name, const Names &inputs, const Names &outputs, double timeout = client_timeout) {
-        const NameList in(inputs), out(outputs);
+        const detail::NameList in(inputs), out(outputs);
         check(ssa_run_model(handle(), name.data(), name.size(), in.names(), out.names(), timeout));
     }
     void run_model_multigpu(std::string_view name, const Names &inputs, const Names &outputs, std::int64_t offset,
                             int first_gpu, int num_gpus, double timeout = client_timeout) {
-        const NameList in(inputs), out(outputs);
+        const detail::NameList in(inputs), out(outputs);
         check(ssa_run_model_multigpu(handle(), name.data(), name.size(), in.names(), out.names(), offset, first_gpu,
                                      num_gpus, timeout));
     }
     void run_script(std::string_view name, std::string_view function, const Names &inputs, const Names &outputs,
                     double timeout = client_timeout) {
-        const NameList in(inputs), out(outputs);
+        const detail::NameList in(inputs), out(outputs);
         check(ssa_run_script(handle(), name.data(), name.size(), function.data(), function.size(), in.names(),
                              out.names(), timeout));
     }
     void run_script_multigpu(std::string_view name, std::string_view function, const Names &inputs,
                              const Names &outputs, std::int64_t offset, int first_gpu, int num_gpus,
                              double timeout = client_timeout) {
-        const NameList in(inputs), out(outputs);
+        const detail::NameList in(inputs), out(outputs);
         check(ssa_run_script_multigpu(handle(), name.data(), name.size(), function.data(), function.size(), in.names(),
                                       out.names(), offset, first_gpu, num_gpus, timeout));
     }
     Future start_run_model(std::string_view name, const Names &inputs, const Names &outputs,
                            double timeout = client_timeout) {
-        const NameList in(inputs), out(outputs);
+        const detail::NameList in(inputs), out(outputs);
         ssa_future *future = nullptr;
         check(ssa_start_run_model(handle(), name.data(), name.size(), in.names(), out.names(), timeout, &future));
         return Future(future);
@@ -828,10 +937,7 @@ public:
         return future.outputs();
     }
     Future start_infer(std::string_view model, const std::vector<Array> &inputs, double timeout = client_timeout) {
-        std::vector<ssa_array> described;
-        described.reserve(inputs.size());
-        for (const Array &input : inputs)
-            described.push_back(input.described());
+        const std::vector<ssa_array> described = detail::described(inputs);
         ssa_future *future = nullptr;
         check(ssa_start_infer(handle(), model.data(), model.size(), described.data(), described.size(), timeout,
                               &future));
@@ -908,44 +1014,16 @@ private:
                                 const ssa_model_description *, double);
     using GetTexts = ssa_status(ssa_client *, const char *, std::size_t, ssa_texts **, double);
 
-    // Names as C takes them, borrowed.
-    class NameList {
-    public:
-        explicit NameList(const Names &names) {
-            for (const std::string &name : names) {
-                texts_.push_back(name.data());
-                bytes_.push_back(name.size());
-            }
-        }
-        ssa_names names() const noexcept { return {texts_.data(), bytes_.data(), texts_.size()}; }
-
-    private:
-        std::vector<const char *> texts_;
-        std::vector<std::size_t> bytes_;
-    };
-
     template <class Call> void set(Call *call, std::string_view name, std::string_view content,
                                    const ModelDescription &description, double timeout) {
         static_assert(std::is_same_v<Call, Set> || std::is_same_v<Call, SetBytes>);
-        ssa_model_description given;
-        ssa_model_description_init(&given, sizeof given);
-        given.backend = description.backend.c_str();
-        given.device = description.device.c_str();
-        given.first_gpu = description.first_gpu;
-        given.num_gpus = description.num_gpus;
-        given.batch_size = description.batch_size;
-        given.min_batch_size = description.min_batch_size;
-        given.min_batch_timeout = description.min_batch_timeout;
-        given.tag = description.tag.c_str();
-        given.inputs = description.inputs.c_str();
-        given.outputs = description.outputs.c_str();
+        const ssa_model_description given = detail::described(description);
         check(call(handle(), name.data(), name.size(), content.data(), content.size(), &given, timeout));
     }
     std::string blob(GetTexts *call, std::string_view name, double timeout) {
         ssa_texts *texts = nullptr;
         check(call(handle(), name.data(), name.size(), &texts, timeout));
-        std::vector<std::string> all = detail::strings(texts);
-        return all.empty() ? std::string() : std::move(all.front());
+        return detail::first_string(texts);
     }
     void check(ssa_status status) const {
         if (status < 0)
@@ -976,19 +1054,13 @@ private:
         check(call(handle(), list.data(), list.size(), length, frequency_ms, tries, &found, timeout));
         return found != 0;
     }
-    static std::vector<Dataset> datasets(ssa_datasets *all) {
-        const detail::Owned<ssa_datasets, ssa_datasets_free> owned(all);
-        std::vector<Dataset> taken;
-        taken.reserve(ssa_datasets_count(all));
-        for (std::size_t i = 0; i < ssa_datasets_count(all); i++)
-            taken.emplace_back(ssa_datasets_take(all, i));
-        return taken;
-    }
 
     std::unique_ptr<Sink> sink_; // outlives the client
     detail::Owned<ssa_client, ssa_client_free> client_;
 };
 
 } // namespace ssasync
+
+#include "ssasync_batch.hpp"
 
 #endif

@@ -17,6 +17,9 @@ SANITIZERS = {
     "address": (*CHECKED, "-fsanitize=address,undefined", "-fno-sanitize-recover"),
     "thread": (*CHECKED, "-fsanitize=thread"),
 }
+#: With OpenSSL: what compiles the modules that ask for it, and what is linked then.
+TLS = "-DSSA_HAVE_OPENSSL"
+TLS_LIBRARIES = ("-lssl", "-lcrypto")
 LANGUAGES = {".c": ("cc", "-std=c11"), ".cpp": ("c++", "-std=c++17")}
 
 
@@ -26,6 +29,10 @@ def linked_modules(program: Path) -> list[str]:
     match = re.fullmatch(r"// links: (\w+(?: \w+)*)", first)
     assert match, f"the first line of {program} is not '// links: <modules of cyclient/c>'"
     return match[1].split()
+
+
+def _asks_for_tls(source: Path) -> bool:
+    return "SSA_HAVE_OPENSSL" in source.read_text(encoding="utf-8")
 
 
 class CBuilder:
@@ -39,12 +46,19 @@ class CBuilder:
     def program(self, source: Path, *more: Path, link_flags: Sequence[str] = ()) -> Path:
         """The program made of `source`, the modules it names, and further sources."""
         modules = [CORE / f"{name}.c" for name in linked_modules(source)]
-        return self._program((source, *more, *modules), link_flags)
+        built = self._place(source)
+        if not built.exists():
+            self._link(source, self._objects((source, *more, *modules)), built, link_flags)
+        return built
 
-    def core_program(self, source: Path, *compile_flags: str) -> Path:
+    def core_program(self, source: Path, *compile_flags: str, tls: bool = True) -> Path:
         """The program made of `source`, in C or C++, and the whole core. compile_flags: for this source alone."""
         modules = sorted(CORE.glob("*.c"))
-        return self._program((source, *modules), (), *compile_flags)
+        objects = self._objects((source, *modules), *compile_flags, tls=tls)
+        built = self._place(source).with_suffix("" if tls else ".without_tls")
+        if not built.exists():
+            self._link(source, objects, built, TLS_LIBRARIES if tls else ())
+        return built
 
     def changed_program(self, out: Path, changed: Path, source: Path, *more: Path) -> Path:
         """The same with another source for the module of the same name as `changed`; lies in `out`."""
@@ -54,22 +68,16 @@ class CBuilder:
         self._link(source, objects, out / "changed", ())
         return out / "changed"
 
-    def _program(self, sources: Sequence[Path], link_flags: Sequence[str], *compile_flags: str) -> Path:
-        built = self._place(sources[0])
-        if not built.exists():
-            self._link(sources[0], self._objects(sources, *compile_flags), built, link_flags)
-        return built
-
     def _link(self, source: Path, objects: Sequence[Path], built: Path, flags: Sequence[str]) -> None:
-        self._run(source, *flags, *map(str, objects), "-o", str(built), "-lm")
+        self._run(source, *map(str, objects), "-o", str(built), *flags, "-lm")
 
-    def _objects(self, sources: Sequence[Path], *first_flags: str) -> list[Path]:
-        flags = [first_flags, *([()] * (len(sources) - 1))]
+    def _objects(self, sources: Sequence[Path], *first_flags: str, tls: bool = False) -> list[Path]:
+        flags = [first_flags, *((TLS,) if tls and _asks_for_tls(source) else () for source in sources[1:])]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(self._object, sources, flags))
 
     def _object(self, source: Path, flags: Sequence[str]) -> Path:
-        built = self._place(source).with_suffix(".o")
+        built = self._place(source).with_suffix(".tls.o" if TLS in flags else ".o")
         if not built.exists():
             self._run(source, *flags, "-c", str(source), "-o", str(built))
         return built

@@ -13,6 +13,7 @@ from tests.cyclient.c_engine_talk import Talks, talks
 from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.engine_process import EngineProcess
 from tests.cyclient.faces import FACES, LOOPS, AsyncFace, BlockingFace, make_face
+from tests.cyclient.tls_engine import TlsEngine
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -32,6 +33,20 @@ def engine(module_engine: EngineProcess) -> Iterator[EngineProcess]:
     """The engine, empty."""
     module_engine.redis.flushall()
     return module_engine
+
+
+@pytest.fixture(scope="module")
+def module_tls_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsEngine]:
+    engine = TlsEngine(tmp_path_factory.mktemp("t"))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def tls_engine(module_tls_engine: TlsEngine) -> TlsEngine:
+    """An engine that speaks TLS, empty."""
+    module_tls_engine.redis.flushall()
+    return module_tls_engine
 
 
 @pytest.fixture
@@ -114,5 +129,6 @@ def no_socket_is_left(module_engine_sockets: None) -> Iterator[None]:
 @pytest.fixture
 def module_engine_sockets(request: pytest.FixtureRequest) -> None:
     """The sockets of the module's engine are older than its tests."""
-    if "module_engine" in request.fixturenames:
-        request.getfixturevalue("module_engine").redis.ping()
+    for name in ("module_engine", "module_tls_engine"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name).redis.ping()

@@ -21,9 +21,9 @@ def engine_path() -> Path:
 class EngineProcess:
     """One valkey-server with a password, on a unix socket and a TCP port of loopback."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, password: str = "") -> None:
         self.folder = folder
-        self.password = secrets.token_hex(8)
+        self.password = password or secrets.token_hex(8)
         self.socket = folder / "engine.sock"
         self.log = folder / "engine.log"
         self.port = 0
@@ -53,23 +53,24 @@ class EngineProcess:
                 return
         raise AssertionError(f"no free port in 20 tries:\n{self.log.read_text()}")
 
+    def executable(self) -> str:
+        return str(engine_path())
+
+    def port_settings(self, port: int) -> dict[str, object]:
+        return {"port": port}
+
     def _started(self, port: int) -> bool:
-        command = [
-            engine_path(),
-            "--port",
-            port,
-            "--bind",
-            "127.0.0.1",
-            "--unixsocket",
-            self.socket,
-            "--dir",
-            self.folder,
-        ]
+        command: list[object] = ["redis-server"]  # a Redis looks at this name for what it is to be
+        command += [word for name, value in self.port_settings(port).items() for word in (f"--{name}", value)]
+        # IPv6 where there is one.
+        command += ["--bind", "127.0.0.1", "-::1", "--unixsocket", self.socket, "--dir", self.folder]
         command += ["--requirepass", self.password, "--save", "", "--appendonly", "no", "--maxmemory", "1gb"]
         command += ["--user", "workload", "on", f">{self.password}", "~*", "&*", "+@all"]
         command += ["--user", "reader", "on", f">{self.password}", "~*", "&*", "+@read", "+@connection"]
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                list(map(str, command)), executable=self.executable(), stdout=log, stderr=log
+            )
         deadline = time.monotonic() + START_DEADLINE
         while self.process.poll() is None:
             try:

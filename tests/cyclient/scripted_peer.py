@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import select
 import socket
+import ssl
 import struct
 import termios
 import threading
@@ -78,15 +79,19 @@ Script = Callable[[Conversation], None]
 
 
 class ScriptedPeer:
-    """Listens on a unix socket. A connection is closed when its script is over; scripts run in threads of their own."""
+    """Listens on a unix socket. A connection is closed when its script is over; scripts run in threads of their own.
 
-    def __init__(self, path: Path, script: Script) -> None:
-        self.address = f"unix://{path}"
+    path None: on a port of loopback, where it speaks TLS if there is a context for it.
+    """
+
+    def __init__(self, path: Path | None, script: Script, context: ssl.SSLContext | None = None) -> None:
         self.connections = 0
         self._script = script
-        self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(str(path))
+        self._context = context
+        self._server = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)
+        self._server.bind(("127.0.0.1", 0) if path is None else str(path))
         self._server.listen(100)
+        self.address = f"unix://{path}" if path else "{}:{}".format(*self._server.getsockname())
         self._open: list[Conversation] = []
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -118,6 +123,9 @@ class ScriptedPeer:
                 stream, _ = self._server.accept()
             except OSError:
                 return
+            if self._context:
+                # The handshake is made by the thread of the script, at its first read or write.
+                stream = self._context.wrap_socket(stream, server_side=True, do_handshake_on_connect=False)
             conversation = Conversation(stream, self.connections)
             with self._lock:
                 self.connections += 1

@@ -9,11 +9,14 @@ import pytest
 
 from ssasync.cyclient import (
     BadInput,
+    Cancelled,
     Client,
+    Dataset,
     InvalidArgument,
     ModelError,
     ModelFailed,
     NotATensor,
+    NotCarriedOut,
     StoreError,
     TensorMismatch,
     TensorNotFound,
@@ -226,6 +229,36 @@ def test_what_touches_an_output_keeps_the_order(face, client, batch, runs):
     np.testing.assert_array_equal(client.get_tensor("y"), 2 * X)
 
 
+def test_what_replaces_an_output_counts(face, client, batch, runs):
+    client.put_tensor("q", X + 9)
+    batch.put_tensor("x", X)
+    batch.run_model("m", "x", ["y"])
+    batch.run_model("m", "x", ["z"])
+    batch.copy_tensor("q", "y")
+    copied = batch.get_tensor("y")
+    batch.run_model("m", "y", "w")
+    batch.rename_tensor("z", "y")
+    renamed = batch.get_tensor("y")
+    gone = batch.get_tensor("z")
+    with pytest.raises(TensorNotFound):
+        face.execute(batch)
+    np.testing.assert_array_equal(copied.value, X + 9)
+    np.testing.assert_array_equal(client.get_tensor("w"), 2 * (X + 9))
+    np.testing.assert_array_equal(renamed.value, 2 * X)
+    assert isinstance(gone.error, TensorNotFound)
+
+
+def test_a_dataset_that_replaces_an_output_counts(face, client, batch, runs):
+    dataset = Dataset("d")
+    dataset.add_tensor("u", X + 9)
+    batch.put_tensor("x", X)
+    batch.run_model("m", "x", "{d}.u")
+    batch.put_dataset(dataset)
+    batch.run_model("m", "{d}.u", "y")
+    face.execute(batch)
+    np.testing.assert_array_equal(client.get_tensor("y"), 2 * (X + 9))
+
+
 def test_a_put_after_a_run_that_fetches_the_key_comes_later(face, client, batch, runs):
     client.put_tensor("x", X)
     batch.run_model("m", "x", "y")
@@ -255,8 +288,11 @@ def test_nothing_is_stored_after_a_failure(face, client, batch, runs):
         face.execute(batch)
     assert isinstance(bad.error, ModelError)
     for handle in (good, later, got):
-        with pytest.raises(InvalidArgument, match="not carried out"):
+        with pytest.raises(
+            NotCarriedOut, match=r"was not carried out: the batch ended before it, with: .*division by zero"
+        ):
             handle.value  # noqa: B018
+        assert isinstance(handle.error, NotCarriedOut)
     for name in "yzw":
         assert not client.tensor_exists(name)
     assert client.tensor_exists("x")
@@ -306,13 +342,21 @@ async def test_a_cancelled_batch_gives_the_arrays_back(own_engine, tmp_path):
             own_engine.signal(signal.SIGSTOP)
             batch = client.batch()
             arrays = [np.full(1 << 19, i, "f8") for i in range(4)]
-            for i, array in enumerate(arrays):
-                batch.put_tensor(f"t{i}", array)
+            handle, *_ = [batch.put_tensor(f"t{i}", array) for i, array in enumerate(arrays)]
             batch.infer("m", X)
             executing = asyncio.create_task(batch.execute())
             await asyncio.wait([executing], timeout=0.05)
+            with pytest.raises(InvalidArgument, match=r"there is none yet: wait until execute\(\) is over"):
+                handle.value  # noqa: B018
+            assert handle.error is None
             executing.cancel()
             await asyncio.wait([executing])
+            with pytest.raises(
+                Cancelled, match=r"put_tensor 't0' was cancelled .*may or may not have been carried out"
+            ):
+                handle.value  # noqa: B018
+            assert isinstance(handle.error, Cancelled)
+            assert not isinstance(handle.error, NotCarriedOut)
             for array in arrays:
                 array[:] = -1
             own_engine.signal(signal.SIGCONT)

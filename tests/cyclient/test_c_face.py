@@ -13,13 +13,14 @@ from tests.cyclient.c_builder import SANITIZERS, CBuilder
 from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.engine_process import EngineProcess
 from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
+from tests.cyclient.tls_engine import TlsEngine
 from tests.cyclient.write_test_vectors import FOLDER as VECTORS
 from tests.model_archive import archive_of
 
 FOLDER = Path(__file__).parent / "c_face"
 #: Of the header-only face: what a strict program compiles with.
 STRICT = ("-Wpedantic", "-Wshadow", "-Wconversion", "-Wold-style-cast")
-STORES = ("unix", "tcp", "cluster")
+STORES = ("unix", "tcp", "tls", "cluster")
 
 pytestmark = pytest.mark.timeout(300)  # the first test compiles the core
 
@@ -38,8 +39,10 @@ def built(builder: CBuilder, name: str) -> Path:
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, module_engine: EngineProcess) -> EngineProcess | ClusterProcess:
-    kind = "cluster" if request.param == "cluster" else "engine"
+def store(
+    request: pytest.FixtureRequest, module_engine: EngineProcess, module_tls_engine: TlsEngine
+) -> EngineProcess | ClusterProcess:
+    kind = {"cluster": "cluster", "tls": "tls_engine"}.get(request.param, "engine")
     store: EngineProcess | ClusterProcess = request.getfixturevalue(kind)
     return store
 
@@ -53,7 +56,8 @@ def run_on(builders: dict[str, CBuilder], store: EngineProcess | ClusterProcess,
 
     def run(sanitizer: str, name: str, *, given: str = "", **environment: str) -> str:
         bare = {key: value for key, value in os.environ.items() if not key.startswith(("SS", "SR_"))}
-        of_store = {"SSDB": address, "SSDB_PASSWORD": store.password, "SSA_TIMEOUT": "60", **environment}
+        tls = store.environment if isinstance(store, TlsEngine) else {}
+        of_store = {"SSDB": address, "SSDB_PASSWORD": store.password, "SSA_TIMEOUT": "60", **tls, **environment}
         program = built(builders[sanitizer], name)
         done = subprocess.run(
             [program],
@@ -94,7 +98,12 @@ def test_the_face_of_cpp(run_on, sanitizer, store):
     run_on(sanitizer, "face", TSAN_OPTIONS="halt_on_error=1")
 
 
-@pytest.mark.parametrize("program", ["models", "model_face"])
+@pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)
+def test_batches_of_cpp(run_on, store):
+    run_on("address", "batch_face")
+
+
+@pytest.mark.parametrize("program", ["models", "model_face", "batch_face"])
 @pytest.mark.parametrize("store", ["unix"], indirect=True)
 def test_models_and_runs(run_on, store, program, tmp_path):
     def adds_one(worker):
@@ -112,7 +121,7 @@ def test_models_and_runs(run_on, store, program, tmp_path):
         run_on("address", program, MODEL=str(model))
 
 
-@pytest.mark.parametrize("store", ["unix", "cluster"], indirect=True)
+@pytest.mark.parametrize("store", ["unix", "tls", "cluster"], indirect=True)
 def test_any_allocation_may_be_refused(run_on, store):
     said = run_on("address", "fail")
     assert re.search(r"^([2-9]\d\d|\d{4,}) allocations refused one by one$", said, re.MULTILINE)

@@ -17,6 +17,7 @@ from tests.cyclient.throttle import Throttle
 
 SECONDS = 2.0  # for each loop, with the throttle and without; longer for
 WANTED = int(os.environ.get("SSA_CANCELLATIONS", "200"))  # operations that were cut short, for each
+WHOLE = 56  # operations that were not
 SIZES = (1, 100, 2_000, 40_000, 400_000)  # elements; the last ones do not fit in a socket
 POISON = -1.0
 USERS = 8
@@ -33,7 +34,7 @@ class Task:
         self.cut = self.whole = 0
 
     async def use(self, until: float) -> None:
-        while time.monotonic() < until or self.cut < WANTED / USERS:
+        while time.monotonic() < until or self.cut < WANTED / USERS or self.whole < WHOLE / USERS:
             await self.random.choice((self.put, self.get, self.unpack, self.batch, self.exists))()
 
     def name(self, size: int) -> str:
@@ -150,7 +151,23 @@ async def test_random_cancellations_lose_and_tear_nothing(engine, tmp_path, thro
             if throttled:
                 assert throttle.connections <= 2  # commands, bulk
     assert sum(task.cut for task in tasks) >= WANTED
-    assert sum(task.whole for task in tasks) > 50
+    assert sum(task.whole for task in tasks) >= WHOLE
+
+
+@pytest.mark.parametrize("throttled", [True, False], ids=["throttled", "at full speed"])
+async def test_random_cancellations_lose_and_tear_nothing_over_tls(tls_engine, throttled):
+    """What is encrypted and not sent belongs to nobody but the connection."""
+    async with Throttle(None, tls_engine.port) as throttle:
+        address = throttle.address if throttled else tls_engine.tcp
+        async with Client(address, **tls_engine.options) as client:
+            tasks = [Task(client, number) for number in range(1, USERS + 1)]
+            until = time.monotonic() + SECONDS
+            await asyncio.gather(*(task.use(until) for task in tasks))
+            await asyncio.gather(*(task.check_all() for task in tasks))
+            if throttled:
+                assert throttle.connections <= 2  # commands, bulk
+    assert sum(task.cut for task in tasks) >= WANTED
+    assert sum(task.whole for task in tasks) >= WHOLE
 
 
 async def test_a_cancelled_wait_for_a_worker_gives_the_arrays_back(engine, tmp_path):

@@ -45,17 +45,32 @@ def get_alone(face, client, **options):
     return handle.value
 
 
+INFO = bulk(b"# Memory\r\nused_memory:2560000000\r\nmaxmemory:3221225472\r\n")
+
+
+def test_a_full_store_that_does_not_say_how_full_is_told_all_the_same(face, tmp_path):
+    with ScriptedPeer(tmp_path / "s", answers(b"-OOM used\r\n")) as peer:
+        client = face.open(peer.address, timeout=0.1)
+        with pytest.raises(StoreFull, match=r"refused 't' \(OOM used\).*It needs \d+ bytes\.$"):
+            client.put_tensor("t", SENT)
+    with ScriptedPeer(tmp_path / "t", answers(b"-OOM used\r\n", bulk(b"# Memory\r\n"), b"-OOM used\r\n")) as peer:
+        client = face.open(peer.address, timeout=20)
+        for _ in range(2):
+            with pytest.raises(StoreFull, match=r"It needs \d+ bytes\.$"):
+                client.put_tensor("t", SENT)
+
+
 @pytest.mark.parametrize("piece", [1, 2, 3, 7, 64, 1000])
 def test_replies_may_come_in_any_pieces(face, tmp_path, piece):
     pushes = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nx\r\n"
-    replies = (REPLY, b"$-1\r\n", pushes + b":1\r\n", b"-OOM used\r\n", pushes + REPLY)
+    replies = (REPLY, b"$-1\r\n", pushes + b":1\r\n", b"-OOM used\r\n", INFO, pushes + REPLY)
     with ScriptedPeer(tmp_path / "s", answers(*replies, piece=piece)) as peer:
         client = face.open(peer.address, timeout=20)
         np.testing.assert_array_equal(client.get_tensor("t"), SENT)
         with pytest.raises(TensorNotFound):
             client.get_tensor("t")
         assert client.tensor_exists("t")
-        with pytest.raises(StoreFull):
+        with pytest.raises(StoreFull, match=r"The shard uses 2\.38 GiB of 3\.00 GiB \(maxmemory\)"):
             client.put_tensor("t", SENT)
         out = np.empty_like(SENT)
         client.unpack_tensor("t", out)
@@ -103,7 +118,8 @@ GOOD_ANSWERS = {
 
 @pytest.mark.parametrize("reply", GOOD_ANSWERS, ids=lambda reply: repr(reply[:30]))
 def test_a_reply_that_is_no_tensor_is_an_error_of_its_command_alone(face, tmp_path, reply):
-    with ScriptedPeer(tmp_path / "s", answers(reply, REPLY)) as peer:
+    asked = [INFO] if reply.startswith(b"-OOM") else []
+    with ScriptedPeer(tmp_path / "s", answers(reply, *asked, REPLY)) as peer:
         client = face.open(peer.address, timeout=20)
         with pytest.raises(GOOD_ANSWERS[reply]):
             client.get_tensor("t")

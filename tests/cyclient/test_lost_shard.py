@@ -16,7 +16,6 @@ from ssasync.cyclient import (
     ConnectionFailed,
     Disconnected,
     NotPermitted,
-    NotSupported,
     OperationTimeout,
     StoreError,
 )
@@ -248,13 +247,3 @@ def test_a_batch_does_not_overtake_what_another_thread_gave_up_on(own_engine):
             own_engine.redis.ping()
             for n in range(2):
                 np.testing.assert_array_equal(client.get_tensor(f"k{n}"), np.full(3, float(i)))
-
-
-def test_what_was_to_be_encrypted_is_never_sent_in_the_clear(face, tmp_path):
-    with ScriptedPeer(tmp_path / "s", lambda peer: peer.stall()) as peer:
-        client = face.open(peer.address, tls=True, timeout=1)
-        with pytest.raises(NotSupported, match="TLS was asked for"):
-            client.put_tensor("t", ONES)
-        with pytest.raises(NotSupported, match="TLS was asked for"):
-            face.execute(client.batch())
-        assert peer.connections == 0

@@ -215,6 +215,27 @@ def test_a_batch_in_c_has_the_functions_of_the_client_without_client_and_timeout
         assert functions[f"batch_{name}"].parameters == ["ssa_batch *batch", *parameters, *IN_A_BATCH.get(name, [])]
 
 
+#: What a method of a batch in C++ has behind the parameters of the client's.
+IN_A_BATCH_OF_CPP = {
+    "run_model": ["bool keep"],
+    "run_model_multigpu": ["bool keep"],
+    "run_script": ["bool keep"],
+    "run_script_multigpu": ["bool keep"],
+    "infer": ["std::size_t most_outputs"],
+}
+
+
+def test_a_batch_in_cpp_has_the_methods_of_the_client_without_timeout():
+    methods, of_client = methods_in_cpp("Batch"), methods_in_cpp("Client")
+    rows = {name for name, row in OPERATIONS.items() if has(row, "batch") and has(row, "cpp")}
+    assert {name for name, declared in methods.items() if declared.returns.startswith("Pending<")} == rows
+    for name in rows:
+        *parameters, timeout = of_client[name].parameters
+        assert timeout == "double timeout"
+        assert methods[name].parameters == [*parameters, *IN_A_BATCH_OF_CPP.get(name, [])]
+        assert methods[name].returns == f"Pending<{of_client[name].returns}>"
+
+
 # ---- what goes on while the program computes
 
 

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from ssasync.cyclient import InvalidArgument, NotATensor, StoreFull, TensorNotFound, UnsupportedDtype
+from ssasync.cyclient import Dataset, InvalidArgument, NotATensor, StoreFull, TensorNotFound, UnsupportedDtype
 from ssasync.cyclient._core import decode_tensor, encode_tensor
 
 NUMBERS = np.arange(-12, 12).reshape(2, 3, 4)
@@ -158,12 +158,24 @@ def test_another_kind_of_key_is_an_error(engine, client):
     assert_same(client.get_tensor("t"), np.ones(3))
 
 
-def test_a_full_store_refuses_and_says_what_to_do(engine, client):
+def test_a_full_store_refuses_and_says_what_to_do(face, engine, client):
     client.put_tensor("small", np.ones(4))
     engine.redis.config_set("maxmemory", "1mb")
     try:
-        with pytest.raises(StoreFull, match=r"is full and refused 'big'.*OOM.*maxmemory.*delete_tensor"):
+        asked = r"is full and refused 'big'.*OOM.*maxmemory.*delete_tensor"
+        told = r" It needs 2\.00 MiB\. The shard uses \d+(\.\d+)? [KM]iB of 1\.00 MiB \(maxmemory\)"
+        with pytest.raises(StoreFull, match=asked + r".*\." + told):
             client.put_tensor("big", np.ones(1 << 18))
+        dataset = Dataset("big")
+        dataset.add_tensor("u", np.ones(1 << 18))
+        with pytest.raises(StoreFull, match=told):
+            client.put_dataset(dataset)
+        batch = client.batch()
+        handles = [batch.put_tensor("big", np.ones(1 << 18)), batch.put_tensor("bigger", np.ones(1 << 19))]
+        with pytest.raises(ExceptionGroup):
+            face.execute(batch)
+        for handle, needs in zip(handles, ("2.00 MiB", "4.00 MiB"), strict=True):
+            assert f"It needs {needs}. The shard uses" in str(handle.error)
         assert_same(client.get_tensor("small"), np.ones(4))
         assert not client.tensor_exists("big")
     finally:
@@ -179,7 +191,7 @@ def test_a_name_that_cannot_be_a_key_is_refused(client, name):
             operation(name)
     with pytest.raises(InvalidArgument):
         client.put_tensor(name, np.ones(1))
-    with pytest.raises(TypeError, match="tensor must be a str, not bytes"):
+    with pytest.raises(TypeError, match=r"tensor cannot be b'name' \(bytes\): give a str"):
         client.get_tensor(b"name")
 
 

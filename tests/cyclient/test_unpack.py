@@ -87,5 +87,5 @@ def test_a_read_only_array_and_what_is_no_array_are_refused(client):
     out.setflags(write=False)
     with pytest.raises(InvalidArgument, match="out cannot be a read-only array"):
         client.unpack_tensor("t", out)
-    with pytest.raises(TypeError, match="out must be a numpy array, not list"):
+    with pytest.raises(TypeError, match="out cannot be of type list: give a numpy array"):
         client.unpack_tensor("t", [0.0] * 24)

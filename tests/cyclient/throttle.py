@@ -8,9 +8,12 @@ from typing import Self
 
 
 class Throttle:
-    """Listens on a unix socket and passes everything on to another, in both directions."""
+    """Listens on a unix socket and passes everything on to another, in both directions.
 
-    def __init__(self, path: Path, target: str) -> None:
+    path None: listens on a port of loopback, and `target` is one.
+    """
+
+    def __init__(self, path: Path | None, target: str | int) -> None:
         self.address = f"unix://{path}"
         self.connections = 0
         self._path = path
@@ -19,7 +22,11 @@ class Throttle:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_unix_server(self._serve, self._path)
+        if self._path is None:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+            self.address = "{}:{}".format(*self._server.sockets[0].getsockname())
+        else:
+            self._server = await asyncio.start_unix_server(self._serve, self._path)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -34,7 +41,10 @@ class Throttle:
         assert task is not None
         self._tasks.add(task)
         try:
-            there, back = await asyncio.open_unix_connection(self._target)
+            if isinstance(self._target, int):
+                there, back = await asyncio.open_connection("127.0.0.1", self._target)
+            else:
+                there, back = await asyncio.open_unix_connection(self._target)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass_on(reader, back))
                 group.create_task(self._pass_on(there, writer))

@@ -84,6 +84,9 @@ static void test_a_nul_is_in_no_address(void) {
     CHECK(ssa_address_parse(&address, "[:\0:]:1", 7, NULL) == SSA_EARGUMENT);
     CHECK(ssa_address_parse(&address, "unix:///a\0b", 11, NULL) == SSA_EARGUMENT);
     CHECK(ssa_address_parse(&address, "a:1\0", 4, NULL) == SSA_EARGUMENT);
+    ssa_address_refusal why;
+    CHECK(ssa_address_parse(&address, "unix://run/a", 12, &why) == SSA_EARGUMENT);
+    CHECK_TEXT(why.remedy, "the path of a unix socket begins at the root: unix:///path");
 }
 
 static void test_names_and_paths_have_a_longest_length(void) {
@@ -91,7 +94,7 @@ static void test_names_and_paths_have_a_longest_length(void) {
     ssa_address_refusal why;
     char text[400];
     memset(text, 'x', sizeof text);
-    memcpy(text, "unix://", 7);
+    memcpy(text, "unix:///", 8);
     CHECK(ssa_address_parse(&address, text, 7 + 107, NULL) == SSA_OK);
     CHECK_NUMBER(strlen(address.path), 107);
     CHECK(ssa_address_parse(&address, text, 7 + 108, &why) == SSA_EARGUMENT);

@@ -1,6 +1,8 @@
 /* Values in chunks: whole or not at all, and nothing of them left behind. */
 #include "chunks.h"
 
+#include "allocator.h"
+#include "op_run.h"
 #include "store.h"
 
 #define E store.engine
@@ -290,6 +292,108 @@ static void test_a_cancelled_put_leaves_the_old_value(void) {
     SUCCEEDS(ssa_single_ready(flush, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("FLUSHALL"))), 0, P));
 }
 
+/* A run as if a worker had answered it with two tensors, of `bytes` bytes and of 3. NULL: no memory. */
+static ssa_request *answered_run(const char *first, const char *second, size_t bytes) {
+    const ssa_text outputs[] = {name_of(first), name_of(second)};
+    const ssa_run_options options = {.discard = 0};
+    ssa_request *request = ssa_op_run(E, "run_model", SSA_KIND_MODEL, name_of("m"), NULL, 0, outputs, 2, &options, P);
+    ssa_tensor *tensors = request ? ssa_allocate(2 * sizeof *tensors) : NULL;
+    if (!tensors) {
+        ssa_request_free(request);
+        return NULL;
+    }
+    memset(tensors, 0, 2 * sizeof *tensors);
+    request->tensors = tensors;
+    request->tensor_count = 2;
+    for (int i = 0; i < 2; i++) {
+        tensors[i].header = header_of(SSA_UINT8, i ? 3 : bytes);
+        tensors[i].memory = ssa_memory_take(E->memory, tensors[i].header.data_bytes);
+        if (!tensors[i].memory.data) {
+            ssa_request_free(request);
+            return NULL;
+        }
+        memcpy(tensors[i].memory.data, pattern, tensors[i].header.data_bytes);
+    }
+    return request;
+}
+
+/* Store its outputs; store.last is it. */
+static ssa_status stored(ssa_request *request) {
+    ssa_request_free(store.last);
+    store.last = request;
+    if (!request)
+        return SSA_ENOMEM;
+    ssa_request_start(request, -1);
+    if (!request->complete)
+        ssa_run_store(request);
+    store_wait(&request, 1);
+    return request->status;
+}
+
+static void tensor_is(const char *name, size_t bytes) {
+    if (SUCCEEDS(ssa_op_get_tensor(E, name_of(name), P)) && CHECK_NUMBER(store.last->tensors[0].header.data_bytes, bytes))
+        CHECK(!memcmp(store.last->tensors[0].memory.data, pattern, bytes));
+}
+
+static void test_outputs_of_a_run(void) {
+    const char *other = elsewhere("a");
+    fill(5);
+    CHECK_NUMBER(stored(answered_run("a", other, 5000)), SSA_OK);
+    tensor_is("a", 5000);
+    tensor_is(other, 3);
+    keys_are(7);
+    CHECK_NUMBER(stored(answered_run(other, "a", 2500)), SSA_OK);
+    tensor_is(other, 2500);
+    tensor_is("a", 3);
+    keys_are(5);
+    CHECK_NUMBER(stored(answered_run("{d}.a", "a", 500)), SSA_OK);
+    CHECK_NUMBER(stored(answered_run("a", "{d}.a", 5000)), SSA_OK);
+    CHECK_NUMBER(stored(answered_run("{d}.a", "a", 5000)), SSA_EARGUMENT);
+    CHECK(strstr(store_text(), "'{d}.a' has 5000 bytes, more than value_limit (1000)"));
+    tensor_is("a", 5000);
+    ssa_request *request = answered_run("a", other, 20000); /* nobody waits for it any more */
+    ssa_request_start(request, -1);
+    ssa_run_store(request);
+    ssa_request_free(request);
+    tensor_is("a", 5000);
+    SUCCEEDS(drop("a"));
+    SUCCEEDS(drop(other));
+    SUCCEEDS(ssa_op_delete(E, "delete", SSA_KIND_KEY, name_of("{d}.a"), P));
+    ssa_request *flush = ssa_single_new(E, "flush", SSA_KIND_KEY, name_of("a"), SSA_WRITING, P);
+    SUCCEEDS(ssa_single_ready(flush, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("FLUSHALL"))), 0, P));
+}
+
+/* Of the server that has the key "b". 0: it was not done. */
+static int bears_config(const char *maxmemory) {
+    ssa_request *request = ssa_single_new(E, "config", SSA_KIND_KEY, name_of("b"), SSA_WRITING, P);
+    if (!request)
+        return 0;
+    const ssa_text *words = SSA_TEXTS(SSA_TEXT("CONFIG"), SSA_TEXT("SET"), SSA_TEXT("maxmemory"), {maxmemory, strlen(maxmemory)});
+    return bears(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_REPLY, words), SSA_CALL_IDEMPOTENT, P));
+}
+
+static void exercise_full(void) {
+    if (!bears_config("1mb"))
+        return;
+    ssa_status status = go(put("b", 5000));
+    int told = status == SSA_EFULL || (status == SSA_ENOMEM && check_state.refused);
+    if (!CHECK(told))
+        printf("    %s: %s\n", ssa_status_name(status), store_text());
+    if (status == SSA_EFULL && !check_state.refused)
+        CHECK(strstr(store_text(), "of 1.00 MiB (maxmemory)"));
+    while (!bears_config("1gb"))
+        ;
+}
+
+static void exercise_outputs(void) {
+    const char *other = elsewhere("a");
+    ssa_status status = stored(answered_run("a", other, 3000));
+    if (!CHECK(status == SSA_OK || (status == SSA_ENOMEM && check_state.refused)))
+        printf("    %s: %s\n", ssa_status_name(status), store_text());
+    bears(drop("a"));
+    bears(drop(other));
+}
+
 static void exercise_chunks(void) {
     if (bears(put("b", 5000)))
         bears(get("b"));
@@ -307,12 +411,12 @@ static void exercise_copies(void) {
         bears(drop("c"));
 }
 
-static const store_test exercises[] = {exercise_chunks, exercise_copies, NULL};
+static const store_test exercises[] = {exercise_chunks, exercise_copies, exercise_outputs, exercise_full, NULL};
 
 static const store_test tests[] = {
     test_manifests, test_every_length_comes_back, test_tensors, test_a_client_without_limit_reads_them,
     test_bytes_that_look_like_a_manifest, test_copies_and_renames, test_time_to_live, test_too_many_chunks_are_refused,
-    test_a_damaged_value_is_told, test_no_value_is_torn, test_a_cancelled_put_leaves_the_old_value,
+    test_a_damaged_value_is_told, test_no_value_is_torn, test_a_cancelled_put_leaves_the_old_value, test_outputs_of_a_run,
 };
 
 int main(int count, char **words) {

@@ -1,4 +1,5 @@
-/* Writers with different schemas against each other and a reader: `dataset_race write|read ADDRESSES PASSWORD SECONDS WRITER`.
+/* Writers with different schemas against each other and a reader: `dataset_race write|read ADDRESSES PASSWORD SECONDS WRITER
+ * LIMIT` (of values, in bytes; 0: none).
  *
  * Every item of a dataset that a writer puts holds the same number, which no other put has. A writer has three puts under way:
  * two of the dataset of the race, and one of a dataset of its own whose schema changes every time. The reader says what it saw. */
@@ -107,10 +108,11 @@ static int read_for(int64_t until) {
 }
 
 int main(int count, char **words) {
-    if (count < 6)
+    if (count < 7)
         return 2;
     store.addresses = words[2];
     store.password = words[3];
+    store.value_limit = atol(words[6]);
     store_open();
     int64_t until = ssa_now() + (int64_t)(atof(words[4]) * 1e9);
     int failed = !strcmp(words[1], "write") ? write_for(until, (unsigned)atoi(words[5])) : read_for(until);
