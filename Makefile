@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(wildcard */c/*.c) $(wildcard */c/*.h) $(wildcard */*.pyx) $(wildcard */*.pxd) \
   $(wildcard */*.pxi) $(wildcard cyclient/include/*) $(wildcard cyclient/*/*.in) cyclient/libssasync.map
 
-.PHONY: demo test tools check check-c check-malloc fuzz bench soak build links clean
+.PHONY: demo test tools check check-c check-malloc fuzz bench soak soak-client build links clean
 
 demo: build
 	$(BIN)/python -m examples.demo
@@ -44,6 +44,15 @@ bench: build $(VENV)/.bench
 soak: build
 	$(BIN)/python -m tests.soak.actors --seconds 600 --loop asyncio
 	$(BIN)/python -m tests.soak.actors --seconds 600 --loop uvloop
+
+# What `make test` does some hundred times: operations cut short at any moment (on two loops, with and without a throttle, in
+# the clear and over TLS), and late puts that race with newer ones (for each face).
+CANCELLATIONS ?= 1000000
+RACES ?= 1000
+
+soak-client: build
+	SSA_CANCELLATIONS=$$(( $(CANCELLATIONS) / 8 )) SSA_RACES=$(RACES) $(BIN)/python -m pytest -s -q --timeout 0 \
+	  tests/cyclient/test_cancellation.py tests/cyclient/test_lost_shard.py::test_a_late_put_never_overwrites_a_newer_one
 
 build: links $(VENV)/.installed
 

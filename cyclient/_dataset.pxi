@@ -201,7 +201,9 @@ cdef class Dataset:
         self._hold(text, before, status, "tensor", name)
 
     def get_tensor(self, name):
-        """The array that was added, or that came from the store, over memory of its own. Raises DatasetEntryNotFound.
+        """The array that was added, or that came from the store: no copy is made, and it may outlive the dataset.
+
+        Raises DatasetEntryNotFound.
         """
         cdef const ssa_item *item = self._item(SSA_ITEM_TENSOR, "tensor", name)
         cdef bytes text = item.name.text[:item.name.bytes]
@@ -221,18 +223,18 @@ cdef class Dataset:
         self._remove(SSA_ITEM_TENSOR, "tensor", name)
 
     def get_tensor_names(self):
-        """In the order in which they were added."""
+        """The names of its tensors, in the order in which they were added."""
         return self._names(SSA_ITEM_TENSOR)
 
     def get_tensor_type(self, name):
-        """The name of its dtype. Raises DatasetEntryNotFound."""
+        """The name of the dtype of a tensor, such as "float64". Raises DatasetEntryNotFound."""
         cdef const ssa_item *item = self._item(SSA_ITEM_TENSOR, "tensor", name)
         if item.header.dtype == 13:  # also where numpy does not have it
             return "bfloat16"
         return _dtype_from_code(item.header.dtype, item.header.itemsize).name
 
     def get_tensor_dims(self, name):
-        """Its shape. Raises DatasetEntryNotFound."""
+        """The shape of a tensor. Raises DatasetEntryNotFound."""
         cdef const ssa_item *item = self._item(SSA_ITEM_TENSOR, "tensor", name)
         return tuple([item.header.shape[i] for i in range(item.header.ndim)])
 
@@ -257,7 +259,7 @@ cdef class Dataset:
         self._remove(SSA_ITEM_BYTES, "bytes", name)
 
     def get_bytes_names(self):
-        """In the order in which they were added."""
+        """The names of its bytes, in the order in which they were added."""
         return self._names(SSA_ITEM_BYTES)
 
     cdef object _remove(self, ssa_item_kind kind, str what, object name):
@@ -325,7 +327,7 @@ cdef class Dataset:
         return texts
 
     def get_metadata_field_names(self):
-        """In the order in which they were added; as the store gives them, for a dataset that came from there."""
+        """The names of its fields, in the order in which they were added, or in which the store gave them."""
         return [_decoded(ssa_dataset_field_at(self.d, i).name) for i in range(ssa_dataset_field_count(self.d))]
 
     def get_metadata_field_type(self, name):

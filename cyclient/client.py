@@ -74,9 +74,9 @@ class Client(PrefixSwitches):
     Connects at the first operation; `async with` or `close()` ends it. Belongs to the event loop and the process of its
     first operation: use elsewhere raises WrongLoop or ForkedClient.
 
-    Every operation takes `timeout=` in seconds and raises OperationTimeout when it is over (the command may still be
-    carried out, in its order), Disconnected when the connection is lost and the operation cannot simply be repeated, and
-    ConnectionFailed when there is none.
+    Every operation takes `timeout=` in seconds (from 0 on; None: the client's; a poll has a time of its own) and raises
+    OperationTimeout when it is over (the command may still be carried out, in its order), Disconnected when the connection
+    is lost and the operation cannot simply be repeated, and ConnectionFailed when there is none.
     """
 
     def __init__(

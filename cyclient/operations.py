@@ -143,14 +143,15 @@ class Operations:
 
         data: any shape, any dtype of WIRE.md. Row- and column-major arrays are sent from where they lie and must not
         change before this is over; other strides are copied once.
-        Raises UnsupportedDtype, StoreFull.
+        Raises UnsupportedDtype, InvalidArgument (the name), StoreFull.
         """
         return self._engine.put_tensor(name, data).within(timeout)
 
     def get_tensor(self, name: str, *, timeout: Seconds = None) -> Request[Array]:
         """The tensor `name`, in fresh memory and in the order (row- or column-major) in which it was put.
 
-        Raises TensorNotFound, NotATensor.
+        The array is the caller's, may be written to and outlives the client.
+        Raises TensorNotFound, NotATensor (the key holds something else).
         """
         return self._engine.get_tensor(name).within(timeout)
 
@@ -163,7 +164,10 @@ class Operations:
         return unpack_request(self._engine, name, out).within(timeout)
 
     def delete_tensor(self, name: str, *, timeout: Seconds = None) -> Request[None]:
-        """Delete the tensor `name`; no error if there is none. Its memory is freed in the background."""
+        """Delete the tensor `name`; no error if there is none. Its memory is freed in the background.
+
+        Tensors, bytes and lists share one space of names: whichever of them is called so is deleted.
+        """
         return self._engine.delete_tensor(name).within(timeout)
 
     def tensor_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
@@ -184,11 +188,14 @@ class Operations:
         return self._engine.copy_tensor(source, target).within(timeout)
 
     def rename_tensor(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
-        """As `copy_tensor`; then `source` is gone. Raises TensorNotFound; Disconnected: it may have been carried out."""
+        """As `copy_tensor`; then `source` is gone. Raises TensorNotFound, StoreFull; Disconnected: it may have been done."""
         return self._engine.rename_tensor(source, target).within(timeout)
 
     def set_tensor_ttl(self, name: str, seconds: float, *, timeout: Seconds = None) -> Request[None]:
-        """Delete the tensor (or bytes) `name` after so many seconds, unless it is put anew. Raises TensorNotFound."""
+        """Delete the tensor (or bytes) `name` after so many seconds, unless it is put anew.
+
+        seconds: from now on, at least 0.001. Raises TensorNotFound, InvalidArgument.
+        """
         return self._engine.tensor_ttl(name, _ttl(seconds)).within(timeout)
 
     def get_tensor_ttl(self, name: str, *, timeout: Seconds = None) -> Request[float | None]:
@@ -206,11 +213,11 @@ class Operations:
         return self._engine.put_bytes(name, data).within(timeout)
 
     def get_bytes(self, name: str, *, timeout: Seconds = None) -> Request[bytes]:
-        """What is stored under `name`, as it stands there. Raises TensorNotFound."""
+        """What is stored under `name`, as it stands there, in fresh memory. Raises TensorNotFound, NotATensor (a list)."""
         return self._engine.get_bytes(name).within(timeout)
 
     def delete_bytes(self, name: str, *, timeout: Seconds = None) -> Request[None]:
-        """Delete what is stored under `name`; no error if there is nothing."""
+        """Delete what is stored under `name`; no error if there is nothing. As `delete_tensor`: also a tensor or a list."""
         return self._engine.delete_bytes(name).within(timeout)
 
     def bytes_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
@@ -250,7 +257,10 @@ class Operations:
         return self._engine.rename_dataset(source, target).within(timeout)
 
     def set_dataset_ttl(self, name: str, seconds: float, *, timeout: Seconds = None) -> Request[None]:
-        """Delete the dataset `name`, all of it, after so many seconds, unless it is put anew. Raises DatasetNotFound."""
+        """Delete the dataset `name`, all of it, after so many seconds, unless it is put anew.
+
+        seconds: from now on, at least 0.001. Raises DatasetNotFound, InvalidArgument.
+        """
         return self._engine.dataset_ttl(name, _ttl(seconds)).within(timeout)
 
     def get_dataset_ttl(self, name: str, *, timeout: Seconds = None) -> Request[float | None]:
@@ -278,7 +288,10 @@ class Operations:
         return self._engine.get_list_length(list_name).within(timeout)
 
     def delete_list(self, list_name: str, *, timeout: Seconds = None) -> Request[None]:
-        """Delete the list, not its datasets; no error if there is none."""
+        """Delete the list, not its datasets; no error if there is none.
+
+        As `delete_tensor`: also a tensor or bytes of this name.
+        """
         return self._engine.delete_list(list_name).within(timeout)
 
     def copy_list(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
@@ -299,7 +312,10 @@ class Operations:
     def get_dataset_list_range(
         self, list_name: str, start_index: int, end_index: int, *, timeout: Seconds = None
     ) -> Request[list[Dataset]]:
-        """As `get_datasets_from_list`, from one index to another, both included; negative ones count from the end."""
+        """As `get_datasets_from_list`, from one index to another, both included; negative ones count from the end.
+
+        Indices beyond the list are no error: the range is what the list has of it, perhaps nothing.
+        """
         places = whole_number("start_index", start_index), whole_number("end_index", end_index)
         return self._engine.get_dataset_list_range(list_name, *places).within(timeout)
 
@@ -326,7 +342,8 @@ class Operations:
         batch_size: most rows (first dimension) that a worker joins into one call; 0 or 1: none are joined
         min_batch_size, min_batch_timeout: rows worth waiting for, and for how many milliseconds at most
         tag, inputs, outputs: kept with the model, for whoever looks at its metadata
-        Requests that are under way end on the version they began with. Raises BadModel, InvalidArgument, StoreFull.
+        Requests that are under way end on the version they began with.
+        Raises BadModel (the bytes are none), InvalidArgument (backend, device, batching), StoreFull.
         """
         blob = model_bytes(name, model, backend)
         kept = names_in_one_text("inputs", inputs), names_in_one_text("outputs", outputs)
@@ -361,13 +378,13 @@ class Operations:
     def set_model_from_file(
         self, /, name: str, model_file: str | Path, backend: str, device: str = "CPU", **options: Any
     ) -> Request[str]:
-        """As `set_model`, with the bytes of a file. Raises FileNotFoundError."""
+        """As `set_model`, with the bytes of a file; options: those of `set_model`. Raises FileNotFoundError."""
         return self.set_model(name, read_model_file(name, model_file), backend, device, **options)
 
     def set_model_from_file_multigpu(
         self, /, name: str, model_file: str | Path, backend: str, first_gpu: int, num_gpus: int, **options: Any
     ) -> Request[str]:
-        """As `set_model_multigpu`, with the bytes of a file. Raises FileNotFoundError."""
+        """As `set_model_multigpu`, with the bytes of a file; options: those of it. Raises FileNotFoundError."""
         return self.set_model_multigpu(name, read_model_file(name, model_file), backend, first_gpu, num_gpus, **options)
 
     def get_model(self, name: str, *, timeout: Seconds = None) -> Request[bytes]:
@@ -399,8 +416,11 @@ class Operations:
     def infer(self, model: str, *inputs: Array, timeout: Seconds = None) -> Request[Array | tuple[Array, ...]]:
         """Run the model on `inputs` and return its output, or a tuple of several. Nothing is left in the store.
 
-        A worker that is lost before it answered is replaced by another within the deadline.
-        Raises ModelNotFound, BadModel, BadInput, ModelFailed, NoWorker.
+        inputs: arrays in the order of the model's parameters; with `batch_size` their first dimension is the rows. They must
+        not change before this is over. Outputs are fresh arrays. A worker that is lost before it answered is replaced by
+        another within the deadline.
+        Raises ModelNotFound, BadModel (the worker cannot load it), BadInput (it refuses number, dtype or shape), ModelFailed
+        (it raised an error), NoWorker.
         """
         arrays = [array("an input", x) for x in inputs]
         return self._engine.run("infer", model, arrays, None).then(_one_or_all).within(timeout)
@@ -443,7 +463,8 @@ class Operations:
     def set_script(self, name: str, script: str, device: str = "CPU", *, timeout: Seconds = None) -> Request[str]:
         """Store a new version of the script `name` and make it the current one. Returns the version.
 
-        script: functions in the subset of Python that TorchScript compiles; nothing else of it is ever run.
+        script: functions in the subset of Python that TorchScript compiles; nothing else of it is ever run. Whether it
+        compiles is found by the worker that first runs it (BadModel). Raises InvalidArgument (device), StoreFull.
         """
         return self._engine.set_script(name, script_bytes(name, script), device).within(timeout)
 
@@ -470,7 +491,10 @@ class Operations:
     def set_function(
         self, name: str, function: Callable[..., Any], device: str = "CPU", *, timeout: Seconds = None
     ) -> Request[str]:
-        """As `set_script`, with the source of a Python function. It sees nothing of the module it is defined in."""
+        """As `set_script`, with the source of a Python function. It sees nothing of the module it is defined in.
+
+        Raises InvalidArgument: it is no `def`, or its source cannot be found.
+        """
         return self._engine.set_script(name, script_bytes(name, function), device).within(timeout)
 
     def set_function_multigpu(
@@ -564,7 +588,7 @@ class Operations:
         return self._engine.key_exists(key).within(timeout)
 
     def wait_for_key(self, key: str, *, timeout: Seconds = None) -> Request[None]:
-        """Until there is this key: the shard tells, nothing polls. Raises WaitTimeout."""
+        """Until there is this key, as it stands in the store: the shard tells, nothing polls. Raises WaitTimeout."""
         return self._engine.wait_for_key(key).within(timeout)
 
     def wait_for_tensor(self, name: str, *, timeout: Seconds = None) -> Request[None]:
@@ -586,31 +610,37 @@ class Operations:
         return self._engine.wait_for_list_length(list_name, whole_number("length", length), comparison).within(timeout)
 
     def poll_key(self, key: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None) -> Request[bool]:
-        """Whether there is this key within poll_frequency_ms × num_tries milliseconds; the shard tells, nothing polls."""
+        """Whether there is this key within poll_frequency_ms × num_tries milliseconds; the shard tells, nothing polls.
+
+        timeout does not shorten that time: it is for the last answer alone, when the time is over.
+        """
         return self._engine.poll_key(key, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_tensor(
         self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
-        """Whether there is a tensor `name` within poll_frequency_ms × num_tries milliseconds."""
+        """Whether there is a tensor `name` within poll_frequency_ms × num_tries milliseconds; timeout as in `poll_key`."""
         return self._engine.poll_tensor(name, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_dataset(
         self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
-        """Whether there is a dataset `name` within poll_frequency_ms × num_tries milliseconds."""
+        """Whether there is a dataset `name` within poll_frequency_ms × num_tries milliseconds; timeout as in `poll_key`."""
         return self._engine.poll_dataset(name, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_model(
         self, name: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
-        """Whether there is a model `name` within poll_frequency_ms × num_tries milliseconds."""
+        """Whether there is a model `name` within poll_frequency_ms × num_tries milliseconds; timeout as in `poll_key`."""
         return self._engine.poll_model(name, *_times(poll_frequency_ms, num_tries)).within(timeout)
 
     def poll_list_length(
         self, list_name: str, list_length: int, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None
     ) -> Request[bool]:
-        """Whether the list has exactly this length within poll_frequency_ms × num_tries milliseconds. Raises WrongKind."""
+        """Whether the list has exactly this length within poll_frequency_ms × num_tries milliseconds. Raises WrongKind.
+
+        timeout as in `poll_key`.
+        """
         times = _times(poll_frequency_ms, num_tries)
         return self._engine.poll_list_length(
             "poll_list_length", list_name, whole_number("list_length", list_length), "==", *times
@@ -640,13 +670,17 @@ class Operations:
         """What was asked of this program since the last poll, in order; at a point where it can be done safely.
 
         Without a round trip when nothing was. entity: whom; "": the ensemble prefix of this client.
+        Raises InvalidArgument: "" without a prefix.
         """
         return self._engine.control_poll(entity).then(_control_requests).within(timeout)
 
     def control_send(
         self, entity: str, kind: str, name: str = "", value: str = "", *, timeout: Seconds = None
     ) -> Request[int]:
-        """Ask an entity: kind "set" (with name and value), "checkpoint" or "stop". Returns how many requests there are."""
+        """Ask an entity: kind "set" (with name and value), "checkpoint" or "stop". Returns how many requests there are.
+
+        Raises InvalidArgument (no such kind, a name that is missing); Disconnected: it may have been asked.
+        """
         return self._engine.control_send(entity, kind, name, value).within(timeout)
 
     def control_clear(self, entity: str = "", *, timeout: Seconds = None) -> Request[None]:
@@ -662,7 +696,10 @@ class Operations:
     def get_db_node_info(
         self, address: str = "", *, timeout: Seconds = None
     ) -> Request[dict[str, dict[str, dict[str, str]]]]:
-        """What each shard tells of itself (INFO): address → section → field → value."""
+        """What each shard tells of itself (INFO): address → section → field → value.
+
+        Raises InvalidArgument: no shard has this address.
+        """
         return self._engine.node_info(address).then(_info).within(timeout)
 
     def get_db_cluster_info(self, address: str = "", *, timeout: Seconds = None) -> Request[dict[str, dict[str, str]]]:
@@ -677,7 +714,11 @@ class Operations:
         return self._engine.flush(prefix).within(timeout)
 
     def config_get(self, pattern: str, address: str = "", *, timeout: Seconds = None) -> Request[dict[str, str]]:
-        """Settings of a shard. Raises NotPermitted: this needs the user `admin`."""
+        """Settings of a shard whose names fit the pattern (`max*`), name → value.
+
+        address: needed where there are several shards.
+        Raises NotPermitted: this needs the user `admin`; KeyNotFound: none fits.
+        """
         return self._engine.config_get(pattern, address).then(_settings).within(timeout)
 
     def config_set(self, parameter: str, value: str, address: str = "", *, timeout: Seconds = None) -> Request[None]:

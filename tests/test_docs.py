@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +162,14 @@ def test_the_blocks_of_a_page_print_what_it_says(page, of, tmp_path, request):
     blocks = blocks_of(PAGES / page)
     assert blocks
     Page(page, tmp_path, request.getfixturevalue(of)).run(blocks)
+
+
+def test_every_operation_stands_in_a_block_that_runs():
+    table = tomllib.loads((ROOT / "cyclient" / "operations.toml").read_text())
+    rows = {**table["operations"], **{name: row for name, row in table["dataset"].items() if row["python"] == "yes"}}
+    blocks = [block.text for page in ("client.md", "cluster.md") for block in blocks_of(PAGES / page)]
+    called = set(re.findall(r"[.](\w+)", "\n".join(blocks)))
+    assert set(rows) - called == set()
 
 
 def test_every_page_is_tested_and_its_links_lead_somewhere():

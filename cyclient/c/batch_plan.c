@@ -9,6 +9,7 @@
 #include "op_run.h"
 
 #define NOWHERE SIZE_MAX
+#define SENT_TOGETHER 64 /* the server begins with them while the others are being started */
 
 typedef enum entry_state { HELD, STARTED, DONE, NEVER } entry_state;
 
@@ -54,6 +55,7 @@ struct ssa_batch_plan {
     size_t value_count, value_capacity;
     size_t last_barrier;   /* the last operation whose keys are unknown, or several */
     size_t done, undone_start; /* how many are done; the first that is not */
+    size_t want_to_store;  /* runs that do */
     int failed;
 };
 
@@ -237,7 +239,7 @@ static ssa_status plan_run(ssa_batch_plan *batch, size_t place, ssa_run_state *s
         size_t put = find_put(batch, &source->key, source->hash);
         if (put != NOWHERE) {
             const ssa_single *single = batch->entries[put].request->state;
-            source->header = single->wanted;
+            ssa_tensor_header_copy(&source->header, &single->wanted);
             source->data = single->carried;
             ssa_buffer_free(&source->key);
         } else if (note_key(batch, place, source->hash, 1, 1)) {
@@ -354,7 +356,9 @@ int ssa_batch_plan_may_store(ssa_batch_plan *batch, ssa_request *request) {
                          (char *)request->subject.data);
         return 0;
     }
+    batch->want_to_store -= (size_t)own->wants_to_store;
     own->wants_to_store = !all_done_before(batch, request->batch_place);
+    batch->want_to_store += (size_t)own->wants_to_store;
     return !own->wants_to_store;
 }
 
@@ -368,14 +372,16 @@ static void never(ssa_batch_plan *batch, size_t place) {
 }
 
 static void serve_stores(ssa_batch_plan *batch) {
-    for (size_t i = batch->undone_start; i < batch->count; i++) {
+    for (size_t i = batch->undone_start; i < batch->count && batch->want_to_store; i++) {
         if (!batch->entries[i].wants_to_store)
             continue;
         ssa_request *request = batch->entries[i].request;
-        if (request->complete)
+        if (request->complete) {
             batch->entries[i].wants_to_store = 0;
-        else if (ssa_batch_plan_may_store(batch, request))
+            batch->want_to_store--;
+        } else if (ssa_batch_plan_may_store(batch, request)) {
             ssa_run_store(request);
+        }
     }
 }
 
@@ -385,6 +391,8 @@ void ssa_batch_plan_child_done(ssa_batch_plan *batch, ssa_request *request) {
         return;
     if (request->status != SSA_OK)
         batch->failed = 1;
+    if (request->is_single)
+        ssa_request_drop_calls(request); /* now, while the server works, and not all at the end */
     settle(batch, place, DONE);
     for (size_t i = batch->entries[place].first_follower; i != NOWHERE; i = batch->edges[i].next) {
         size_t follower = batch->edges[i].follower;
@@ -436,9 +444,12 @@ static void begin(ssa_request *whole) {
         return;
     }
     whole->outstanding = 1; /* its operations */
-    for (size_t i = 0; i < batch->count && !whole->complete; i++)
+    for (size_t i = 0; i < batch->count && !whole->complete; i++) {
         if (batch->entries[i].state == HELD && !batch->entries[i].holds)
             start(batch, i);
+        if (i % SENT_TOGETHER == SENT_TOGETHER - 1)
+            ssa_engine_flush(batch->engine);
+    }
 }
 
 /* Nobody waits for what is still under way. */

@@ -54,7 +54,7 @@ void ssa_request_changes(ssa_request *request, size_t which, const ssa_buffer *k
 
 /* ---- calls */
 
-static void drop_calls(ssa_request *request) {
+void ssa_request_drop_calls(ssa_request *request) {
     for (size_t i = 0; i < request->call_count; i++)
         ssa_command_recycle(&request->engine->spares.commands, request->calls[i].command);
     if (request->calls != &request->single)
@@ -64,7 +64,7 @@ static void drop_calls(ssa_request *request) {
 }
 
 ssa_status ssa_request_calls(ssa_request *request, size_t count) {
-    drop_calls(request);
+    ssa_request_drop_calls(request);
     ssa_call *calls = count <= 1 ? &request->single : ssa_allocate(count * sizeof *calls);
     if (!calls)
         return SSA_ENOMEM;
@@ -293,7 +293,7 @@ void ssa_request_free(ssa_request *request) {
     if (request->end)
         request->end(request);
     ssa_chunk_io_free(request->chunks);
-    drop_calls(request);
+    ssa_request_drop_calls(request);
     if (request->has_timer)
         ssa_engine_return_timer(request->engine);
     for (size_t i = 0; i < request->tensor_count; i++)

@@ -103,6 +103,9 @@ ssa_status ssa_request_keep_tensors(ssa_request *request, ssa_command *answer);
 
 /* ---- for faces and batches */
 
+/* It is complete, and nobody looks at its answers any more. */
+void ssa_request_drop_calls(ssa_request *request);
+
 /* Begin. timeout: nanoseconds from now; SSA_NO_TIMEOUT: none; negative: the client's own. The request stays its
  * owner's, who frees it when it is complete (ssa_engine_next_complete hands it out). */
 void ssa_request_start(ssa_request *request, int64_t timeout);

@@ -4,14 +4,17 @@
 
 #include "allocator.h"
 
+#define FIRST_BYTES 64
+
 ssa_status ssa_buffer_reserve(ssa_buffer *buffer, size_t more) {
     if (buffer->data && buffer->capacity - buffer->bytes >= more)
         return SSA_OK;
-    size_t needed, capacity = buffer->capacity ? buffer->capacity : 256;
+    /* Thousands of keys and short answers may be there at a time: the first piece is just long enough. */
+    size_t needed, capacity = buffer->capacity > SIZE_MAX / 2 ? SIZE_MAX : 2 * buffer->capacity;
     if (__builtin_add_overflow(buffer->bytes, more, &needed))
         return SSA_ENOMEM;
-    while (capacity < needed)
-        capacity = capacity > SIZE_MAX / 2 ? needed : 2 * capacity;
+    if (capacity < needed)
+        capacity = needed < FIRST_BYTES ? FIRST_BYTES : needed;
     unsigned char *data = ssa_reallocate(buffer->data, capacity);
     if (!data)
         return SSA_ENOMEM;

@@ -5,7 +5,7 @@
  * Prints "ready", then reads requests from stdin, one a line, and answers each with one line: nanoseconds, one number a
  * repetition, or "error" and its reason. SIZE is the bytes of elements:
  *   put|get|unpack SIZE 1 N              one tensor
- *   put_batch|get_batch SIZE COUNT N     COUNT tensors that are started together, then waited for
+ *   put_batch|get_batch SIZE COUNT N     a batch of COUNT tensors
  * Tensors are those of tensor_subjects.py: element i of tensor number k is the float64 i + k; what a get gives is compared. */
 #include <ssasync.h>
 
@@ -87,44 +87,38 @@ static ssa_status unpack(bench *b, int first) {
 
 static ssa_status put_batch(bench *b, int first) {
     (void)first;
-    static ssa_future *futures[MOST_TENSORS];
-    ssa_status status = SSA_OK;
-    for (size_t k = 0; k < b->count; k++) {
+    ssa_batch *batch;
+    ssa_status status = ssa_batch_new(b->client, &batch);
+    for (size_t k = 0; k < b->count && status == SSA_OK; k++) {
         char name[NAME_ROOM];
         ssa_array array = array_of(b, b->values + k * (size_t)b->elements);
         int bytes = snprintf(name, sizeof name, "bench_put_%zu", k);
-        ssa_status started =
-            ssa_start_put_tensor(b->client, name, (size_t)bytes, &array, SSA_CLIENT_TIMEOUT, &futures[k]);
-        status = status == SSA_OK ? started : status;
+        status = ssa_batch_put_tensor(batch, name, (size_t)bytes, &array);
     }
-    for (size_t k = 0; k < b->count; k++) {
-        ssa_status done = futures[k] ? ssa_future_wait(futures[k], SSA_CLIENT_TIMEOUT) : status;
-        status = status == SSA_OK ? done : status;
-        ssa_future_free(futures[k]);
-    }
+    if (status == SSA_OK)
+        status = ssa_batch_execute(batch, SSA_CLIENT_TIMEOUT);
+    ssa_batch_free(batch);
     return status;
 }
 
 static ssa_status get_batch(bench *b, int first) {
-    static ssa_future *futures[MOST_TENSORS];
-    ssa_status status = SSA_OK;
+    static ssa_tensor *tensors[MOST_TENSORS];
+    ssa_batch *batch;
+    ssa_status status = ssa_batch_new(b->client, &batch);
     for (size_t k = 0; k < b->count; k++) {
         char name[NAME_ROOM];
         int bytes = snprintf(name, sizeof name, "bench_get_%zu", k);
-        ssa_status started =
-            ssa_start_get_tensor(b->client, name, (size_t)bytes, SSA_AS_STORED, SSA_CLIENT_TIMEOUT, &futures[k]);
-        status = status == SSA_OK ? started : status;
+        tensors[k] = NULL;
+        if (status == SSA_OK)
+            status = ssa_batch_get_tensor(batch, name, (size_t)bytes, SSA_AS_STORED, &tensors[k]);
     }
+    if (status == SSA_OK)
+        status = ssa_batch_execute(batch, SSA_CLIENT_TIMEOUT);
+    ssa_batch_free(batch);
     for (size_t k = 0; k < b->count; k++) {
-        ssa_tensor *tensor = NULL;
-        ssa_status done = futures[k] ? ssa_future_wait(futures[k], SSA_CLIENT_TIMEOUT) : status;
-        if (done == SSA_OK)
-            done = ssa_future_tensor(futures[k], &tensor);
-        if (done == SSA_OK && first)
-            done = compare(b, ssa_tensor_data(tensor), k);
-        status = status == SSA_OK ? done : status;
-        ssa_tensor_free(tensor);
-        ssa_future_free(futures[k]);
+        if (status == SSA_OK && first)
+            status = compare(b, ssa_tensor_data(tensors[k]), k);
+        ssa_tensor_free(tensors[k]);
     }
     return status;
 }

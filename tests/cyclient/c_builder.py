@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CORE = Path(__file__).resolve().parents[2] / "cyclient" / "c"
-INCLUDES = (f"-I{CORE}", f"-I{CORE.parent / 'include'}")
+FRONT = CORE.parents[1] / "store" / "c"  #: of model workers
+INCLUDES = (f"-I{CORE}", f"-I{CORE.parent / 'include'}", f"-I{FRONT}")
 FLAGS = ("-g", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-pthread", *INCLUDES)
 #: With sanitizers gcc no longer knows the ranges of numbers, and warns of texts that are never cut.
 CHECKED = ("-O1", "-Werror", "-Wno-format-truncation", "-fno-omit-frame-pointer")
@@ -27,8 +28,13 @@ def linked_modules(program: Path) -> list[str]:
     """What the first line names."""
     first = program.read_text(encoding="utf-8").split("\n", 1)[0]
     match = re.fullmatch(r"// links: (\w+(?: \w+)*)", first)
-    assert match, f"the first line of {program} is not '// links: <modules of cyclient/c>'"
+    assert match, f"the first line of {program} is not '// links: <modules of cyclient/c or store/c>'"
     return match[1].split()
+
+
+def module(name: str) -> Path:
+    """The source of a module of the core, or of the front of model workers."""
+    return CORE / f"{name}.c" if (CORE / f"{name}.c").exists() else FRONT / f"{name}.c"
 
 
 def _asks_for_tls(source: Path) -> bool:
@@ -45,7 +51,7 @@ class CBuilder:
 
     def program(self, source: Path, *more: Path, link_flags: Sequence[str] = ()) -> Path:
         """The program made of `source`, the modules it names, and further sources."""
-        modules = [CORE / f"{name}.c" for name in linked_modules(source)]
+        modules = [module(name) for name in linked_modules(source)]
         built = self._place(source)
         if not built.exists():
             self._link(source, self._objects((source, *more, *modules)), built, link_flags)
@@ -62,7 +68,7 @@ class CBuilder:
 
     def changed_program(self, out: Path, changed: Path, source: Path, *more: Path) -> Path:
         """The same with another source for the module of the same name as `changed`; lies in `out`."""
-        modules = [CORE / f"{name}.c" for name in linked_modules(source) if name != changed.stem]
+        modules = [module(name) for name in linked_modules(source) if name != changed.stem]
         self._run(changed, "-c", str(changed), "-o", str(out / "changed.o"))
         objects = [*self._objects((source, *more, *modules)), out / "changed.o"]
         self._link(source, objects, out / "changed", ())

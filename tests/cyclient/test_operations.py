@@ -1,5 +1,6 @@
 """cyclient/operations.toml against the faces: no row missing, none too many, the same parameters everywhere."""
 
+import builtins
 import inspect
 import re
 import tomllib
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ssasync.cyclient import Dataset, blocking, client, future
+from ssasync.cyclient import Dataset, blocking, client, errors, future
+from ssasync.cyclient.operations import Operations
 from tests.cyclient.c_declarations import FACE, Declared, functions_in_c, methods_in_cpp, wanted
 
 TABLE = tomllib.loads((Path(__file__).parents[2] / "cyclient" / "operations.toml").read_text())
@@ -274,3 +276,17 @@ def test_what_is_started_takes_in_cpp_what_the_operation_takes_and_gives_a_futur
     for name, operation in STARTED.items():
         if has(OPERATIONS[name], "cpp"):
             assert methods[name] == Declared("Future", methods[operation].parameters)
+
+
+# ---- docstrings
+
+
+def test_every_operation_says_what_it_does_and_raises_errors_that_exist():
+    methods = [getattr(Operations, name) for name in OPERATIONS if hasattr(Operations, name)]
+    methods += [getattr(blocking.Client if name in STARTED else client.Client, name) for name in OPERATIONS]
+    methods += [getattr(Dataset, name) for name in DATASET if hasattr(Dataset, name)]
+    for method in methods:
+        said = inspect.cleandoc(method.__doc__ or "")
+        assert said.rstrip().endswith("."), f"{method.__name__}: {said}"
+        named = re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", said.partition("Raises")[2])
+        assert all(hasattr(errors, name) or hasattr(builtins, name) for name in named), f"{method.__name__}: {named}"

@@ -1,12 +1,22 @@
 """Putting, getting, deleting and looking for tensors: every dtype, every layout, every face."""
 
-import importlib.util
 import struct
+import subprocess
+import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
 
-from ssasync.cyclient import Dataset, InvalidArgument, NotATensor, StoreFull, TensorNotFound, UnsupportedDtype
+from ssasync.cyclient import (
+    Dataset,
+    InvalidArgument,
+    NotATensor,
+    StoreFull,
+    TensorMismatch,
+    TensorNotFound,
+    UnsupportedDtype,
+)
 from ssasync.cyclient._core import decode_tensor, encode_tensor
 
 NUMBERS = np.arange(-12, 12).reshape(2, 3, 4)
@@ -107,19 +117,44 @@ def bfloat16_value():
     return header.ljust(64, b"\0") + struct.pack("<HH", 0x3F80, 0xC000)
 
 
-def test_bfloat16_needs_ml_dtypes_and_says_so(engine, client):
+def test_bfloat16_comes_and_goes_by_ml_dtypes(engine, client):
     engine.redis.set("t", bfloat16_value())
-    if importlib.util.find_spec("ml_dtypes") is None:
-        with pytest.raises(UnsupportedDtype, match="bfloat16: numpy has it only through the package ml_dtypes"):
-            client.get_tensor("t")
-    else:
-        got = client.get_tensor("t")
-        assert got.dtype.name == "bfloat16"
-        np.testing.assert_array_equal(got.astype("f4"), [1.0, -2.0])
-        client.put_tensor("u", got)
-        assert engine.redis.get("u") == bfloat16_value()
-    client.put_tensor("t", np.ones(2))
-    assert_same(client.get_tensor("t"), np.ones(2))
+    got = client.get_tensor("t")
+    assert got.dtype == ml_dtypes.bfloat16
+    np.testing.assert_array_equal(got.astype("f4"), [1.0, -2.0])
+    client.put_tensor("u", got)
+    assert engine.redis.get("u") == bfloat16_value()
+    out = np.zeros(2, ml_dtypes.bfloat16)
+    assert client.unpack_tensor("t", out) is out
+    assert_same(out, got)
+    with pytest.raises(TensorMismatch, match="bfloat16"):
+        client.unpack_tensor("t", np.zeros(2, "f2"))
+    dataset = Dataset("ds")
+    dataset.add_tensor("t", np.arange(6).astype(ml_dtypes.bfloat16).reshape(2, 3, order="F"))
+    client.put_dataset(dataset)
+    assert_same(client.get_dataset("ds").get_tensor("t"), dataset.get_tensor("t"))
+    with pytest.raises(UnsupportedDtype, match="float8"):
+        client.put_tensor("t", np.ones(2, ml_dtypes.float8_e5m2))
+
+
+def test_without_ml_dtypes_bfloat16_says_what_is_missing():
+    program = """
+import sys
+class Missing:
+    def find_spec(self, name, *_):
+        if name == "ml_dtypes":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+from ssasync.cyclient import UnsupportedDtype, _core
+try:
+    _core.decode_tensor(bytes.fromhex(sys.argv[1]))
+except UnsupportedDtype as error:
+    print(error)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program, bfloat16_value().hex()], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("dtype cannot be bfloat16: numpy has it only through the package ml_dtypes")
 
 
 def test_a_missing_tensor_is_an_error_that_names_it(engine, client):

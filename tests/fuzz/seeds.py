@@ -193,11 +193,31 @@ def settings() -> Iterator[bytes]:
         yield from (bytes([choice]) + text for choice in (0, 1, 4, 65, 129, 198))
 
 
+def request_parser() -> Iterator[bytes]:
+    """First byte: whether it is a chain, and how many strings are announced; the words, a line each."""
+    run = b"7 2 60000 closure  T t K ens_0.u T t"
+    chain = b"7 2 60000 3 prepare split 2 T t K ens_0.u closure  1 O 0 1 prepare join 3 O 1 0 O 0 1 T t "
+    chain += b"OUTPUTS 3 2 0 0 1 2 0"
+    wrong = (
+        b"7 0 1 m f",
+        b"7 1 18446744073709551616 m f",
+        b"7 1 1 m f X",
+        b"7 1 1 65 m f 0",
+        b"7 1 1 2 m f 1 O 0 0 n g 0 OUTPUTS 1 1 0",
+        b"7 1 1 1 m f 0 OUTPUTS 1 0 256",
+        b"7 1 1 1 m f 9 T t OUTPUTS 1 0 0",
+        b"7 1 1 1 m f 0 OUTPUTS 0",
+    )
+    for choice in (0, 1, 2, 6, 7, 5):
+        yield from (bytes([choice]) + words.replace(b" ", b"\n") for words in (run, chain, *wrong))
+
+
 TARGETS: dict[str, Callable[[], Iterator[bytes]]] = {
     "address": address,
     "connection": connection,
     "dataset": dataset,
     "metadata": metadata,
+    "request_parser": request_parser,
     "resp_reader": resp_reader,
     "settings": settings,
     "slot_map": slot_map,

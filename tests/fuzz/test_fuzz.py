@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cyclient.c_builder import CORE, CBuilder
+from tests.cyclient.c_builder import CBuilder, module
 from tests.fuzz.seeds import HERE, TARGETS, write_seeds
 
 FLAGS = ("-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -81,6 +81,10 @@ MISTAKES = {
     "an abandoned command loses its place": Mistake(*CONNECTION, "command->sent == 0 && ", ""),
     "an error is forgotten": Mistake(*CONNECTION, "is_error ? SSA_ESERVER : SSA_OK", "SSA_OK"),
     "any shape is written": Mistake(*CONNECTION, "into && !same_type", "0 && !same_type"),
+    "a step takes from itself": Mistake(
+        "request_parser", "request_parser", "number >= (is_input ? chain->step :", "number > (is_input ? chain->step :"
+    ),
+    "an output has any number": Mistake("request_parser", "request_parser", "number >= SSA_MAX_STEP_OUTPUTS", "0"),
     "a path is too long": Mistake("address", "address", "bytes >= sizeof address->path", "0"),
     "a worker has too many addresses": Mistake("worker_list", "worker_list", "count > SSA_WORKER_ADDRESSES_MAX", "0"),
     "a slot is not on the map": Mistake("slot_map", "slot_map", "last >= SSA_SLOTS || ", ""),
@@ -93,7 +97,7 @@ MISTAKES = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_planted_mistake_is_found(builder, name, tmp_path):
     mistake = MISTAKES[name]
-    text = (CORE / f"{mistake.module}.c").read_text(encoding="utf-8")
+    text = module(mistake.module).read_text(encoding="utf-8")
     assert text.count(mistake.right) == 1
     wrong = tmp_path / f"{mistake.module}.c"
     wrong.write_text(text.replace(mistake.right, mistake.wrong), encoding="utf-8")

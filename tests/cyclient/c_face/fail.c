@@ -97,6 +97,41 @@ static void use_futures(void) {
     ssa_future_free(futures[0]); /* cancelled */
 }
 
+static void use_batches(void) {
+    static double data[20000], rows[2][6];
+    int64_t elements = 20000, shape[] = {2, 3}, strides[] = {sizeof rows[0], 16};
+    ssa_batch *batch;
+    ssa_future *future = NULL;
+    ssa_tensor *tensor = NULL, *bytes = NULL;
+    ssa_array array = face_array(data, SSA_FLOAT64, &elements, 1, SSA_ROW_MAJOR);
+    ssa_array apart = face_array(rows, SSA_FLOAT64, shape, 2, SSA_STRIDED);
+    int found;
+    apart.strides = strides;
+    MAY_FAIL(ssa_batch_new(client, &batch));
+    if (!batch)
+        return;
+    MAY_FAIL(ssa_batch_put_tensor(batch, NAME("fail_long"), &array));
+    MAY_FAIL(ssa_batch_put_tensor(batch, NAME("fail_apart"), &apart));
+    MAY_FAIL(ssa_batch_get_tensor(batch, NAME("fail_long"), SSA_NESTED_POINTERS, &tensor));
+    MAY_FAIL(ssa_batch_unpack_tensor(batch, NAME("fail_apart"), &apart));
+    MAY_FAIL(ssa_batch_tensor_exists(batch, NAME("fail_apart"), &found));
+    MAY_FAIL(ssa_batch_delete_tensor(batch, NAME("fail_apart")));
+    MAY_FAIL(ssa_batch_execute(batch, OWN));
+    ssa_tensor_free(tensor);
+    ssa_batch_free(batch);
+    MAY_FAIL(ssa_batch_new(client, &batch));
+    if (!batch)
+        return;
+    MAY_FAIL(ssa_batch_put_bytes(batch, NAME("fail_bytes"), "bytes", 5));
+    MAY_FAIL(ssa_batch_get_bytes(batch, NAME("fail_bytes"), &bytes));
+    MAY_FAIL(ssa_start_batch(batch, OWN, &future));
+    if (future)
+        MAY_FAIL(ssa_future_wait(future, -1));
+    ssa_tensor_free(bytes);
+    ssa_batch_free(batch);
+    ssa_future_free(future);
+}
+
 static void use_the_rest(void) {
     ssa_texts *texts;
     size_t bytes;
@@ -122,6 +157,7 @@ static void use_it_afterwards(void) {
     MAY_FAIL(ssa_unpack_tensor(client, NAME("fail"), &array, OWN));
     MAY_FAIL(ssa_delete_tensor(client, NAME("fail"), OWN));
     MAY_FAIL(ssa_delete_tensor(client, NAME("fail_long"), OWN));
+    MAY_FAIL(ssa_delete_tensor(client, NAME("fail_apart"), OWN));
     MAY_FAIL(ssa_delete_bytes(client, NAME("fail_bytes"), OWN));
 }
 
@@ -133,6 +169,7 @@ static long live_through(long n) {
     if (client && !strstr(ssa_client_error(client), "memory")) {
         use_tensors();
         use_futures();
+        use_batches();
         use_the_rest();
     }
     long were = refused;

@@ -158,6 +158,131 @@ static void test_runs_by_name(void) {
     CHECK_HAS(ssa_client_error(client), "0 GPUs");
 }
 
+/* ---- in batches */
+
+static ssa_batch *new_batch(void) {
+    ssa_batch *batch;
+    OK(ssa_batch_new(client, &batch));
+    return batch;
+}
+
+static void test_models_and_scripts_in_a_batch(void) {
+    static const char source[] = "def f(x):\n    return x\n";
+    ssa_model_description description;
+    ssa_texts *script, *metadata, *of_script, *model;
+    int found, gone = 7;
+    ssa_batch *batch = new_batch();
+    ssa_model_description_init(&description, sizeof description);
+    OK(ssa_batch_set_model_from_file(batch, NAME("batch_model"), getenv("MODEL"), SSA_TEXT_ENDS, &description));
+    OK(ssa_batch_get_model(batch, NAME("batch_model"), &model));
+    OK(ssa_batch_get_model_metadata(batch, NAME("batch_model"), &metadata));
+    OK(ssa_batch_set_script_multigpu(batch, NAME("batch_script"), source, SSA_TEXT_ENDS, 2, 3));
+    OK(ssa_batch_get_script(batch, NAME("batch_script"), &script));
+    OK(ssa_batch_get_script_metadata(batch, NAME("batch_script"), &of_script));
+    OK(ssa_batch_script_exists(batch, NAME("batch_script"), &found));
+    OK(ssa_batch_delete_script(batch, NAME("batch_script")));
+    OK(ssa_batch_delete_model(batch, NAME("batch_model")));
+    OK(ssa_batch_model_exists(batch, NAME("batch_model"), &gone));
+    CHECK_STATUS(ssa_batch_set_model_from_file(batch, NAME("m"), NAME("/no/such/file"), &description), SSA_ESYSTEM);
+    CHECK_STATUS(ssa_batch_set_script(batch, NAME("m"), source, SSA_TEXT_ENDS, NULL), SSA_EARGUMENT);
+    CHECK_STATUS(ssa_batch_set_script_multigpu(batch, NAME("m"), source, SSA_TEXT_ENDS, 0, 0), SSA_EARGUMENT);
+    CHECK_HAS(ssa_client_error(client), "num_gpus cannot be 0");
+    CHECK(!script && !metadata && !of_script && !model && !found);
+    OK(ssa_batch_execute(batch, OWN));
+    CHECK(ssa_batch_count(batch) == 10 && found == 1 && gone == 0);
+    CHECK(ssa_texts_count(model) == 1 && ssa_texts_count(metadata) >= 6);
+    CHECK(script && !strcmp(ssa_texts_at(script, 0, NULL), source));
+    int told = 0;
+    for (size_t i = 0; i + 1 < ssa_texts_count(of_script); i += 2)
+        told += !strcmp(ssa_texts_at(of_script, i, NULL), "devices") &&
+                !strcmp(ssa_texts_at(of_script, i + 1, NULL), "GPU:2,GPU:3,GPU:4");
+    CHECK(told == 1);
+    ssa_texts_free(model);
+    ssa_texts_free(metadata);
+    ssa_texts_free(script);
+    ssa_texts_free(of_script);
+    ssa_batch_free(batch);
+}
+
+static void test_multigpu_forms(void) {
+    static const char source[] = "def f(x):\n    return x\n";
+    const char *file = getenv("MODEL");
+    ssa_model_description description;
+    ssa_texts *model, *metadata;
+    size_t bytes;
+    ssa_model_description_init(&description, sizeof description);
+    OK(ssa_set_model_from_file_multigpu(client, NAME("gpus"), file, SSA_TEXT_ENDS, 0, 2, &description, OWN));
+    OK(ssa_get_model(client, NAME("gpus"), &model, OWN));
+    const char *blob = ssa_texts_at(model, 0, &bytes);
+    OK(ssa_set_model_multigpu(client, NAME("gpus"), blob, bytes, 1, 2, &description, OWN));
+    OK(ssa_get_model_metadata(client, NAME("gpus"), &metadata, OWN));
+    int told = 0;
+    for (size_t i = 0; i < ssa_texts_count(metadata); i++)
+        told += !strcmp(ssa_texts_at(metadata, i, NULL), "GPU:1,GPU:2");
+    CHECK(told == 1);
+    ssa_texts_free(metadata);
+    CHECK_STATUS(ssa_set_model_multigpu(client, NAME("gpus"), blob, bytes, 1, 0, &description, OWN), SSA_EARGUMENT);
+    CHECK_STATUS(ssa_set_model_multigpu(client, NAME("gpus"), blob, bytes, -1, 1, &description, OWN), SSA_EARGUMENT);
+    ssa_texts_free(model);
+    OK(ssa_set_script_multigpu(client, NAME("gpus"), source, SSA_TEXT_ENDS, 0, 1, OWN));
+    OK(ssa_set_script_from_file_multigpu(client, NAME("gpus"), file, SSA_TEXT_ENDS, 3, 1, OWN));
+    OK(ssa_get_script_metadata(client, NAME("gpus"), &metadata, OWN));
+    CHECK(ssa_texts_count(metadata) >= 4);
+    ssa_texts_free(metadata);
+    OK(ssa_delete_script(client, NAME("gpus"), OWN));
+    OK(ssa_delete_model(client, NAME("gpus"), OWN));
+    CHECK_STATUS(ssa_get_script_metadata(client, NAME("gpus"), &metadata, OWN), SSA_ENOTFOUND);
+}
+
+/* What the batch has put or computed goes to the worker as an array, to which it adds 1. */
+static void test_a_run_after_a_put(void) {
+    static const char *const inputs[] = {"run_in"}, *const outputs[] = {"run_out"}, *const lost[] = {"run_lost"};
+    double value = 41, back = 0, again = 0, hidden = 0;
+    int found = 7;
+    ssa_array array = face_array(&value, SSA_FLOAT64, NULL, 0, SSA_ROW_MAJOR), into = array, more = array, last = array;
+    ssa_array pair[2];
+    ssa_tensor *got, *inferred[3] = {NULL};
+    size_t count = 3, few = 1;
+    ssa_tensor *one_place[1];
+    ssa_batch *batch = new_batch();
+    into.data = &back;
+    more.data = &again;
+    last.data = &hidden;
+    two_inputs(pair);
+    OK(ssa_batch_put_tensor(batch, NAME("run_in"), &array));
+    OK(ssa_batch_run_model(batch, NAME("closure"), names_of(inputs, 1), names_of(outputs, 1), 1));
+    OK(ssa_batch_unpack_tensor(batch, NAME("run_out"), &into));
+    OK(ssa_batch_run_script(batch, NAME("s"), NAME("f"), names_of(outputs, 1), names_of(lost, 1), 0));
+    OK(ssa_batch_get_tensor(batch, NAME("run_lost"), SSA_ROW_MAJOR, &got));
+    OK(ssa_batch_unpack_tensor(batch, NAME("run_lost"), &last));
+    OK(ssa_batch_infer(batch, NAME("closure"), pair, 2, inferred, &count));
+    CHECK_STATUS(ssa_batch_run_model(batch, NAME("closure"), names_of(inputs, 1), names_of(NULL, 0), 1), SSA_EARGUMENT);
+    CHECK_STATUS(ssa_batch_run_script(batch, NAME("s"), NULL, 0, names_of(inputs, 1), names_of(lost, 1), 1),
+                 SSA_EARGUMENT);
+    CHECK_STATUS(ssa_batch_infer(batch, NAME("closure"), pair, 2, inferred, NULL), SSA_EARGUMENT);
+    CHECK_STATUS(ssa_batch_run_model_multigpu(batch, NAME("m"), names_of(inputs, 1), names_of(lost, 1), 0, 0, 0, 1),
+                 SSA_EARGUMENT);
+    OK(ssa_batch_execute(batch, OWN));
+    CHECK(back == 42 && hidden == 43 && got && *(double *)ssa_tensor_data(got) == 43);
+    check_outputs(inferred, count);
+    ssa_tensor_free(got);
+    ssa_batch_free(batch);
+    OK(ssa_unpack_tensor(client, NAME("run_out"), &more, OWN));
+    CHECK(again == 42);
+    OK(ssa_tensor_exists(client, NAME("run_lost"), &found, OWN));
+    CHECK(!found);
+    batch = new_batch();
+    OK(ssa_batch_infer(batch, NAME("closure"), pair, 2, one_place, &few));
+    OK(ssa_batch_delete_tensor(batch, NAME("run_in")));
+    OK(ssa_batch_delete_tensor(batch, NAME("run_out")));
+    CHECK_STATUS(ssa_batch_execute(batch, OWN), SSA_ELIMIT);
+    CHECK_HAS(ssa_client_error(client), "the model gave 2 outputs");
+    CHECK_HAS(ssa_batch_error(batch, 0), "the model gave 2 outputs");
+    CHECK(few == 2 && !one_place[0]);
+    CHECK(ssa_batch_status(batch, 0) == SSA_ELIMIT && ssa_batch_status(batch, 2) == SSA_OK);
+    ssa_batch_free(batch);
+}
+
 static void open_client(void) {
     client = face_open();
 }
@@ -167,4 +292,5 @@ static void close_client(void) {
 }
 
 FACE_MAIN(open_client, test_models_are_stored, test_scripts_are_stored, test_infer, test_infer_as_futures,
-          test_runs_by_name, close_client)
+          test_runs_by_name, test_models_and_scripts_in_a_batch, test_multigpu_forms, test_a_run_after_a_put,
+          close_client)

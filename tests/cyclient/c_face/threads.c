@@ -61,6 +61,27 @@ static void get_as_future(const char *name, size_t bytes, double value) {
     ssa_future_free(future);
 }
 
+static void put_in_a_batch(const char *name, size_t bytes, double value) {
+    ssa_batch *batch;
+    ssa_future *future = NULL;
+    double back = 0;
+    int found = 0;
+    ssa_array array = face_array(&value, SSA_FLOAT64, NULL, 0, SSA_ROW_MAJOR), into = array;
+    into.data = &back;
+    expect(!ssa_batch_new(shared, &batch), "new batch");
+    expect(!ssa_batch_put_tensor(batch, name, bytes, &array), "batch put");
+    expect(!ssa_batch_unpack_tensor(batch, name, bytes, &into), "batch unpack");
+    expect(!ssa_batch_tensor_exists(batch, name, bytes, &found), "batch exists");
+    if ((long)value % 2) {
+        expect(!ssa_start_batch(batch, OWN, &future) && !ssa_future_wait(future, -1), "start batch");
+        ssa_future_free(future);
+    } else {
+        expect(!ssa_batch_execute(batch, OWN), "execute");
+    }
+    expect(back == value && found == 1, "somebody else's batch");
+    ssa_batch_free(batch);
+}
+
 static void *work(void *number) {
     long me = (long)(intptr_t)number;
     int64_t elements = me % 4 == 3 ? 60000 : 100;
@@ -73,6 +94,7 @@ static void *work(void *number) {
         ssa_tensor *tensor;
         put_and_compare(name, bytes, data, elements, value);
         get_as_future(name, bytes, value);
+        put_in_a_batch(name, bytes, value);
         expect(ssa_get_tensor(shared, missing, missing_bytes, SSA_AS_STORED, &tensor, OWN) == SSA_ENOTFOUND, "found");
         expect(strstr(ssa_client_error(shared), missing) != NULL, "the error of another thread");
     }

@@ -1,7 +1,8 @@
+// links: request_parser front_chain front_request allocator tensor_memory tensor_header
 /* Words in, requests out: what WIRE.md says of SSA.RUN and SSA.CHAIN, and that no other words get through. */
 #include "request_parser.h"
 
-#include "check.h"
+#include "../../cyclient/c/check.h"
 
 /* Feeds all words; "<tensor>" stands for one. The caller frees what is in the parser. */
 static ssa_status feed(ssa_request_parser *parser, int chain, const char *const *words, size_t count, const char **fault) {
