@@ -10,7 +10,7 @@ cdef extern from "status.h":
         SSA_OK, SSA_MORE, SSA_ENOMEM, SSA_EARGUMENT, SSA_EPROTOCOL, SSA_ELIMIT, SSA_EHEADER, SSA_EVERSION, SSA_EDTYPE
         SSA_ESHAPE, SSA_ENOTFOUND, SSA_ESERVER, SSA_ECLOSED, SSA_ESYSTEM, SSA_ECONNECT, SSA_ETIMEOUT, SSA_EWAIT
         SSA_EPERMISSION, SSA_EFULL, SSA_EMODEL, SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER, SSA_EWORKERLIST, SSA_EFORK, SSA_EINTERNAL
-        SSA_ECANCELLED, SSA_EUNSUPPORTED, SSA_ETYPE, SSA_ETOPOLOGY
+        SSA_ECANCELLED, SSA_EUNSUPPORTED, SSA_ETYPE, SSA_ETOPOLOGY, SSA_EDATASET
 
 cdef extern from "allocator.h":
     ctypedef struct ssa_allocator:
@@ -91,6 +91,9 @@ cdef extern from "settings.h":
         const char *tls_ca
         const char *tls_cert
         const char *tls_key
+        const char *write_prefix
+        const char *read_prefixes
+        const char *server_type
         const char *tls_name
     ctypedef struct ssa_settings:
         char *user

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Self, TypedDict, TypeVar, final
 
 import numpy as np
@@ -176,6 +176,9 @@ class Engine(EngineOperations):
         tls_cert: str | None = None,
         tls_key: str | None = None,
         tls_name: str | None = None,
+        write_prefix: str | None = None,
+        read_prefixes: str | Iterable[str] | None = None,
+        server_type: str | None = None,
     ) -> Self: ...
     def attach(self, loop: asyncio.AbstractEventLoop) -> None: ...
     def describe(self) -> str: ...

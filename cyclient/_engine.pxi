@@ -178,14 +178,14 @@ def _on_tick(object weak not None):
 
 # What a client can be told by name.
 _OPTIONS = ("address", "user", "password", "timeout", "identifier", "bulk_connection", "value_limit", "trust_topology", "log_level",
-            "log_file", "tls", "tls_ca", "tls_cert", "tls_key", "tls_name")
+            "log_file", "tls", "tls_ca", "tls_cert", "tls_key", "tls_name", "write_prefix", "read_prefixes", "server_type")
 
 
 @cython.final
 cdef class Engine(EngineOperations):
     def __cinit__(self, *, address=None, user=None, password=None, timeout=None, identifier=None, bulk_connection=None,
                   value_limit=None, trust_topology=None, log_level=None, log_file=None, tls=None, tls_ca=None, tls_cert=None,
-                  tls_key=None, tls_name=None, **unknown):
+                  tls_key=None, tls_name=None, write_prefix=None, read_prefixes=None, server_type=None, **unknown):
         cdef ssa_settings_given given
         cdef ssa_settings settings
         cdef ssa_buffer mistakes
@@ -196,7 +196,8 @@ cdef class Engine(EngineOperations):
         ssa_settings_given_init(&given)
         held = {name: None if value is None else _encoded(name, value) for name, value in dict(
             address=address, user=user, password=password, identifier=identifier, log_file=log_file, tls_ca=tls_ca,
-            tls_cert=tls_cert, tls_key=tls_key, tls_name=tls_name).items()}
+            tls_cert=tls_cert, tls_key=tls_key, tls_name=tls_name, write_prefix=write_prefix,
+            read_prefixes=_comma_list("read_prefixes", read_prefixes), server_type=server_type).items()}
         for name, value in held.items():
             if value is not None and b"\0" in value:  # C would see what stands before it
                 raise errors.InvalidArgument(name, "text with a NUL", "leave it out")
@@ -218,6 +219,12 @@ cdef class Engine(EngineOperations):
             given.tls_key = <bytes>held["tls_key"]
         if tls_name is not None:
             given.tls_name = <bytes>held["tls_name"]
+        if write_prefix is not None:
+            given.write_prefix = <bytes>held["write_prefix"]
+        if read_prefixes is not None:
+            given.read_prefixes = <bytes>held["read_prefixes"]
+        if server_type is not None:
+            given.server_type = <bytes>held["server_type"]
         if timeout is not None:
             seconds = arguments.seconds("timeout", timeout)
             given.timeout = &seconds
@@ -649,6 +656,17 @@ cdef class Engine(EngineOperations):
         for look_up in list(self.tasks):
             look_up.cancel()
         self._collect()
+
+
+def _comma_list(name, values):
+    """Several texts as C takes them."""
+    if values is None or isinstance(values, str):
+        return values
+    values = list(values)
+    for value in values:
+        if not isinstance(value, str) or not value or "," in value:
+            raise errors.InvalidArgument(f"an element of {name}", repr(value), "give names without commas")
+    return ",".join(values)
 
 
 _LOG_LEVELS = ("quiet", "error", "info", "debug")  # in the order of ssa_log_level

@@ -64,9 +64,17 @@ class _Watch:
 class Client(PrefixSwitches):
     """A client of one store.
 
-    address   comma list of `host:port` or `unix:///path`; None: address, credentials and prefixes from the environment
-              (SSDB, SSDB_USER, SSDB_PASSWORD, SSKEYOUT, SSKEYIN), as set for workloads by an Experiment
-    user, password, timeout: override those of the environment; timeout: seconds an operation may take (default 60)
+    Each setting that is not given is read from the environment by itself, as an Experiment sets it for workloads, else it
+    has a default: an `address` that is given is used with the user, password and prefixes of the environment.
+
+    address   comma list of `host:port` or `unix:///path` (SSDB)
+    user, password: SSDB_USER, SSDB_PASSWORD
+    timeout   seconds an operation may take (SSA_TIMEOUT, default 60). A store that does not listen may be starting: it is
+              tried again until then
+    write_prefix, read_prefixes: of the names that are written (SSKEYOUT), and of the producers to read from (SSKEYIN;
+              several names, or one text with commas); "" for none
+    server_type  "standalone" or "clustered": what the server must be (SR_DB_TYPE); "any": it is asked
+    log_level, log_file: "error", "info" or "debug"; without a file the lines go to standard error
     identifier: a further named store, whose variables end in `_<identifier>`
     options   further settings, which describe() explains under SSA_ and the name in capitals: bulk_connection, log_level,
               log_file, value_limit, trust_topology, tls, tls_ca, tls_cert, tls_key, tls_name
@@ -76,7 +84,8 @@ class Client(PrefixSwitches):
 
     Every operation takes `timeout=` in seconds (from 0 on; None: the client's; a poll has a time of its own) and raises
     OperationTimeout when it is over (the command may still be carried out, in its order), Disconnected when the connection
-    is lost and the operation cannot simply be repeated, and ConnectionFailed when there is none.
+    is lost and what changes the store may or may not have been carried out, and ConnectionFailed when there was none and
+    nothing was carried out.
     """
 
     def __init__(

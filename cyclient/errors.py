@@ -1,8 +1,8 @@
 """Errors of the clients.
 
 StoreError
-├── ConnectionFailed       no connection: address, reason, remedy
-├── Disconnected           the connection broke; the command may or may not have been carried out
+├── ConnectionFailed       no connection, and nothing was carried out: it may be tried again. Address, reason, remedy
+├── Disconnected           the connection broke; what changes the store may or may not have been carried out
 ├── OperationTimeout       no answer within the deadline (also a TimeoutError)
 │   └── WaitTimeout        what was waited for did not appear
 ├── ServerError            the server refused; its text
@@ -101,11 +101,18 @@ class UnsupportedDtype(InvalidArgument):
 
 
 class ConnectionFailed(StoreError):
-    """No connection could be opened."""
+    """No connection could be opened; nothing of the operation was carried out, so it may be tried again.
+
+    It comes when the timeout is over (60 s by default), for a store that does not listen may be starting; at once when the
+    store refuses this client.
+    """
 
 
 class Disconnected(StoreError):
-    """The connection broke before the answer came; the command may or may not have been carried out."""
+    """The connection broke before the answer came; what changes the store may or may not have been carried out.
+
+    The client has repeated what may be repeated; whoever repeats the rest (`append_to_list`) may do it twice.
+    """
 
 
 class OperationTimeout(StoreError, TimeoutError):
@@ -188,7 +195,7 @@ class DatasetEntryNotFound(NotFound):
 
 
 class NotADataset(StoreError):
-    """What is stored is no dataset."""
+    """What is stored is no dataset, or lacks a part."""
 
     def __init__(self, subject: str, address: str, why: str) -> None:
         super().__init__(f"{subject!r} in {address} is not a dataset: {why}.")
@@ -257,8 +264,7 @@ class ForkedClient(StoreError):
 
 # Statuses of ssasync.h that end a request, and the class of each. The text comes from the C core, as in every language.
 _CLASSES: dict[int, type[StoreError]] = {
-    -3: NotATensor,
-    -4: Disconnected,
+    -3: ServerError,
     -6: NotATensor,
     -5: NotATensor,
     -7: TensorMismatch,
@@ -281,8 +287,9 @@ _CLASSES: dict[int, type[StoreError]] = {
     -26: NotSupported,
     -27: WrongKind,
     -28: NoShard,
+    -29: NotADataset,
 }
-_ENOMEM, _EARGUMENT, _ENOTFOUND, _ETYPE = -1, -2, -9, -27
+_ENOMEM, _EARGUMENT, _ELIMIT, _ENOTFOUND, _ETYPE = -1, -2, -4, -9, -27
 
 #: By ssa_kind of key_names.h.
 _NOT_FOUND: tuple[type[NotFound], ...] = (
@@ -293,19 +300,20 @@ _NOT_FOUND: tuple[type[NotFound], ...] = (
     ScriptNotFound,
     KeyNotFound,
 )
-_TENSOR_KIND = 0
+#: The same where the key holds another kind of value; else WrongKind.
+_NOT_THAT: dict[int, type[StoreError]] = {0: NotATensor, 1: NotADataset}
 
 
 def error_from_status(status: int, text: str, kind: int) -> Exception:
     """The exception for a status and text of the core; `kind`: what the request was about (ssa_kind)."""
     if status == _ENOMEM:
         return MemoryError(text)
-    if status == _EARGUMENT:
+    if status in (_EARGUMENT, _ELIMIT):
         return invalid_argument(text)
     if status == _ENOTFOUND:
         return _with_text(_NOT_FOUND[kind], text)
-    if status == _ETYPE and kind == _TENSOR_KIND:
-        return _with_text(NotATensor, text)
+    if status == _ETYPE and kind in _NOT_THAT:
+        return _with_text(_NOT_THAT[kind], text)
     if status in _CLASSES:
         return _with_text(_CLASSES[status], text)
     return InternalError(f"status {status}: {text}")

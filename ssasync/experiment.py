@@ -251,8 +251,12 @@ class Experiment:
         address = orchestrator.address
         client = Client(
             ",".join(address.unix),
+            user="workload",
             password=address.credentials.workload.reveal(),
             timeout=timeout,
+            write_prefix="",  # of the environment nothing: an experiment may be a workload of another one
+            read_prefixes="",
+            server_type="any",
         )
         self._clients.append(client)
         return client

@@ -68,6 +68,9 @@ static ssa_status resolve(ssa_client *client, const ssa_options *options, ssa_se
         .tls_cert = options->tls_cert,
         .tls_key = options->tls_key,
         .tls_name = options->tls_name,
+        .write_prefix = options->write_prefix,
+        .read_prefixes = options->read_prefixes,
+        .server_type = options->server_type,
     };
     ssa_buffer mistakes = {NULL, 0, 0};
     ssa_status status = ssa_settings_resolve(settings, &given, NULL, NULL, &mistakes);

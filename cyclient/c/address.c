@@ -8,6 +8,7 @@
 #include "text_begins.h"
 
 static const char write_it_so[] = "write host:port, [ipv6]:port or unix:///path";
+static const char a_port[] = "a port is a number from 1 to 65535";
 
 /* Blanks as ASCII and Unicode's first page have them; the latter's further ones are no business of host names. */
 static int is_blank(unsigned char c) {
@@ -31,17 +32,16 @@ static int all_are(const char *text, size_t bytes, int (*allowed)(unsigned char)
     return bytes > 0;
 }
 
-/* One to five digits that are a port; 0: they are not. */
-static uint16_t parse_port(const char *text, size_t bytes) {
-    unsigned port = 0;
-    if (bytes < 1 || bytes > 5)
-        return 0;
-    for (size_t i = 0; i < bytes; i++) {
+/* A whole number of up to five digits; 0 if it is longer, or negative; -1: it is none. */
+static int parse_number(const char *text, size_t bytes) {
+    int number = 0;
+    size_t sign = bytes > 1 && text[0] == '-';
+    for (size_t i = sign; i < bytes; i++) {
         if (text[i] < '0' || text[i] > '9')
-            return 0;
-        port = 10 * port + (unsigned)(text[i] - '0');
+            return -1;
+        number = i < 5 ? 10 * number + (text[i] - '0') : number;
     }
-    return port < 65536 ? (uint16_t)port : 0;
+    return !bytes ? -1 : sign || bytes > 5 ? 0 : number;
 }
 
 static const char *take_path(ssa_address *address, const char *path, size_t bytes) {
@@ -56,12 +56,14 @@ static const char *take_path(ssa_address *address, const char *path, size_t byte
     return NULL;
 }
 
-static const char *take_host(ssa_address *address, const char *host, size_t bytes, uint16_t port) {
+static const char *take_host(ssa_address *address, const char *host, size_t bytes, int port) {
+    if (port < 1 || port > 65535)
+        return a_port;
     if (bytes >= sizeof address->host)
         return "the name of a host has at most 255 bytes";
     memset(address, 0, sizeof *address);
     memcpy(address->host, host, bytes);
-    address->port = port;
+    address->port = (uint16_t)port;
     return NULL;
 }
 
@@ -74,9 +76,9 @@ static const char *parse(ssa_address *address, const char *text, size_t bytes) {
     size_t after = bytes - scheme; /* the last colon */
     while (after && host[after - 1] != ':')
         after--;
-    uint16_t port = after > 1 ? parse_port(host + after, bytes - scheme - after) : 0;
+    int port = after > 1 ? parse_number(host + after, bytes - scheme - after) : -1;
     size_t host_bytes = after - 1;
-    if (!port)
+    if (port < 0)
         return write_it_so;
     if (host_bytes > 2 && host[0] == '[' && host[host_bytes - 1] == ']')
         return all_are(host + 1, host_bytes - 2, is_number_byte) ? take_host(address, host + 1, host_bytes - 2, port)
@@ -143,7 +145,7 @@ ssa_status ssa_address_parse_list(ssa_address **addresses, size_t *count, const 
 ssa_status ssa_address_from_host(ssa_address *address, const char *host, size_t bytes, int64_t port) {
     if (port < 1 || port > 65535 || !(all_are(host, bytes, is_name_byte) || all_are(host, bytes, is_number_byte)))
         return SSA_EARGUMENT;
-    return take_host(address, host, bytes, (uint16_t)port) ? SSA_EARGUMENT : SSA_OK;
+    return take_host(address, host, bytes, (int)port) ? SSA_EARGUMENT : SSA_OK;
 }
 
 size_t ssa_address_format(const ssa_address *address, char *out, size_t room) {

@@ -463,6 +463,8 @@ static void drop(ssa_batch_plan *batch) {
 static void overdue(ssa_request *whole) {
     ssa_batch_plan *batch = whole->state;
     char text[1024];
+    for (size_t i = 0; i < batch->count; i++)
+        whole->answered |= batch->entries[i].state == DONE || ssa_failure_is_in_doubt(batch->entries[i].request);
     ssa_status status = ssa_failure_of_timeout(whole, text, sizeof text);
     int told = 0;
     batch->failed = 1;

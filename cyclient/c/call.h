@@ -16,7 +16,8 @@ enum {
     SSA_CALL_ASKING = 8,     /* the next try is announced by ASKING */
     SSA_CALL_AGAIN = 16,     /* an earlier command on its key was refused after this one had left: repeat it after that one */
     SSA_CALL_WATCH = 32,     /* a WATCH: its owner takes its turn (call_routing.c) until ssa_engine_end_turn */
-    SSA_CALL_WATCHED = 64    /* the transaction after that WATCH: on the same connection or not at all; never repeated */
+    SSA_CALL_WATCHED = 64,   /* the transaction after that WATCH: on the same connection or not at all; never repeated */
+    SSA_CALL_LEFT = 128      /* an earlier try may have been carried out: it left in full, and its connection was lost */
 };
 
 typedef struct ssa_call {

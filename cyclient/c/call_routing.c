@@ -258,7 +258,7 @@ void ssa_routing_retry(ssa_engine *engine) {
             ssa_call_list_insert(&engine->parked, call, following);
             const char *why;
             if (engine->topology.known && !ssa_topology_owner(engine, call->slot, &why) && !call->server) {
-                snprintf(engine->trouble, sizeof engine->trouble, "Of the cluster %s.", why);
+                ssa_engine_note_trouble(engine, "Of the cluster %s.", why);
                 ssa_topology_refresh(engine);
             }
         }
@@ -373,8 +373,8 @@ static int redirected(ssa_engine *engine, ssa_call *call) {
 
 static void note_trouble(ssa_engine *engine, const ssa_call *call) {
     const ssa_buffer *text = &call->command->error;
-    snprintf(engine->trouble, sizeof engine->trouble, "Last, %.80s said: %.*s.", call->link->address_text,
-             (int)(text->bytes < 120 ? text->bytes : 120), text->bytes ? (const char *)text->data : "");
+    ssa_engine_note_trouble(engine, "Last, %.80s said: %.*s.", call->link->address_text,
+                            (int)(text->bytes < 120 ? text->bytes : 120), text->bytes ? (const char *)text->data : "");
 }
 
 void ssa_engine_call_complete(ssa_engine *engine, ssa_call *call) {
@@ -386,6 +386,8 @@ void ssa_engine_call_complete(ssa_engine *engine, ssa_call *call) {
     int may_repeat = call->flags & SSA_CALL_IDEMPOTENT;
     if (command->status == SSA_ECLOSED) {
         /* Of an incomplete unit the server has carried out nothing. */
+        if (command->sent >= command->total)
+            call->flags |= SSA_CALL_LEFT;
         if ((may_repeat || command->sent < command->total) && !engine->closed) {
             again(engine, call, NULL, delay_after(call->tries + 1));
             return;
@@ -399,6 +401,7 @@ void ssa_engine_call_complete(ssa_engine *engine, ssa_call *call) {
         again(engine, call, NULL, delay_after(call->tries + 2));
         return;
     } else if (command->again && may_repeat) {
+        call->flags |= SSA_CALL_LEFT;
         again(engine, call, NULL, 0);
         return;
     }

@@ -75,7 +75,7 @@ ssa_status ssa_entry_open_any(ssa_entry *entry) {
 
 ssa_status ssa_entry_open(ssa_entry *entry) {
     if (!ssa_entry_open_any(entry) && entry->client->closed)
-        ssa_entry_refuse(entry, SSA_ECLOSED, "the client is closed");
+        ssa_entry_refuse(entry, SSA_ECLOSED, "the client is closed: open a new one");
     return entry->status;
 }
 

@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "allocator.h"
 #include "blocking.h"
 #include "call_routing.h"
+#include "failure_text.h"
 #include "op_build.h"
 #include "op_control.h"
 
@@ -154,14 +156,14 @@ ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) {
         return NULL;
     }
     if (*engine->settings.log_file)
-        ssa_log_open(&engine->log, engine->settings.log_file); /* a log that cannot be written stops nobody */
+        ssa_log_open(&engine->log, engine->settings.log_file); /* could be, a moment ago (settings.c); else standard error */
     return engine;
 }
 
 const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status) {
     *status = SSA_ECLOSED;
     if (engine->closed)
-        return "the client is closed";
+        return "the client is closed: open a new one";
     *status = SSA_EFORK;
     if (!ssa_is_at_home(&engine->home))
         return "this client was opened in another process, before a fork: open a new one in the child";
@@ -177,8 +179,7 @@ void ssa_engine_close(ssa_engine *engine) {
         return;
     engine->closed = 1;
     while (engine->requests)
-        ssa_request_fail(engine->requests, SSA_ECLOSED, "lost %s: the client is closed. '%s' may or may not have been carried out.",
-                         engine->description, (char *)engine->requests->subject.data);
+        ssa_failure_of_closing(engine->requests);
     ssa_topology_end(engine);
     ssa_worker_pool_end(&engine->workers);
     ssa_control_stop(engine);
@@ -298,6 +299,14 @@ void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t no
 }
 
 /* ---- requests */
+
+void ssa_engine_note_trouble(ssa_engine *engine, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(engine->trouble, sizeof engine->trouble, format, arguments);
+    va_end(arguments);
+    engine->trouble_at = engine->now;
+}
 
 void ssa_engine_completed(ssa_engine *engine, ssa_request *request) {
     request->next = NULL;

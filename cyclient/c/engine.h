@@ -93,6 +93,7 @@ typedef struct ssa_engine {
     ssa_engine_statistics statistics;
     char *description;        /* the addresses that were given, for texts */
     char trouble[256];        /* what last kept commands from being carried out; "" : nothing */
+    int64_t trouble_at;       /* when that was */
 } ssa_engine;
 
 /* A client of the store that the settings name; takes over the settings (also when it fails). NULL: no memory. Ask
@@ -126,6 +127,10 @@ void ssa_engine_end_turn(ssa_engine *engine, const void *owner);
 ssa_status ssa_engine_take_timer(ssa_engine *engine);
 void ssa_engine_return_timer(ssa_engine *engine);
 void ssa_engine_arm(ssa_engine *engine, ssa_timer *timer, int64_t at);
+
+/* What keeps commands from being carried out now: told to those that are late because of it. */
+__attribute__((format(printf, 2, 3)))
+void ssa_engine_note_trouble(ssa_engine *engine, const char *format, ...);
 
 /* It is complete: hand it to the face, in its turn. */
 void ssa_engine_completed(ssa_engine *engine, ssa_request *request);

@@ -37,6 +37,51 @@ ssa_status ssa_failure_not_found(const ssa_request *request, const char *where, 
     return SSA_ENOTFOUND;
 }
 
+#define WHAT_BYTES 256
+#define SHOWN_SUBJECT 160 /* of a name that leaves no room for what is said about it */
+
+/* "put_tensor 'x'", or "ping": the operation as its caller knows it. */
+static const char *what_of(const ssa_request *request, char out[WHAT_BYTES]) {
+    const char *subject = subject_of(request);
+    if (!*subject)
+        snprintf(out, WHAT_BYTES, "%.60s", request->operation);
+    else
+        snprintf(out, WHAT_BYTES, "%.60s '%.*s%s'", request->operation, SHOWN_SUBJECT, subject,
+                 request->subject.bytes > SHOWN_SUBJECT ? "..." : "");
+    return out;
+}
+
+/* It changes nothing: without its answer there is no doubt about the store. */
+static int only_reads(const char *operation) {
+    static const char *const beginnings[] = {"get_", "unpack_", "wait_for_", "poll_", "watch_", "config_get", "control_poll", "infer",
+                                             "ping"};
+    size_t bytes = strlen(operation);
+    if (bytes > 7 && !strcmp(operation + bytes - 7, "_exists"))
+        return 1;
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+        if (!strncmp(operation, beginnings[i], strlen(beginnings[i])))
+            return 1;
+    return 0;
+}
+
+int ssa_failure_is_in_doubt(const ssa_request *request) {
+    if (only_reads(request->operation))
+        return 0;
+    if (request->answered)
+        return 1;
+    for (size_t i = 0; i < request->call_count; i++)
+        if (request->calls[i].flags & SSA_CALL_LEFT)
+            return 1;
+    return 0;
+}
+
+/* A reason as part of a sentence: without its own full stop. */
+static int unpunctuated(const char *text, size_t bytes) {
+    while (bytes && (text[bytes - 1] == '.' || text[bytes - 1] == ' '))
+        bytes--;
+    return bytes > 600 ? 600 : (int)bytes;
+}
+
 /* strstr for text that does not end in NUL. */
 static int contains(const char *text, size_t bytes, const char *part) {
     size_t length = strlen(part);
@@ -46,14 +91,25 @@ static int contains(const char *text, size_t bytes, const char *part) {
     return 0;
 }
 
+ssa_status ssa_failure_not_permitted(const ssa_request *request, const char *answer, size_t bytes, const char *where, char *text,
+                                     size_t room) {
+    char what[WHAT_BYTES];
+    const char *user = request->engine->settings.user;
+    const char *may = strcmp(user, "read_only") || only_reads(request->operation) ? "admin" : "workload";
+    snprintf(text, room, "user '%.100s' may not do %s on %s (%.*s). Connect as the user '%s': SSDB_USER and SSDB_PASSWORD.", user, what_of(request, what), where, unpunctuated(answer, bytes < 200 ? bytes : 200), answer, may);
+    return SSA_EPERMISSION;
+}
+
 ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer, size_t bytes, const char *where, char *text,
                                  size_t room) {
     static const struct { const char *code; ssa_status status; } model_errors[] = {
         {"BADMODEL ", SSA_EMODEL}, {"BADINPUT ", SSA_EINPUT}, {"NOINPUT ", SSA_EINPUT}, {"MODELFAILED ", SSA_ERUN},
         {"WRONGDEVICE ", SSA_ENOWORKER},
     };
+    char what[WHAT_BYTES];
     const char *subject = subject_of(request);
     int shown = bytes > 600 ? 600 : (int)bytes;
+    what_of(request, what);
     for (size_t i = 0; i < sizeof model_errors / sizeof *model_errors; i++) {
         size_t code = strlen(model_errors[i].code);
         if (ssa_text_begins(answer, bytes, model_errors[i].code)) {
@@ -63,21 +119,30 @@ ssa_status ssa_failure_of_answer(const ssa_request *request, const char *answer,
     }
     if (ssa_text_begins(answer, bytes, "NOMODEL") || ssa_text_begins(answer, bytes, "NOSCRIPT"))
         return ssa_failure_not_found(request, where, text, room);
-    if (ssa_text_begins(answer, bytes, "OOM") || contains(answer, bytes, "invalid bulk length")) {
-        int too_long = !ssa_text_begins(answer, bytes, "OOM"); /* than proto-max-bulk-len, which our own shards raise to maxmemory */
-        snprintf(text, room, "%s is full and refused '%s' (%s%.*s). Give Orchestrator(maxmemory=...) more, delete what is no "
-                 "longer needed (delete_tensor)%s.", where, subject, too_long ? "longer than its longest value; " : "", shown, answer,
-                 too_long ? ", or set value_limit so that long values are stored in chunks" : "");
+    if (ssa_text_begins(answer, bytes, "OOM")) {
+        snprintf(text, room, "%s is full and refused '%s' (%.*s). Give Orchestrator(maxmemory=...) more, delete what is no "
+                 "longer needed (delete_tensor).", where, subject, shown, answer);
         return SSA_EFULL;
+    }
+    if (contains(answer, bytes, "invalid bulk length")) { /* our own shards raise that limit to maxmemory */
+        snprintf(text, room, "%s: the value is longer than %s takes (its setting proto-max-bulk-len; it said: %.*s). Set value_limit "
+                 "(SSA_VALUE_LIMIT) to that many bytes or fewer, so that longer values are stored in pieces, or raise the setting: "
+                 "config_set.", what, where, unpunctuated(answer, bytes), answer);
+        return SSA_ESERVER;
     }
     if (ssa_text_begins(answer, bytes, "WRONGTYPE")) {
         snprintf(text, room, "'%s' in %s is not a %s: the key holds another kind of value.", subject, where,
                  ssa_kind_word(request->kind));
         return SSA_ETYPE;
     }
-    snprintf(text, room, "%s on '%s': %.*s", where, subject, shown, answer);
-    if (ssa_text_begins(answer, bytes, "NOPERM") || ssa_text_begins(answer, bytes, "NOAUTH"))
+    if (ssa_text_begins(answer, bytes, "NOAUTH")) {
+        snprintf(text, room, "%s: %s asks for a password (%.*s). Set SSDB_USER and SSDB_PASSWORD.", what, where,
+                 unpunctuated(answer, bytes), answer);
         return SSA_EPERMISSION;
+    }
+    if (ssa_text_begins(answer, bytes, "NOPERM"))
+        return ssa_failure_not_permitted(request, answer, bytes, where, text, room);
+    snprintf(text, room, "%s: %s answered: %.*s", what, where, shown, answer);
     return SSA_ESERVER;
 }
 
@@ -91,11 +156,15 @@ ssa_status ssa_failure_of_mismatch(const ssa_request *request, ssa_status status
     return status;
 }
 
+static const char in_doubt[] = " may or may not have been carried out.";
+
 ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call, char *text, size_t room) {
     const ssa_command *command = call->command;
+    char what[WHAT_BYTES];
     const char *subject = subject_of(request), *where = address_of(request, call);
     const char *said = command->error.bytes ? (const char *)command->error.data : "";
-    int said_bytes = (int)command->error.bytes;
+    int said_bytes = unpunctuated(said, command->error.bytes), is_in_doubt = ssa_failure_is_in_doubt(request);
+    what_of(request, what);
     switch (command->status) {
     case SSA_ENOTFOUND:
         return ssa_failure_not_found(request, where, text, room);
@@ -118,14 +187,18 @@ ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call,
     case SSA_ESERVER:
         return ssa_failure_of_answer(request, said, command->error.bytes, where, text, room);
     case SSA_ECONNECT:
-        snprintf(text, room, "cannot connect to %s: %.*s", where, said_bytes, said);
-        return SSA_ECONNECT;
+        snprintf(text, room, "cannot connect to %s: %.*s%s%s%s%s", where, said_bytes, said,
+                 said_bytes && said[said_bytes - 1] == '?' ? "" : ".", is_in_doubt ? " " : "", is_in_doubt ? what : "",
+                 is_in_doubt ? in_doubt : "");
+        return is_in_doubt ? SSA_ECLOSED : SSA_ECONNECT;
     case SSA_ETOPOLOGY:
-        snprintf(text, room, "%.*s", said_bytes, said);
+        snprintf(text, room, "%.*s.", said_bytes, said);
         return SSA_ETOPOLOGY;
     case SSA_ECLOSED:
     case SSA_ELIMIT:
-        snprintf(text, room, "lost %s: %.*s. '%s' may or may not have been carried out.", where, said_bytes, said, subject);
+        is_in_doubt = !only_reads(request->operation);
+        snprintf(text, room, "lost %s: %.*s.%s%s%s", where, said_bytes, said, is_in_doubt ? " " : "", is_in_doubt ? what : "",
+                 is_in_doubt ? in_doubt : "");
         return SSA_ECLOSED;
     default:
         snprintf(text, room, "internal error: status %d for '%s': %.*s. Please report it.", command->status, subject, said_bytes,
@@ -143,21 +216,33 @@ static const ssa_call *pending_call(const ssa_request *request) {
 }
 
 ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t room) {
+    char what[WHAT_BYTES];
     const ssa_call *call = pending_call(request);
     const ssa_link *link = call ? (call->link ? call->link : call->last_link) : NULL;
     double seconds = (double)(request->timeout / 10000000) / 100; /* 0.1997 s is 0.2 s */
     if (request->timeout % 10000000 >= 5000000)
         seconds += 0.01;
+    what_of(request, what);
     if (link && !ssa_link_may_answer(link)) {
         const char *reason = *link->failure ? link->failure : ssa_link_silence(link);
-        int punctuated = *reason && strchr(".?", reason[strlen(reason) - 1]);
-        snprintf(text, room, "cannot connect to %s: %s%s Tried for %.4g s. Is it running, and is the address right?%s%s%s",
-                 link->address_text, reason, punctuated ? "" : ".", seconds, call->tries ? " '" : "",
-                 call->tries ? subject_of(request) : "", call->tries ? "' may or may not have been carried out." : "");
-        return SSA_ECONNECT;
+        int is_in_doubt = ssa_failure_is_in_doubt(request);
+        snprintf(text, room, "cannot connect to %s: %.*s%s Tried for %.4g s, for it may be starting. Is it running, and is the address "
+                 "right?%s%s%s", link->address_text, unpunctuated(reason, strlen(reason)), reason,
+                 *reason && reason[strlen(reason) - 1] == '?' ? "" : ".", seconds, is_in_doubt ? " " : "",
+                 is_in_doubt ? what : "", is_in_doubt ? in_doubt : "");
+        return is_in_doubt ? SSA_ECLOSED : SSA_ECONNECT;
     }
-    snprintf(text, room, "%s '%s': no answer from %s within %.4g s.%s%s", request->operation, subject_of(request),
-             call ? address_of(request, call) : request->engine->description, seconds, *request->engine->trouble ? " " : "",
-             request->engine->trouble);
+    const ssa_engine *engine = request->engine;
+    int is_told = *engine->trouble && engine->trouble_at >= request->until - request->timeout; /* since it began */
+    snprintf(text, room, "%s: no answer from %s within %.4g s.%s%s", what,
+             call ? address_of(request, call) : engine->description, seconds, is_told ? " " : "", is_told ? engine->trouble : "");
     return SSA_ETIMEOUT;
+}
+
+void ssa_failure_of_closing(ssa_request *request) {
+    char what[WHAT_BYTES];
+    what_of(request, what);
+    ssa_request_fail(request, SSA_ECLOSED, "lost %s: the client is closed.%s%s%s", request->engine->description,
+                     only_reads(request->operation) ? "" : " ", only_reads(request->operation) ? "" : what,
+                     only_reads(request->operation) ? "" : in_doubt);
 }

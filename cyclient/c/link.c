@@ -360,7 +360,7 @@ static void lost(ssa_link *link, const char *reason, int dead) {
         return;
     }
     ssa_log_write(&engine->log, SSA_LOG_INFO, "lost %s: %s", link->address_text, text);
-    snprintf(engine->trouble, sizeof engine->trouble, "Last, lost %.80s: %.150s.", link->address_text, text);
+    ssa_engine_note_trouble(engine, "Last, lost %.80s: %.150s.", link->address_text, text);
     ssa_timer_cancel(&engine->timers, &link->retry);
     ssa_connection_fail(connection, SSA_ECLOSED, text);
     if (dead || link->worker) {

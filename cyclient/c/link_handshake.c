@@ -18,7 +18,10 @@ enum { CHALLENGE = 1, PROOF };
 
 static void refused(ssa_link *link, const char *text, const char *remedy, int final) {
     char reason[512];
-    snprintf(reason, sizeof reason, "%s%s%s", text, *remedy ? ". " : "", remedy);
+    size_t bytes = strlen(text);
+    while (bytes && text[bytes - 1] == '.') /* the sentence has one of its own */
+        bytes--;
+    snprintf(reason, sizeof reason, "%.*s%s%s", (int)bytes, text, *remedy ? ". " : "", remedy);
     ssa_link_refused(link, reason, final);
 }
 
@@ -102,6 +105,16 @@ static void keep_id(ssa_link *link, const ssa_reply *reply) {
     }
 }
 
+static void refused_mode(ssa_link *link, ssa_server_mode mode) {
+    int is_cluster = mode == SSA_MODE_CLUSTER;
+    ssa_server_mode expected = link->engine->settings.expected_mode;
+    const char *remedy = "Another server of this store is of the other kind: give addresses of one store only.";
+    if (expected != SSA_MODE_ANY && expected != mode)
+        remedy = is_cluster ? "SR_DB_TYPE says Standalone: unset it, or give the address of a single server."
+                            : "SR_DB_TYPE says Clustered: unset it, or give the address of a cluster.";
+    refused(link, is_cluster ? "it is a cluster" : "it is one server, no cluster", remedy, 1);
+}
+
 static void shard_next(ssa_link *link, ssa_command *answer) {
     if (answer && answer->status != SSA_OK && link->step_number != MYID) {
         shard_refused(link, answer);
@@ -114,8 +127,7 @@ static void shard_next(ssa_link *link, ssa_command *answer) {
         return;
     case HELLO:
         if (!ssa_engine_learn_mode(link->engine, mode_in(&answer->reply))) {
-            refused(link, link->engine->mode == SSA_MODE_CLUSTER ? "it is no cluster" : "it is a cluster",
-                    "SR_DB_TYPE, or another shard, says otherwise.", 1);
+            refused_mode(link, mode_in(&answer->reply));
             return;
         }
         send_tracking(link); /* on both lanes: a question about a key that is in flight on the other follows it there */

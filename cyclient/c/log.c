@@ -71,8 +71,8 @@ void ssa_log_write(const ssa_log *log, ssa_log_level level, const char *format, 
     if (log->sink)
         log->sink(log->user, level, line + head, bytes);
     line[head + bytes] = '\n'; /* in the place of the NUL */
-    if (log->descriptor >= 0)
-        write_line(log->descriptor, line, head + bytes + 1);
+    if (log->descriptor >= 0 || !log->sink)
+        write_line(log->descriptor >= 0 ? log->descriptor : STDERR_FILENO, line, head + bytes + 1);
     errno = kept;
 }
 

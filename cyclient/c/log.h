@@ -1,5 +1,5 @@
-/* What a client tells about itself: to a sink of the host program or to a file, never to standard output; silent by
- * default. */
+/* What a client tells about itself: to a sink of the host program, to a file, or, where a level was asked for and neither
+ * was given, to standard error; silent by default. */
 #ifndef SSA_LOG_H
 #define SSA_LOG_H
 
@@ -13,17 +13,17 @@ typedef struct ssa_log {
     ssa_log_level level;
     ssa_log_sink sink; /* NULL: none */
     void *user;
-    int descriptor;    /* of the file; -1: none */
+    int descriptor;    /* of the file; -1: none. With neither sink nor file: standard error */
 } ssa_log;
 
-void ssa_log_init(ssa_log *log); /* quiet, no sink, no file */
+void ssa_log_init(ssa_log *log); /* quiet; no sink, no file */
 
 /* Also append to this file, which is made if need be (0600: names of data are in it). SSA_ESYSTEM: errno has it. */
 ssa_status ssa_log_open(ssa_log *log, const char *path);
 void ssa_log_close(ssa_log *log); /* closes the file, if there is one; leaves it quiet */
 
 static inline int ssa_log_wants(const ssa_log *log, ssa_log_level level) {
-    return level <= log->level && level != SSA_LOG_QUIET && (log->sink || log->descriptor >= 0);
+    return level <= log->level && level != SSA_LOG_QUIET;
 }
 
 /* Say something, if anybody wants it. Line ends and other control characters become blanks. In the file each line

@@ -16,7 +16,7 @@ static void step(ssa_request *request) {
     admin_state *state = request->state;
     const ssa_servers *servers = &state->servers;
     if (request->stage == ASKED) {
-        if (!ssa_servers_failed(request))
+        if (!ssa_request_failed(request))
             state->finished(request);
         return;
     }

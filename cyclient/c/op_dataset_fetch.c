@@ -177,20 +177,23 @@ static void fail_missing(ssa_request *request, const ssa_fetch_source *source) {
         ssa_request_fail_not_found(request, source->first_call);
         return;
     }
+    request->kind = SSA_KIND_DATASET; /* what is not there: not the list */
     ssa_request_fail(request, SSA_ENOTFOUND, "list '%s' names the dataset '%.*s', which is not in %s. Put it again, or make the list anew "
                      "without it.", (char *)request->subject.data, (int)name.bytes, name.data, where(request, source->first_call));
 }
 
 static void fail_damaged(ssa_request *request, const ssa_fetch_source *source, const char *why) {
     ssa_text name = name_of(source);
-    ssa_request_fail(request, SSA_EPROTOCOL, "dataset '%.*s' in %s cannot be read: %s.", (int)name.bytes, name.data,
+    request->kind = SSA_KIND_DATASET;
+    ssa_request_fail(request, SSA_EDATASET, "dataset '%.*s' in %s cannot be read: %s.", (int)name.bytes, name.data,
                      where(request, source->first_call), why);
 }
 
 static void fail_item(ssa_request *request, const ssa_fetch_source *source, size_t item, const char *what) {
     ssa_text name = name_of(source);
     ssa_name of = ssa_dataset_item_at(source->dataset, item)->name;
-    ssa_request_fail(request, SSA_EPROTOCOL, "dataset '%.*s' in %s cannot be read: its item '%.*s' %s.", (int)name.bytes, name.data,
+    request->kind = SSA_KIND_DATASET;
+    ssa_request_fail(request, SSA_EDATASET, "dataset '%.*s' in %s cannot be read: its item '%.*s' %s.", (int)name.bytes, name.data,
                      where(request, source->first_call), (int)of.bytes, of.text, what);
 }
 

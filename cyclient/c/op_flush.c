@@ -179,7 +179,7 @@ static void delete_pages(ssa_request *request) {
 
 static void take_pages(ssa_request *request) {
     flush_state *state = request->state;
-    if (ssa_servers_failed(request))
+    if (ssa_request_failed(request))
         return;
     for (size_t i = 0, call = 0; i < state->scan_count; i++)
         if (!state->scans[i].is_over && !take_page(request, &state->scans[i], ssa_request_answer(request, call++)))
@@ -190,7 +190,7 @@ static void take_pages(ssa_request *request) {
 static void take_numbers(ssa_request *request) {
     flush_state *state = request->state;
     int is_over = 1;
-    if (ssa_servers_failed(request))
+    if (ssa_request_failed(request))
         return;
     for (size_t i = 0; i < request->call_count; i++)
         request->number += ssa_request_answer(request, i)->reply.nodes[0].number;

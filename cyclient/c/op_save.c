@@ -84,7 +84,7 @@ static void take_answers(ssa_request *request) {
     for (size_t i = 0, call = 0; i < state->servers.count; i++)
         if (state->progress[i] != WRITTEN && !take_answer(request, i, &request->calls[call++]))
             return;
-    if (ssa_servers_failed(request))
+    if (ssa_request_failed(request))
         return;
     if (!unwritten(state)) {
         request->number = (int64_t)state->servers.count;

@@ -39,7 +39,7 @@ ssa_request *ssa_servers_new(ssa_engine *engine, const char *operation, ssa_text
         ssa_release(servers);
         return NULL;
     }
-    ssa_text subject = address.bytes ? address : SSA_TEXT("all servers");
+    ssa_text subject = address.bytes ? address : SSA_TEXT(""); /* all */
     ssa_request *request = ssa_request_new(engine, operation, SSA_KIND_KEY, subject.data, subject.bytes, step);
     if (!request) {
         ssa_release(servers);
@@ -123,7 +123,7 @@ static ssa_status list_owners(ssa_engine *engine, ssa_servers *servers) {
 ssa_status ssa_servers_find(ssa_request *request) {
     ssa_engine *engine = request->engine;
     ssa_servers *servers = request->state;
-    if (request->call_count && ssa_servers_failed(request))
+    if (request->call_count && ssa_request_failed(request))
         return request->status;
     if (!ssa_engine_knows_topology(engine)) {
         ssa_request_calls(request, 1); /* of one call: cannot fail */
@@ -172,25 +172,4 @@ ssa_command *ssa_servers_command(const ssa_servers *servers) {
             return NULL;
         }
     return command;
-}
-
-int ssa_servers_failed(ssa_request *request) {
-    for (size_t i = 0; i < request->call_count; i++) {
-        const ssa_command *command = request->calls[i].command;
-        if (command->status == SSA_OK)
-            continue;
-        if (command->status != SSA_ESERVER || !ssa_text_begins(command->error.data, command->error.bytes, "NOPERM")) {
-            ssa_request_fail_call(request, &request->calls[i]);
-            return 1;
-        }
-        const ssa_link *link = request->calls[i].last_link;
-        ssa_request_fail(request, SSA_EPERMISSION,
-                         "user '%s' may not do %s on %s (%.*s). Connect as the user 'admin': SSDB_USER and "
-                         "SSDB_PASSWORD.",
-                         request->engine->settings.user, request->operation,
-                         link ? link->address_text : request->engine->description,
-                         (int)(command->error.bytes < 200 ? command->error.bytes : 200), (char *)command->error.data);
-        return 1;
-    }
-    return 0;
 }

@@ -35,7 +35,4 @@ ssa_command *ssa_servers_command(const ssa_servers *servers);
 /* The address by which a server is named in results and texts, with NUL; returns its length. */
 size_t ssa_server_name(const ssa_engine *engine, const ssa_server *server, char *text, size_t room);
 
-/* If a call of this stage failed: the request ends, where a role is missing with a text that names it. True: it has. */
-int ssa_servers_failed(ssa_request *request);
-
 #endif

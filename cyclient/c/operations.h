@@ -76,7 +76,7 @@ ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ss
 /* All of it at one moment; nothing stays of what it replaces. Borrows the dataset, which is pinned until the request is complete.
  * SSA_EARGUMENT: it is empty, or not all of it has come. SSA_EFULL. */
 ssa_request *ssa_op_put_dataset(ssa_engine *engine, ssa_dataset *dataset, ssa_problem *problem);
-/* Result: datasets[0], which is the caller's when it is taken out (set to NULL). SSA_ENOTFOUND; SSA_EPROTOCOL: what is stored is no
+/* Result: datasets[0], which is the caller's when it is taken out (set to NULL). SSA_ENOTFOUND; SSA_EDATASET: what is stored is no
  * dataset, or lacks a part. */
 ssa_request *ssa_op_get_dataset(ssa_engine *engine, ssa_text name, ssa_problem *problem);
 /* All of it at one moment. No error if there is none. The prefix to read from. */

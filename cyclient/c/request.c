@@ -116,12 +116,15 @@ static void part_done(ssa_request *request) {
 }
 
 static void call_done(ssa_call *call) {
-    part_done(call->owner);
+    ssa_request *request = call->owner;
+    request->answered |= call->command->status == SSA_OK;
+    part_done(request);
 }
 
 void ssa_request_start_parts(ssa_request *request, ssa_request *const *parts, size_t count) {
     ssa_request_calls(request, 0); /* of no call: cannot fail */
     request->outstanding = count;
+    request->answered = 1; /* perhaps: how far its parts have come is not looked at */
     for (size_t i = 0; i < count; i++) {
         parts[i]->parent = request;
         ssa_request_start_until(parts[i], request->until, request->timeout);
@@ -159,8 +162,12 @@ static void complete(ssa_request *request) {
 }
 
 void ssa_request_succeed(ssa_request *request) {
-    if (!request->complete)
-        complete(request);
+    if (request->complete)
+        return;
+    if (ssa_log_wants(&request->engine->log, SSA_LOG_DEBUG))
+        ssa_log_write(&request->engine->log, SSA_LOG_DEBUG, "%s '%s': done in %.3f ms", request->operation,
+                      (char *)request->subject.data, (double)(ssa_now() - request->began) / 1e6);
+    complete(request);
 }
 
 static void keep_text(ssa_request *request, const char *format, va_list arguments) {
@@ -182,8 +189,9 @@ void ssa_request_fail(ssa_request *request, ssa_status status, const char *forma
     keep_text(request, format, arguments);
     va_end(arguments);
     request->status = status;
-    ssa_log_write(&request->engine->log, SSA_LOG_DEBUG, "%s %s: %s", request->operation, (char *)request->subject.data,
-                  request->error.data ? (char *)request->error.data : ssa_status_name(status));
+    ssa_log_write(&request->engine->log, status == SSA_ECANCELLED ? SSA_LOG_DEBUG : SSA_LOG_ERROR, "%s '%s' failed: %s",
+                  request->operation, (char *)request->subject.data,
+                  request->error.bytes ? (char *)request->error.data : ssa_status_name(status));
     complete(request);
 }
 
@@ -252,6 +260,9 @@ static int enlist(ssa_request *request) {
         engine->requests->previous = request;
     engine->requests = request;
     engine->statistics.requests++;
+    request->began = engine->now;
+    if (ssa_log_wants(&engine->log, SSA_LOG_DEBUG))
+        ssa_log_write(&engine->log, SSA_LOG_DEBUG, "%s '%s' begins", request->operation, (char *)request->subject.data);
     ssa_status status;
     const char *why = ssa_engine_unusable(engine, &status);
     if (why)

@@ -44,6 +44,8 @@ struct ssa_request {
     int64_t until;                /* the moment of the deadline, its own or that of its batch; SSA_NEVER */
     int has_timer;                /* room for the deadline is taken */
     int started, complete, queued; /* queued: complete, and not handed out yet */
+    int64_t began;                /* the moment of its start, for the log */
+    int answered;                 /* a server has carried out something of it */
     struct ssa_batch_plan *batch;      /* it is part of; NULL: none */
     size_t batch_place;
     struct ssa_request *parent;   /* that it is a part of, and is told instead of the face; NULL: none */

@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static const char *find_text(resolving *r, const ssa_setting *setting, char name
     char variable[VARIABLE_BYTES];
     name_variable(setting, r->suffix, variable);
     snprintf(name, 2 * VARIABLE_BYTES, "%s", variable);
-    if (!setting->variable || (r->given->address && setting->flags & SSA_SETTING_OF_STORE))
+    if (!setting->variable || (r->given->address && setting->flags & SSA_SETTING_OF_ADDRESS))
         return NULL;
     *source = SSA_FROM_ENVIRONMENT;
     const char *value = r->lookup(r->user, variable);
@@ -147,7 +148,8 @@ static ssa_status check_identifier(resolving *r) {
 static ssa_status read_file(resolving *r) {
     char variable[VARIABLE_BYTES];
     name_variable(&ssa_settings_table[SSA_SETTING_FILE], r->suffix, variable);
-    if (!*r->settings->file)
+    int is_needless = r->given->address && r->given->user && r->given->password; /* nothing is left that it could say */
+    if (!*r->settings->file || is_needless)
         return SSA_OK;
     ssa_status status = ssa_settings_file_read(&r->file, r->settings->file, variable, r->mistakes);
     r->file_refused = status == SSA_EARGUMENT;
@@ -155,8 +157,34 @@ static ssa_status read_file(resolving *r) {
     return status == SSA_ENOMEM ? status : SSA_OK;
 }
 
+static const char *name_of(const resolving *r, size_t at) {
+    for (size_t i = 0; i < SSA_SETTINGS_COUNT; i++)
+        if (ssa_settings_table[i].at == at)
+            return r->settings->sources[i] == SSA_FROM_ARGUMENT ? ssa_settings_table[i].argument : ssa_settings_table[i].variable;
+    return "";
+}
+
+/* Who asks for a log that cannot be written is to know it before the day when it is looked for. */
+static ssa_status check_log(resolving *r) {
+    const char *path = r->settings->log_file;
+    ssa_log log;
+    if (!path || !*path)
+        return SSA_OK;
+    ssa_log_init(&log);
+    if (ssa_log_open(&log, path) == SSA_OK) {
+        ssa_log_close(&log);
+        return SSA_OK;
+    }
+    char mistake[SSA_MISTAKE_BYTES], remedy[200];
+    snprintf(remedy, sizeof remedy, "%s; name a file that can be appended to", strerror(errno));
+    ssa_mistake_value(mistake, sizeof mistake, name_of(r, offsetof(ssa_settings, log_file)), path, strlen(path), remedy);
+    return add_mistake(r, mistake);
+}
+
 static ssa_status check_together(resolving *r) {
     const ssa_settings *settings = r->settings;
+    if (check_log(r))
+        return SSA_ENOMEM;
     if (!settings->tls_cert || !settings->tls_key || !*settings->tls_cert == !*settings->tls_key)
         return SSA_OK;
     char mistake[SSA_MISTAKE_BYTES];

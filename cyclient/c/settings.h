@@ -4,8 +4,8 @@
  *
  * With an identifier the variables of the store (SSDB*, SSKEYIN, SSKEYOUT, SR_DB_TYPE) end in `_<identifier>`;
  * SSKEYIN, SSKEYOUT and SSDB_FILE without it hold for all stores that have none of their own. The names in the file
- * are those of the environment, suffix included. When an address is given, nothing of the environment or of the
- * file that is about a store is read: it was meant for another one. */
+ * are those of the environment, suffix included. Each setting is looked for by itself: an address that is given takes
+ * nothing from the others, but for SSDB_SOCKETS and SSDB_OWNED, which say something of the store in SSDB. */
 #ifndef SSA_SETTINGS_H
 #define SSA_SETTINGS_H
 
@@ -33,6 +33,8 @@ typedef struct ssa_settings_given {
     const char *log_file;
     int tls;
     const char *tls_ca, *tls_cert, *tls_key, *tls_name;
+    const char *write_prefix, *read_prefixes; /* "": none; the latter a comma list */
+    const char *server_type; /* "any", "standalone" or "clustered" */
 } ssa_settings_given;
 
 void ssa_settings_given_init(ssa_settings_given *given);

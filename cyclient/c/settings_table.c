@@ -11,10 +11,10 @@
 #define GIVEN(field) offsetof(ssa_settings_given, field)
 #define AT(field) offsetof(ssa_settings, field)
 
-#define STORE SSA_SETTING_OF_STORE
-#define NAMED (SSA_SETTING_OF_STORE | SSA_SETTING_SUFFIXED)
+#define NAMED SSA_SETTING_SUFFIXED
 #define FILED (NAMED | SSA_SETTING_IN_FILE)
 #define SHARED (NAMED | SSA_SETTING_SHARED)
+#define PLACED SSA_SETTING_OF_ADDRESS
 
 const ssa_setting ssa_settings_table[SSA_SETTINGS_COUNT] = {
     {NULL, "identifier", SSA_SET_TEXT, 0, "", GIVEN(identifier), AT(identifier),
@@ -27,21 +27,21 @@ const ssa_setting ssa_settings_table[SSA_SETTINGS_COUNT] = {
      "user of the store"},
     {"SSDB_PASSWORD", "password", SSA_SET_SECRET, FILED, NULL, GIVEN(password), AT(password),
      "its password"},
-    {"SSDB_SOCKETS", NULL, SSA_SET_TEXT, FILED, "", 0, AT(sockets),
+    {"SSDB_SOCKETS", NULL, SSA_SET_TEXT, FILED | PLACED, "", 0, AT(sockets),
      "directory of the <port>.sock of shards on this host"},
-    {"SSDB_OWNED", NULL, SSA_SET_SWITCH, NAMED, "0", 0, AT(owned),
+    {"SSDB_OWNED", NULL, SSA_SET_SWITCH, NAMED | PLACED, "0", 0, AT(owned),
      "the experiment of this program started the store, flush_db may empty it"},
-    {"SSKEYIN", NULL, SSA_SET_PREFIXES, SHARED, "", 0, AT(read_prefixes),
+    {"SSKEYIN", "read_prefixes", SSA_SET_PREFIXES, SHARED, "", GIVEN(read_prefixes), AT(read_prefixes),
      "prefixes of the producers to read from"},
-    {"SSKEYOUT", NULL, SSA_SET_PREFIX, SHARED, "", 0, AT(write_prefix),
+    {"SSKEYOUT", "write_prefix", SSA_SET_PREFIX, SHARED, "", GIVEN(write_prefix), AT(write_prefix),
      "prefix of what is written"},
-    {"SR_DB_TYPE", NULL, SSA_SET_MODE, NAMED, "", 0, AT(expected_mode),
+    {"SR_DB_TYPE", "server_type", SSA_SET_MODE, NAMED, "", GIVEN(server_type), AT(expected_mode),
      "Clustered or Standalone; any: ask the server"},
-    {"SSA_TIMEOUT", "timeout", SSA_SET_SECONDS, STORE, "60", GIVEN(timeout), AT(timeout_ns),
+    {"SSA_TIMEOUT", "timeout", SSA_SET_SECONDS, 0, "60", GIVEN(timeout), AT(timeout_ns),
      "how long an operation may take"},
-    {"SSA_VALUE_LIMIT", "value_limit", SSA_SET_BYTES, STORE, "0", GIVEN(value_limit), AT(value_limit),
+    {"SSA_VALUE_LIMIT", "value_limit", SSA_SET_BYTES, 0, "0", GIVEN(value_limit), AT(value_limit),
      "longest value of the server in bytes; longer ones are chunked; 0: never"},
-    {"SSA_TRUST_TOPOLOGY", "trust_topology", SSA_SET_SWITCH, STORE, "0", GIVEN(trust_topology), AT(trust_topology),
+    {"SSA_TRUST_TOPOLOGY", "trust_topology", SSA_SET_SWITCH, 0, "0", GIVEN(trust_topology), AT(trust_topology),
      "follow redirections to addresses that were not announced"},
     {"SSA_BULK_CONNECTION", "bulk_connection", SSA_SET_SWITCH, 0, "1", GIVEN(bulk_connection), AT(bulk_connection),
      "a connection of its own for large values"},
@@ -50,16 +50,16 @@ const ssa_setting ssa_settings_table[SSA_SETTINGS_COUNT] = {
     {"SSA_LOG_LEVEL", "log_level", SSA_SET_LEVEL, 0, "quiet", GIVEN(log_level), AT(log_level),
      "quiet, error, info or debug"},
     {"SSA_LOG_FILE", "log_file", SSA_SET_TEXT, 0, "", GIVEN(log_file), AT(log_file),
-     "file that the log is appended to"},
-    {"SSA_TLS", "tls", SSA_SET_SWITCH, STORE, "0", GIVEN(tls), AT(tls),
+     "file that the log is appended to; none: standard error"},
+    {"SSA_TLS", "tls", SSA_SET_SWITCH, 0, "0", GIVEN(tls), AT(tls),
      "encrypt the connections over TCP"},
-    {"SSA_TLS_CA", "tls_ca", SSA_SET_TEXT, STORE, "", GIVEN(tls_ca), AT(tls_ca),
+    {"SSA_TLS_CA", "tls_ca", SSA_SET_TEXT, 0, "", GIVEN(tls_ca), AT(tls_ca),
      "file of the certificates to trust"},
-    {"SSA_TLS_CERT", "tls_cert", SSA_SET_TEXT, STORE, "", GIVEN(tls_cert), AT(tls_cert),
+    {"SSA_TLS_CERT", "tls_cert", SSA_SET_TEXT, 0, "", GIVEN(tls_cert), AT(tls_cert),
      "file of the client's certificate"},
-    {"SSA_TLS_KEY", "tls_key", SSA_SET_TEXT, STORE, "", GIVEN(tls_key), AT(tls_key),
+    {"SSA_TLS_KEY", "tls_key", SSA_SET_TEXT, 0, "", GIVEN(tls_key), AT(tls_key),
      "file of its key"},
-    {"SSA_TLS_NAME", "tls_name", SSA_SET_TEXT, STORE, "", GIVEN(tls_name), AT(tls_name),
+    {"SSA_TLS_NAME", "tls_name", SSA_SET_TEXT, 0, "", GIVEN(tls_name), AT(tls_name),
      "name that the server's certificate must have"},
 };
 
@@ -129,7 +129,7 @@ static ssa_status read_prefixes(ssa_settings *settings, const char *name, const 
 
 static ssa_status read_mode(ssa_server_mode *mode, const char *name, const char *text, char *mistake) {
     *mode = SSA_MODE_ANY;
-    if (!*text)
+    if (!*text || !strcasecmp(text, "any"))
         return SSA_OK;
     *mode = !strcasecmp(text, "clustered") ? SSA_MODE_CLUSTER : SSA_MODE_STANDALONE;
     if (*mode == SSA_MODE_CLUSTER || !strcasecmp(text, "standalone"))

@@ -11,7 +11,7 @@ typedef enum ssa_setting_kind {
     SSA_SET_SECRET,    /* char *, NULL if there is none; never shown */
     SSA_SET_ADDRESSES, /* addresses and address_count */
     SSA_SET_PREFIX,    /* char * */
-    SSA_SET_PREFIXES,  /* read_prefixes and read_prefix_count */
+    SSA_SET_PREFIXES,  /* read_prefixes and read_prefix_count; given as a comma list */
     SSA_SET_MODE,      /* ssa_server_mode */
     SSA_SET_SECONDS,   /* int64_t of nanoseconds; given as a pointer to a double */
     SSA_SET_BYTES,     /* int64_t */
@@ -20,7 +20,7 @@ typedef enum ssa_setting_kind {
 } ssa_setting_kind;
 
 enum {
-    SSA_SETTING_OF_STORE = 1, /* not read from the environment when an address is given */
+    SSA_SETTING_OF_ADDRESS = 1, /* says something of what SSDB names: not read when another address is given */
     SSA_SETTING_SUFFIXED = 2, /* with an identifier its name ends in it */
     SSA_SETTING_SHARED = 4,   /* and the name without it holds where that one is unset */
     SSA_SETTING_IN_FILE = 8   /* may stand in the file that SSDB_FILE names */

@@ -33,6 +33,7 @@ const char *ssa_status_name(ssa_status status) {
         NAME(SSA_EUNSUPPORTED);
         NAME(SSA_ETYPE);
         NAME(SSA_ETOPOLOGY);
+        NAME(SSA_EDATASET);
     }
 #undef NAME
     return "SSA_E?";

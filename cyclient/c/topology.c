@@ -284,9 +284,9 @@ static void answered(ssa_call *call) {
     if (status != SSA_OK) {
         if (status == SSA_ENOMEM && !command->error.bytes)
             snprintf(error, sizeof error, "no memory for it");
-        snprintf(engine->trouble, sizeof engine->trouble, "The topology of the cluster could not be read: %.*s%.100s.",
-                 (int)(command->error.bytes < 80 ? command->error.bytes : 80),
-                 command->error.bytes ? (char *)command->error.data : "", error);
+        ssa_engine_note_trouble(engine, "The topology of the cluster could not be read: %.*s%.100s.",
+                                (int)(command->error.bytes < 80 ? command->error.bytes : 80),
+                                command->error.bytes ? (char *)command->error.data : "", error);
         topology->wanted = 1;
     }
     ssa_command_free(command);

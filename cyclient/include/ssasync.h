@@ -5,14 +5,16 @@
  *     cc program.c $(ssasync config --cflags --libs)
  *
  * Every function that can fail returns an ssa_status; the text of the error lies in the handle (ssa_client_error). The
- * library never prints, exits or aborts, and keeps no global state. C99 or later, C++11 or later.
+ * library never exits or aborts, prints nothing but a log that was asked for (log_level), and keeps no global state. C99
+ * or later, C++11 or later.
  *
  * Names and other texts are a pointer and a length in bytes; SSA_TEXT_ENDS as the length: up to the NUL.
  *
  * timeout, in seconds, is the last argument that goes into a function: negative (SSA_CLIENT_TIMEOUT) is the client's
- * own (option `timeout`, 60 s if nothing is said), INFINITY none. When it is over the function returns SSA_ETIMEOUT (or
- * SSA_ECONNECT: there was no connection); a write may then be carried out later, but in its order with later ones of
- * the same client on the same name. Besides what is named at a function every one of them can end with SSA_EARGUMENT,
+ * own (option `timeout`, 60 s if nothing is said), INFINITY none. When it is over the function returns SSA_ETIMEOUT; a
+ * write may then be carried out later, but in its order with later ones of the same client on the same name. Or
+ * SSA_ECONNECT: there was no connection all that time (a store that does not listen may be starting), and nothing was
+ * carried out; or SSA_ECLOSED: the connection was lost, and what changes the store may or may not have been carried out. Besides what is named at a function every one of them can end with SSA_EARGUMENT,
  * SSA_ETIMEOUT, SSA_ECONNECT, SSA_ECLOSED, SSA_ESERVER, SSA_EPERMISSION, SSA_ETOPOLOGY, SSA_ENOMEM and SSA_EFORK.
  *
  * Threads may share a client: they take turns for an instant, and wait side by side. Datasets, tensors, futures and
@@ -47,9 +49,10 @@ SSA_API const char *ssa_features(void);
 /* A client of one store: its connections, prefixes, and what failed last. */
 typedef struct ssa_client ssa_client;
 
-/* What a client is to know. What is not given here is read from the environment (SSDB, SSDB_USER, SSDB_PASSWORD,
+/* What a client is to know. Each that is not given here is read from the environment (SSDB, SSDB_USER, SSDB_PASSWORD,
  * SSDB_FILE, SSKEYIN, SSKEYOUT, SSA_TIMEOUT ..., with _<identifier> behind the name for a further store), as an
- * Experiment sets it for what it starts; else there are defaults. ssa_client_describe tells them all. Set by
+ * Experiment sets it for what it starts; else there are defaults. So an address that is given is used with the user,
+ * password and prefixes of the environment, unless these are given too. ssa_client_describe tells them all. Set by
  * ssa_options_init to "not given"; texts end in NUL and are borrowed by ssa_client_new only. */
 typedef struct ssa_options {
     size_t size;            /* of this struct, as the caller was compiled */
@@ -64,12 +67,15 @@ typedef struct ssa_options {
     int64_t value_limit;    /* bytes above which values are stored in pieces; 0: never */
     int log_level;          /* ssa_log_level */
     const char *log_file;   /* lines are appended to it */
-    ssa_log_sink log_sink;  /* lines are given to it; NULL: none */
+    ssa_log_sink log_sink;  /* lines are given to it; NULL: none. With neither, to standard error */
     void *log_user;         /* its first argument */
     int tls;                /* 1: connections over TCP are encrypted, with TLS (ssa_features); unix sockets never are */
     const char *tls_ca, *tls_cert, *tls_key; /* files in PEM: who is trusted (not given: whom the system trusts); the
                                client's own certificate and key, which has no password */
     const char *tls_name;   /* the name in the server's certificate, if not its host */
+    const char *write_prefix;  /* of the names that are written (SSKEYOUT); "": none */
+    const char *read_prefixes; /* of the producers to read from (SSKEYIN), with commas between; "": none */
+    const char *server_type;   /* "standalone" or "clustered": what the server must be; "any": it is asked */
 } ssa_options;
 
 /* size: sizeof(ssa_options). Fields behind it are not touched. */
@@ -307,7 +313,7 @@ SSA_API ssa_status ssa_clear_field(ssa_dataset *dataset, const char *name, size_
 /* Store it, in place of what was there: who reads sees the old or the new one, never a mixture. It must not be changed
  * before this returns. SSA_EARGUMENT: it is empty; SSA_EFULL. */
 SSA_API ssa_status ssa_put_dataset(ssa_client *client, ssa_dataset *dataset, double timeout);
-/* *dataset: freed by ssa_dataset_free; NULL after a failure. SSA_ENOTFOUND, SSA_EPROTOCOL (what is stored is no
+/* *dataset: freed by ssa_dataset_free; NULL after a failure. SSA_ENOTFOUND, SSA_EDATASET (what is stored is no
  * dataset). */
 SSA_API ssa_status ssa_get_dataset(ssa_client *client, const char *name, size_t name_bytes, ssa_dataset **dataset,
                                    double timeout);

@@ -52,8 +52,9 @@ inline constexpr double no_timeout = std::numeric_limits<double>::infinity();
 // Error
 // |-- InvalidArgument     the caller passed something unusable
 // |-- OutOfMemory
-// |-- ConnectionFailed    no connection: address, reason, remedy
-// |-- Disconnected        the connection broke, or the client was closed; it may or may not have been carried out
+// |-- ConnectionFailed    no connection, and nothing was carried out: address, reason, remedy
+// |-- Disconnected        the connection broke, or the client was closed; what changes the store may or may not have been
+// |                       carried out
 // |-- OperationTimeout    no answer within the deadline
 // |-- WaitTimeout         what was waited for did not appear
 // |-- ServerError         the server refused; its text
@@ -61,6 +62,7 @@ inline constexpr double no_timeout = std::numeric_limits<double>::infinity();
 // |   `-- StoreFull       the shard reached its memory limit
 // |-- NotFound            nothing under this name
 // |-- NotATensor          the key holds other bytes, or a header that contradicts itself
+// |-- NotADataset         what is stored is no dataset, or lacks a part
 // |-- WrongKind           the key holds another kind of value
 // |-- TensorMismatch      what is stored does not fit the array, or the type that was asked for
 // |-- ModelError          a worker answered with an error
@@ -96,6 +98,7 @@ struct NotPermitted : ServerError { using ServerError::ServerError; };
 struct StoreFull : ServerError { using ServerError::ServerError; };
 struct NotFound : Error { using Error::Error; };
 struct NotATensor : Error { using Error::Error; };
+struct NotADataset : Error { using Error::Error; };
 struct WrongKind : Error { using Error::Error; };
 struct TensorMismatch : Error { using Error::Error; };
 struct ModelError : Error { using Error::Error; };
@@ -126,6 +129,7 @@ struct InternalError : Error { using Error::Error; };
     case SSA_ENOTFOUND: throw NotFound(status, text);
     case SSA_EHEADER:
     case SSA_EVERSION: throw NotATensor(status, text);
+    case SSA_EDATASET: throw NotADataset(status, text);
     case SSA_ETYPE: throw WrongKind(status, text);
     case SSA_EDTYPE:
     case SSA_ESHAPE: throw TensorMismatch(status, text);
@@ -181,6 +185,30 @@ template <class T> constexpr ssa_dtype dtype_of() noexcept {
         return SSA_COMPLEX128;
     else
         static_assert(detail::no_dtype<T>, "no dtype has elements of this type: describe the array by ssa_array");
+}
+
+// "float64", "int32" ...
+inline const char *dtype_word(ssa_dtype dtype) noexcept {
+    switch (dtype) {
+    case SSA_BOOL: return "bool";
+    case SSA_INT8: return "int8";
+    case SSA_INT16: return "int16";
+    case SSA_INT32: return "int32";
+    case SSA_INT64: return "int64";
+    case SSA_UINT8: return "uint8";
+    case SSA_UINT16: return "uint16";
+    case SSA_UINT32: return "uint32";
+    case SSA_UINT64: return "uint64";
+    case SSA_FLOAT16: return "float16";
+    case SSA_FLOAT32: return "float32";
+    case SSA_FLOAT64: return "float64";
+    case SSA_BFLOAT16: return "bfloat16";
+    case SSA_COMPLEX64: return "complex64";
+    case SSA_COMPLEX128: return "complex128";
+    case SSA_STRING: return "string";
+    case SSA_UNICODE: return "unicode";
+    }
+    return "unknown";
 }
 
 using Shape = std::vector<std::int64_t>;
@@ -280,8 +308,8 @@ public:
     // The elements, in one piece, owned by the tensor. Throws TensorMismatch: they are not of this type.
     template <class T> Span<T> values() const {
         if (dtype() != dtype_of<std::remove_const_t<T>>())
-            throw TensorMismatch(SSA_EDTYPE, "the tensor has elements of dtype " + std::to_string(dtype()) + ", not " +
-                                                 std::to_string(dtype_of<std::remove_const_t<T>>()) + " (ssa_dtype).");
+            throw TensorMismatch(SSA_EDTYPE, std::string("the tensor has elements of dtype ") + dtype_word(dtype()) +
+                                                 ", not " + dtype_word(dtype_of<std::remove_const_t<T>>()) + ".");
         return {static_cast<T *>(data()), size()};
     }
     template <class T> std::vector<T> to_vector() const {
@@ -576,6 +604,8 @@ struct Options {
     std::optional<std::int64_t> value_limit; // bytes
     std::optional<ssa_log_level> log_level;
     std::optional<std::string> log_file, tls_ca, tls_cert, tls_key, tls_name;
+    std::optional<std::string> write_prefix, read_prefixes; // the latter with commas between
+    std::optional<std::string> server_type;                 // "any", "standalone" or "clustered"
     // Called in the middle of the client's work: must not call it, nor throw.
     std::function<void(ssa_log_level, std::string_view)> log_sink;
 };
@@ -610,6 +640,9 @@ public:
         given.tls_cert = text(options.tls_cert);
         given.tls_key = text(options.tls_key);
         given.tls_name = text(options.tls_name);
+        given.write_prefix = text(options.write_prefix);
+        given.read_prefixes = text(options.read_prefixes);
+        given.server_type = text(options.server_type);
         if (options.log_sink) {
             sink_ = std::make_unique<Sink>(options.log_sink);
             given.log_sink = [](void *user, ssa_log_level level, const char *line, std::size_t bytes) {

@@ -23,16 +23,17 @@ typedef enum ssa_status {
     SSA_ENOMEM = -1,       /* an allocation failed */
     SSA_EARGUMENT = -2,    /* the caller passed something unusable */
     SSA_EPROTOCOL = -3,    /* the other side sent something that is not RESP, or out of place */
-    SSA_ELIMIT = -4,       /* the other side announced more than the limits allow */
+    SSA_ELIMIT = -4,       /* more than the caller's room, or a limit of this library, allows */
     SSA_EHEADER = -5,      /* a value that is not a tensor, or whose header contradicts itself */
     SSA_EVERSION = -6,     /* a tensor header of another version */
     SSA_EDTYPE = -7,       /* the stored dtype is not the one of the caller's array */
     SSA_ESHAPE = -8,       /* the stored shape is not the one of the caller's array */
     SSA_ENOTFOUND = -9,    /* no such key */
     SSA_ESERVER = -10,     /* the server answered with an error */
-    SSA_ECLOSED = -11,     /* the connection is closed: by the other side, or after an error */
+    SSA_ECLOSED = -11,     /* the connection is closed: by the other side, or after an error; what changes the store may or
+                              may not have been carried out */
     SSA_ESYSTEM = -12,     /* a system call failed; errno has it */
-    SSA_ECONNECT = -13,    /* no connection could be opened */
+    SSA_ECONNECT = -13,    /* no connection could be opened; nothing was carried out */
     SSA_ETIMEOUT = -14,    /* the deadline passed; a write may or may not have been carried out */
     SSA_EWAIT = -15,       /* what was waited for did not appear in time */
     SSA_EPERMISSION = -16, /* the role of the store's user does not allow it */
@@ -47,7 +48,8 @@ typedef enum ssa_status {
     SSA_ECANCELLED = -25,  /* the caller cancelled it */
     SSA_EUNSUPPORTED = -26, /* this build or this server cannot do it */
     SSA_ETYPE = -27,       /* the key holds another kind of value */
-    SSA_ETOPOLOGY = -28    /* a redirection to an address that was not announced, or a slot that no shard serves */
+    SSA_ETOPOLOGY = -28,   /* a redirection to an address that was not announced, or a slot that no shard serves */
+    SSA_EDATASET = -29     /* what is stored is no dataset, or lacks a part */
 } ssa_status;
 
 /* The name of a status, such as "SSA_ETIMEOUT"; "SSA_E?" for a number that is none. Never NULL. */
@@ -96,9 +98,9 @@ typedef enum ssa_comparison { SSA_COMPARE_EQUAL, SSA_COMPARE_AT_LEAST, SSA_COMPA
 
 typedef enum ssa_log_level {
     SSA_LOG_QUIET, /* nothing */
-    SSA_LOG_ERROR, /* what a caller will hear of as well */
-    SSA_LOG_INFO,  /* connections, topology, retries */
-    SSA_LOG_DEBUG  /* every operation */
+    SSA_LOG_ERROR, /* operations that failed, which their callers hear of as well */
+    SSA_LOG_INFO,  /* and connections that were opened, refused or lost */
+    SSA_LOG_DEBUG  /* and the start and the end of every operation */
 } ssa_log_level;
 
 /* text: one line without its end, not NUL-terminated, borrowed. Called by the thread that called the client, which is

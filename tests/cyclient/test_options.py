@@ -116,7 +116,21 @@ GIVEN = [
     ({"tls_cert": "cert.pem", "tls_key": "key.pem"}, "SSA_TLS_CERT", "cert.pem"),
     ({"tls_cert": "cert.pem", "tls_key": "key.pem"}, "SSA_TLS_KEY", "key.pem"),
     ({"tls_name": "store"}, "SSA_TLS_NAME", "store"),
+    ({"write_prefix": "ens_9"}, "SSKEYOUT", "ens_9"),
+    ({"write_prefix": ""}, "SSKEYOUT", "(none)"),
+    ({"read_prefixes": "a,b"}, "SSKEYIN", "a,b"),
+    ({"read_prefixes": ["a", "b"]}, "SSKEYIN", "a,b"),
+    ({"read_prefixes": []}, "SSKEYIN", "(none)"),
+    ({"server_type": "standalone"}, "SR_DB_TYPE", "standalone"),
+    ({"server_type": "any"}, "SR_DB_TYPE", "any"),
 ]
+VARIABLES = {
+    "user": "SSDB_USER",
+    "password": "SSDB_PASSWORD",
+    "write_prefix": "SSKEYOUT",
+    "read_prefixes": "SSKEYIN",
+    "server_type": "SR_DB_TYPE",
+}
 
 
 @pytest.mark.parametrize(("given", "name", "value"), GIVEN)
@@ -124,7 +138,7 @@ def test_an_argument_sets_what_it_names_and_nothing_else(make, environment, give
     environment()
     before, after = settings_of(make()), settings_of(make(**given))
     assert after[name] == (value, "argument")
-    meant = {f"SSDB_{each.upper()}" if each in ("user", "password") else f"SSA_{each.upper()}" for each in given}
+    meant = {VARIABLES.get(each, f"SSA_{each.upper()}") for each in given}
     changed = {each for each in after if after[each] != before[each]}
     assert changed == {each for each in meant if before[each] != (value, "argument")}
 
@@ -132,6 +146,11 @@ def test_an_argument_sets_what_it_names_and_nothing_else(make, environment, give
 def test_the_log_goes_where_an_argument_says(make, tmp_path):
     log = tmp_path / "ssasync.log"
     assert settings_of(make("a:1", log_level=2, log_file=str(log)))["SSA_LOG_FILE"] == (str(log), "argument")
+
+
+def test_a_log_that_cannot_be_written_is_refused(make, tmp_path):
+    with pytest.raises(InvalidArgument, match=rf"log_file cannot be '{tmp_path}': Is a directory; name a file"):
+        make("a:1", log_file=str(tmp_path))
 
 
 def test_only_who_starts_a_store_says_that_it_may_be_emptied(make, environment):
@@ -142,11 +161,19 @@ def test_only_who_starts_a_store_says_that_it_may_be_emptied(make, environment):
         make("c:3", owned=True)
 
 
-def test_an_address_of_ones_own_leaves_the_store_of_the_environment_aside(make, environment):
-    environment(SSDB="nonsense", SSA_TIMEOUT="soon")
+def test_an_address_takes_the_rest_from_the_environment(make, environment):
+    environment(SSDB="nonsense", SSDB_SOCKETS="/run/of/another")
     settings = settings_of(make("c:3"))
     assert settings["SSDB"] == ("c:3", "argument")
-    assert not [name for name, (_, source) in settings.items() if source == "environment"]
+    assert settings["SSDB_SOCKETS"] == ("(none)", "default")
+    from_there = {name for name, (_, source) in settings.items() if source == "environment"}
+    assert from_there == set(ENVIRONMENT) - {"SSDB"}
+
+
+@pytest.mark.parametrize("value", [["a,b"], [""], [3], [b"a"]])
+def test_read_prefixes_are_names(make, value):
+    with pytest.raises(InvalidArgument, match="an element of read_prefixes cannot be"):
+        make("a:1", read_prefixes=value)
 
 
 def test_all_mistakes_are_told_at_once_and_no_password(make, environment):
@@ -166,6 +193,8 @@ def test_all_mistakes_are_told_at_once_and_no_password(make, environment):
         ({"address": ""}, "address cannot be empty: name at least one shard"),
         ({"address": "localhost"}, r"address cannot be 'localhost': write host:port, \[ipv6\]:port or unix:///path"),
         ({"address": "a:1,größe"}, "address cannot be 'größe'"),
+        ({"address": "a:99999"}, "address cannot be 'a:99999': a port is a number from 1 to 65535"),
+        ({"address": "[::1]:0"}, r"address cannot be '\[::1\]:0': a port is a number from 1 to 65535"),
         ({"address": "a:1", "timeout": 0}, "timeout cannot be 0: give a positive number of seconds"),
         ({"address": "a:1", "timeout": -1.5}, "timeout cannot be -1.5"),
         ({"address": "a:1", "timeout": float("nan")}, "timeout cannot be nan"),
@@ -232,7 +261,7 @@ def test_a_password_may_have_any_character(face, own_engine):
 
 def test_reading_and_writing_have_prefixes_of_their_own(face, workload, engine):
     client = workload(SSKEYOUT="me", SSKEYIN="a,b")
-    plain = face.open(engine.unix, password=engine.password)
+    plain = face.open(engine.unix, password=engine.password, write_prefix="", read_prefixes="")
     plain.put_tensor("a.t", np.full(1, 1))
     plain.put_tensor("b.t", np.full(1, 2))
     client.put_tensor("t", np.full(1, 3))

@@ -58,11 +58,25 @@ static void test_only_what_is_wanted_is_said(void) {
         if (level)
             CHECK_NUMBER(h.level, level);
     }
-    ssa_log nobody;
-    ssa_log_init(&nobody);
-    nobody.level = SSA_LOG_DEBUG;
-    CHECK(!ssa_log_wants(&nobody, SSA_LOG_ERROR));
-    ssa_log_write(&nobody, SSA_LOG_ERROR, "nobody hears it");
+}
+
+static void test_without_a_place_it_goes_to_standard_error(void) {
+    char text[400];
+    int kept = dup(STDERR_FILENO), file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ssa_log log;
+    ssa_log_init(&log);
+    dup2(file, STDERR_FILENO);
+    ssa_log_write(&log, SSA_LOG_ERROR, "it is quiet");
+    log.level = SSA_LOG_DEBUG;
+    ssa_log_write(&log, SSA_LOG_ERROR, "everybody hears it");
+    ssa_log_close(&log);
+    ssa_log_write(&log, SSA_LOG_ERROR, "it is closed");
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(file);
+    read_and_remove(text, sizeof text);
+    CHECK(strstr(text, " error ") && strstr(text, " everybody hears it\n"));
+    CHECK(!strstr(text, "quiet") && !strstr(text, "closed"));
 }
 
 static void test_a_line_stays_one_line(void) {
@@ -199,7 +213,8 @@ static void test_levels_have_words(void) {
     CHECK_TEXT(ssa_log_level_name((ssa_log_level)7), "unknown");
 }
 
-CHECK_MAIN(NULL, test_only_what_is_wanted_is_said, test_a_line_stays_one_line, test_a_long_line_is_cut,
+CHECK_MAIN(NULL, test_only_what_is_wanted_is_said, test_without_a_place_it_goes_to_standard_error,
+           test_a_line_stays_one_line, test_a_long_line_is_cut,
            test_errno_is_kept, test_lines_in_the_file_begin_with_time_level_and_process,
            test_the_file_is_ours_and_grows, test_several_processes_may_share_a_file, test_a_file_that_cannot_be_is_told,
            test_a_full_disk_is_no_error, test_levels_have_words)

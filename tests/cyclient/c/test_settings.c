@@ -105,6 +105,7 @@ static void test_everything_comes_from_the_environment(void) {
     CHECK_NUMBER(settings.bulk_connection, 0);
     CHECK_NUMBER(settings.log_level, SSA_LOG_DEBUG);
     CHECK_TEXT(settings.log_file, "x.log");
+    CHECK(unlink("x.log") == 0); /* tried, and found to be writable */
     CHECK_NUMBER(settings.tls, 1);
     CHECK_TEXT(settings.tls_ca, "ca");
     CHECK_TEXT(settings.tls_cert, "cert");
@@ -141,24 +142,76 @@ static void test_arguments_come_before_the_environment(void) {
     ssa_settings_free(&settings);
 }
 
-static void test_an_address_of_ones_own_leaves_the_store_of_the_environment_aside(void) {
+static void test_each_setting_is_looked_for_by_itself(void) {
     ssa_settings settings;
     ssa_settings_given given = nothing();
+    const char *const *environment =
+        ENVIRONMENT("SSDB", "nonsense", "SSDB_USER", "reader", "SSDB_PASSWORD", "hush", "SSDB_SOCKETS", "/s", "SSDB_OWNED", "1",
+                    "SSKEYOUT", "o", "SSKEYIN", "i", "SR_DB_TYPE", "clustered", "SSA_TIMEOUT", "2", "SSA_VALUE_LIMIT", "1", "SSA_TLS",
+                    "1", "SSA_LOG_LEVEL", "info", "SSA_KEEP_BYTES", "7", "SSA_BULK_CONNECTION", "0");
     given.address = "c:3, unix:///d";
-    check_resolved(&settings, &given,
-                   ENVIRONMENT("SSDB", "nonsense", "SSDB_USER", "reader", "SSDB_PASSWORD", "hush", "SSDB_FILE",
-                               "no/file", "SSDB_SOCKETS", "/s", "SSKEYOUT", "o", "SSKEYIN", "i", "SR_DB_TYPE", "?",
-                               "SSA_TIMEOUT", "soon", "SSA_VALUE_LIMIT", "1", "SSA_TLS", "1", "SSA_LOG_LEVEL", "info",
-                               "SSA_KEEP_BYTES", "7", "SSA_BULK_CONNECTION", "0"));
+    check_resolved(&settings, &given, environment);
     CHECK_NUMBER(settings.address_count, 2);
-    CHECK_TEXT(settings.user, "workload");
-    CHECK(!settings.password && !*settings.sockets && !*settings.write_prefix && !settings.read_prefix_count);
-    CHECK(settings.timeout_ns == 60000000000 && !settings.value_limit && !settings.tls);
-    /* These are about this process. */
+    CHECK_TEXT(settings.user, "reader");
+    CHECK_TEXT(settings.password, "hush");
+    CHECK_TEXT(settings.write_prefix, "o");
+    CHECK_NUMBER(settings.read_prefix_count, 1);
+    CHECK_NUMBER(settings.expected_mode, SSA_MODE_CLUSTER);
+    CHECK(settings.timeout_ns == 2000000000 && settings.value_limit == 1 && settings.tls);
     CHECK_NUMBER(settings.log_level, SSA_LOG_INFO);
     CHECK_NUMBER(settings.keep_bytes, 7);
     CHECK_NUMBER(settings.bulk_connection, 0);
+    /* These say something of the store that SSDB names. */
+    CHECK(!*settings.sockets && !settings.owned);
     ssa_settings_free(&settings);
+
+    given.write_prefix = "mine";
+    given.read_prefixes = "a,b";
+    given.server_type = "any";
+    check_resolved(&settings, &given, environment);
+    CHECK_TEXT(settings.write_prefix, "mine");
+    CHECK_NUMBER(settings.read_prefix_count, 2);
+    CHECK_TEXT(settings.read_prefixes[1], "b");
+    CHECK_NUMBER(settings.expected_mode, SSA_MODE_ANY);
+    ssa_settings_free(&settings);
+
+    given.write_prefix = given.read_prefixes = "";
+    given.server_type = "Standalone";
+    check_resolved(&settings, &given, environment);
+    CHECK(!*settings.write_prefix && !settings.read_prefix_count);
+    CHECK_NUMBER(settings.expected_mode, SSA_MODE_STANDALONE);
+    ssa_settings_free(&settings);
+
+    given.write_prefix = "a{b";
+    given.server_type = "sentinel";
+    check_refused(&given, environment,
+                  "write_prefix cannot be 'a{b': braces decide which shard holds a key; leave them out.\n"
+                  "server_type cannot be 'sentinel': write Clustered or Standalone, or unset it to ask the server.");
+}
+
+static void test_a_file_is_read_for_what_is_not_given(void) {
+    ssa_settings settings;
+    ssa_settings_given given = nothing();
+    const char *const *environment = ENVIRONMENT("SSDB_FILE", "no/file");
+    given.address = "c:3";
+    given.user = "u";
+    given.password = "p";
+    check_resolved(&settings, &given, environment);
+    ssa_settings_free(&settings);
+    given.password = NULL;
+    CHECK(resolve(&settings, &given, environment) == SSA_EARGUMENT);
+    CHECK(strstr(mistakes, "no/file"));
+}
+
+static void test_a_log_that_cannot_be_written_is_refused(void) {
+    ssa_settings_given given = nothing();
+    given.address = "a:1";
+    given.log_file = "no/such/folder/x.log";
+    check_refused(&given, ENVIRONMENT(NULL),
+                  "log_file cannot be 'no/such/folder/x.log': No such file or directory; name a file that can be appended to.");
+    given.log_file = NULL;
+    check_refused(&given, ENVIRONMENT("SSA_LOG_FILE", "/"),
+                  "SSA_LOG_FILE cannot be '/': Is a directory; name a file that can be appended to.");
 }
 
 static void test_a_named_store_has_variables_of_its_own(void) {
@@ -579,7 +632,9 @@ static ssa_status exercise(void) {
 
 CHECK_MAIN(exercise, test_defaults, test_everything_comes_from_the_environment,
            test_arguments_come_before_the_environment,
-           test_an_address_of_ones_own_leaves_the_store_of_the_environment_aside,
+           test_each_setting_is_looked_for_by_itself,
+           test_a_file_is_read_for_what_is_not_given,
+           test_a_log_that_cannot_be_written_is_refused,
            test_a_named_store_has_variables_of_its_own, test_an_identifier_must_not_be_mistaken,
            test_an_environment_that_cannot_be_right_is_refused, test_arguments_that_cannot_be_right_are_refused,
            test_all_mistakes_are_told_at_once_and_no_password, test_seconds_are_read_as_numbers_are_written,

@@ -237,7 +237,7 @@ static void test_one_that_lacks_a_chunk_is_waited_for_and_one_that_is_damaged_is
     if (!chunk_of("raw", &chunk))
         return;
     SUCCEEDS(raw("{d}", SSA_TEXTS(SSA_TEXT("SET"), SSA_KEY_TEXT(chunk), SSA_TEXT("short"))));
-    FAILS(get("d"), SSA_EPROTOCOL);
+    FAILS(get("d"), SSA_EDATASET);
     CHECK(strstr(store_text(), "its item 'raw' is damaged: a chunk of it is not as long as it should be"));
     SUCCEEDS(raw("{d}", SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(chunk))));
     ssa_request *request = get("d");

@@ -182,10 +182,10 @@ static void test_it_takes_the_place_of_anything(void) {
 static void test_one_that_lacks_a_part_is_told(void) {
     stored(sample("d"));
     SUCCEEDS(ssa_op_delete(E, "delete_key", SSA_KIND_KEY, name_of("{d}.u"), P));
-    FAILS(get("d"), SSA_EPROTOCOL);
+    FAILS(get("d"), SSA_EDATASET);
     CHECK(strstr(store_text(), "cannot be read: its item 'u' is not there"));
     SUCCEEDS(ssa_op_rename(E, "rename", SSA_KIND_KEY, name_of("{d}.raw"), name_of("{d}.u"), P));
-    FAILS(get("d"), SSA_EPROTOCOL);
+    FAILS(get("d"), SSA_EDATASET);
     SUCCEEDS(drop("d"));
     key_is("{d}.none", 0);
 }
