@@ -148,6 +148,16 @@ cdef extern from "link.h":
         pass
     void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why) nogil
 
+cdef extern from "log.h":
+    enum:
+        SSA_LOG_LINE_BYTES
+    ctypedef enum ssa_log_level:
+        SSA_LOG_QUIET, SSA_LOG_ERROR, SSA_LOG_INFO, SSA_LOG_DEBUG
+    ctypedef struct ssa_log:
+        ssa_log_level level
+        void (*sink)(void *user, ssa_log_level level, const char *text, size_t bytes) noexcept nogil
+        void *user
+
 cdef extern from "home_process.h":
     ctypedef struct ssa_home_process:
         pass
@@ -166,6 +176,7 @@ cdef extern from "engine.h":
     ctypedef struct ssa_engine:
         ssa_settings settings
         ssa_driver driver
+        ssa_log log
         ssa_key_names names
         ssa_engine_statistics statistics
         char *description
@@ -352,6 +363,7 @@ cdef class Engine(EngineOperations):
     cdef object timer                   # asyncio.TimerHandle or None
     cdef int64_t timer_at
     cdef bint flush_is_due
+    cdef list log_lines                 # bytes: the level, then the text; given out by _collect
     cdef object tasks                   # look-ups of names under way
     # While `away` is above 0 a thread is in a function of the C engine that lets other threads, or other Python code, run. They
     # do not touch the C engine then: what they drop or cancel is put off until it is back.
@@ -369,6 +381,7 @@ cdef class Engine(EngineOperations):
     cdef int _put_off(self, Request request) except -1
     cdef int _tell(self) except -1
     cdef size_t _collect(self) noexcept
+    cdef void _log(self) noexcept
     cdef void _settle(self)
     cdef void _tick(self)
     cdef void _ready(self, size_t link, int events)

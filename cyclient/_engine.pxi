@@ -162,6 +162,24 @@ cdef void _on_resolve(void *self, ssa_link *link, const char *host, unsigned por
         (<Engine>self).report("looking up a name failed", error)
 
 
+# The lines of the C core go to the logger "ssasync.cyclient", which is silent until the program gives it a handler.
+_logger = logging.getLogger("ssasync.cyclient")
+_logger.addHandler(logging.NullHandler())
+cdef tuple _logging_levels = (logging.CRITICAL, logging.ERROR, logging.INFO, logging.DEBUG)  # by ssa_log_level
+
+
+# Only keeps the line: a handler may run anything, also what changes the engine, which is in the middle of its work. Bytes, for
+# tuples may set off the garbage collector, which may run anything, too.
+cdef void _on_log(void *self, ssa_log_level level, const char *text, size_t bytes) noexcept with gil:
+    cdef char line[SSA_LOG_LINE_BYTES + 1]
+    line[0] = <char>level
+    memcpy(line + 1, text, bytes)
+    try:
+        (<Engine>self).log_lines.append(line[:bytes + 1])
+    except MemoryError:
+        pass
+
+
 # What a loop calls. It has no reference to the engine, so that a client which everybody else has forgotten goes.
 
 def _on_ready(object weak not None, size_t link, int events):
@@ -251,9 +269,12 @@ cdef class Engine(EngineOperations):
         self.timer_at = SSA_NEVER
         self.tasks = set()
         ssa_poll_wake_init(&self.wake)
+        self.log_lines = []
         self.c = ssa_engine_new(&settings, NULL)
         if self.c == NULL:
             raise MemoryError
+        self.c.log.user = <void *>self
+        self.c.log.sink = _on_log
         cdef const char *why = ssa_engine_unusable(self.c, &status)
         if why != NULL:
             raise errors.error_from_status(status, why.decode("utf-8", "replace"), 0)
@@ -273,6 +294,7 @@ cdef class Engine(EngineOperations):
 
     def __dealloc__(self):
         if self.c != NULL:
+            self.c.log.level = SSA_LOG_QUIET
             self.c.driver.watch = NULL  # nothing is told to a loop from here
             self.c.driver.resolve = NULL
             self.close_is_due = False
@@ -387,19 +409,16 @@ cdef class Engine(EngineOperations):
 
     cdef void _drop(self, ssa_request *c) noexcept:
         """Free it. Not under way. Needs no memory: a complete request is in no list, its link is free."""
-        if self.away == 0:
-            ssa_request_free(c)
-            return
         c.next = self.dropped
         self.dropped = c
+        if self.away == 0:
+            self._tidy()
 
     cdef void _drop_plan(self, DroppedPlan *plan) noexcept:
-        if self.away == 0:
-            ssa_batch_plan_free(plan.plan)
-            free(plan)
-            return
         plan.next = self.dropped_plans
         self.dropped_plans = plan
+        if self.away == 0:
+            self._tidy()
 
     cdef int _put_off(self, Request request) except -1:
         """Cancel it as soon as the engine may be touched."""
@@ -432,6 +451,7 @@ cdef class Engine(EngineOperations):
         cdef ssa_request *c
         cdef DroppedPlan *plan
         cdef Request request
+        self.away += 1  # freeing may log, and that may collect garbage: what is dropped then comes to the same lists
         while self.dropped != NULL:
             c = self.dropped
             self.dropped = c.next
@@ -442,6 +462,7 @@ cdef class Engine(EngineOperations):
             self.dropped_plans = plan.next
             ssa_batch_plan_free(plan.plan)
             free(plan)
+        self.away -= 1
         while self.due is not None:
             request = self.due
             self.due = request.next_due
@@ -543,6 +564,8 @@ cdef class Engine(EngineOperations):
         """Give out what is complete; how many there were."""
         cdef ssa_request *c
         cdef size_t count = 0
+        if self.log_lines:
+            self._log()
         while True:
             c = ssa_engine_next_complete(self.c)
             if c == NULL:
@@ -552,6 +575,17 @@ cdef class Engine(EngineOperations):
             c.owner = NULL
             request._finish()
             Py_DECREF(request)
+
+    cdef void _log(self) noexcept:
+        """Give out the lines that were kept."""
+        lines, self.log_lines = self.log_lines, []
+        try:
+            for line in lines:
+                _logger.log(_logging_levels[line[0]], "%s", line[1:].decode("utf-8", "replace"))
+        except KeyboardInterrupt:
+            PyErr_SetInterrupt()  # it was not meant for the log: whoever waits takes it
+        except BaseException as error:
+            self.report("logging failed", error)
 
     # ---- the loop's callbacks
 

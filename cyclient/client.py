@@ -79,6 +79,9 @@ class Client(PrefixSwitches):
     options   further settings, which describe() explains under SSA_ and the name in capitals: bulk_connection, log_level,
               log_file, value_limit, trust_topology, tls, tls_ca, tls_cert, tls_key, tls_name
 
+    What log_level lets pass goes to the logger `ssasync.cyclient` of the standard library, and to log_file. A handler must
+    not use the client itself.
+
     Connects at the first operation; `async with` or `close()` ends it. Belongs to the event loop and the process of its
     first operation: use elsewhere raises WrongLoop or ForkedClient.
 
