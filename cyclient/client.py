@@ -264,6 +264,11 @@ class Batch(BatchBase):
         super().__init__(client._core, client._operations)
         self._client = client
 
+    def _gather(self, *given: Any) -> Request[Any]:
+        if not self._client._core.is_here:  # its loop may be at work on the same engine
+            raise WrongLoop
+        return super()._gather(*given)
+
     async def execute(self, *, timeout: float | None = None) -> None:
         """Carry out all operations; done when everything is acknowledged, outputs of runs included.
 
