@@ -124,6 +124,7 @@ cdef extern from "request.h":
         ssa_status status
         char *text
     ctypedef struct ssa_request:
+        ssa_request *next
         void *owner
         ssa_kind kind
         int complete
@@ -147,6 +148,21 @@ cdef extern from "link.h":
         pass
     void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why) nogil
 
+cdef extern from "log.h":
+    enum:
+        SSA_LOG_LINE_BYTES
+    ctypedef enum ssa_log_level:
+        SSA_LOG_QUIET, SSA_LOG_ERROR, SSA_LOG_INFO, SSA_LOG_DEBUG
+    ctypedef struct ssa_log:
+        ssa_log_level level
+        void (*sink)(void *user, ssa_log_level level, const char *text, size_t bytes) noexcept nogil
+        void *user
+
+cdef extern from "home_process.h":
+    ctypedef struct ssa_home_process:
+        pass
+    int ssa_is_at_home(const ssa_home_process *home) nogil
+
 cdef extern from "engine.h":
     enum:
         SSA_EVENT_READ, SSA_EVENT_WRITE
@@ -160,12 +176,13 @@ cdef extern from "engine.h":
     ctypedef struct ssa_engine:
         ssa_settings settings
         ssa_driver driver
+        ssa_log log
         ssa_key_names names
         ssa_engine_statistics statistics
         char *description
         size_t in_flight
         int closed
-        int pid
+        ssa_home_process home
     ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) nogil
     const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status) nogil
     void ssa_engine_close(ssa_engine *engine) nogil
@@ -178,9 +195,16 @@ cdef extern from "engine.h":
     int ssa_engine_flush_idle(ssa_engine *engine) nogil
     void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now) nogil
     ssa_request *ssa_engine_next_complete(ssa_engine *engine) nogil
+    void ssa_engine_withdraw(ssa_engine *engine, ssa_request *request) nogil
 
-cdef extern from "poll_driver.h":
-    ssa_status ssa_poll_until(ssa_engine *engine, const ssa_request *request, int64_t until) nogil
+cdef extern from "poll_wake.h":
+    ctypedef struct ssa_poll_wake:
+        pass
+    void ssa_poll_wake_init(ssa_poll_wake *wake) nogil
+    void ssa_poll_wake_end(ssa_poll_wake *wake) nogil
+    ssa_status ssa_poll_wakeable(ssa_engine *engine, const ssa_request *request, int64_t until, ssa_poll_wake *wake) nogil
+    void ssa_poll_wake_ask(ssa_poll_wake *wake) nogil
+    int ssa_poll_wake_answer(ssa_poll_wake *wake) nogil
 
 cdef extern from "batch_plan.h":
     ctypedef struct ssa_batch_plan:
@@ -300,6 +324,8 @@ cdef class Request:
     cdef Result result_kind
     cdef object timeout                 # seconds, or None
     cdef bint in_batch, started, only_in_batch
+    cdef bint due                       # to be cancelled, as soon as the engine may be touched
+    cdef Request next_due
     cdef public object waiter           # asyncio.Future or None
     cdef readonly bint done             # it has a value or an error
     cdef readonly object value
@@ -323,6 +349,11 @@ cdef class EngineOperations:
     cdef Request _delete_model(self, ssa_kind kind, object name, tuple gpus)
 
 
+cdef struct DroppedPlan:
+    ssa_batch_plan *plan
+    DroppedPlan *next
+
+
 @cython.final
 cdef class Engine(EngineOperations):
     """The C engine of one client, and what drives it: an event loop, or the caller who waits."""
@@ -334,8 +365,25 @@ cdef class Engine(EngineOperations):
     cdef object timer                   # asyncio.TimerHandle or None
     cdef int64_t timer_at
     cdef bint flush_is_due
+    cdef list log_lines                 # bytes: the level, then the text; given out by _collect
     cdef object tasks                   # look-ups of names under way
-    cdef void _collect(self) noexcept
+    # While `away` is above 0 a thread is in a function of the C engine that lets other threads, or other Python code, run. They
+    # do not touch the C engine then: what they drop or cancel is put off until it is back.
+    cdef int away
+    cdef ssa_request *dropped           # to be freed
+    cdef DroppedPlan *dropped_plans
+    cdef Request due                    # to be cancelled
+    cdef bint close_is_due
+    cdef ssa_poll_wake wake
+    cdef bint _may_be_touched(self) except -1
+    cdef void _come_back(self) noexcept
+    cdef void _tidy(self) noexcept
+    cdef void _drop(self, ssa_request *c) noexcept
+    cdef void _drop_plan(self, DroppedPlan *plan) noexcept
+    cdef int _put_off(self, Request request) except -1
+    cdef int _tell(self) except -1
+    cdef size_t _collect(self) noexcept
+    cdef void _log(self) noexcept
     cdef void _settle(self)
     cdef void _tick(self)
     cdef void _ready(self, size_t link, int events)
@@ -348,6 +396,8 @@ cdef class Engine(EngineOperations):
 cdef class BatchCore:
     """The C batch: operations in their order, and the request that stands for all of them."""
     cdef ssa_batch_plan *c
+    cdef DroppedPlan *dropped           # what its end needs, so that it needs no memory
     cdef object engine
     cdef list requests
     cdef readonly Request whole
+    cdef int _stop(self) except -1

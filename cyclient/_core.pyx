@@ -1,7 +1,8 @@
 """The binding of the C core: conversion between numpy arrays, Python values and commands. No socket is opened here."""
 
-from cpython.exc cimport PyErr_CheckSignals
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetInterrupt
 from cpython.object cimport PyTypeObject
+from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
@@ -11,6 +12,7 @@ cimport cython
 cimport numpy as cnp
 
 import asyncio
+import logging
 import socket
 import sys
 import threading

@@ -31,8 +31,8 @@ cdef object _take_dataset(ssa_dataset **place):
 @cython.no_gc_clear  # the engine must be there when this is freed
 cdef class Request:
     def __dealloc__(self):
-        if not self.in_batch:  # the batch frees its own
-            ssa_request_free(self.c)
+        if self.c != NULL and not self.in_batch:  # the batch frees its own
+            (<Engine>self.engine)._drop(self.c)
 
     cdef void _finish(self) noexcept:
         """Turn a complete request into a value or an error and wake whoever waits."""
@@ -95,19 +95,34 @@ cdef class Request:
         return self.value
 
     def cancel(self):
-        """Nobody waits for it any more: the caller's memory is given back, at once."""
-        if self.done or self.c == NULL or self.in_batch:
+        """Nobody waits for it any more: the caller's memory is given back, at once.
+
+        Of a thread that may not touch the engine: as soon as the one that drives it is back from the C side.
+        """
+        cdef Engine engine = self.engine
+        cdef BatchCore core = self.lent if isinstance(self.lent, BatchCore) else None
+        if self.done or self.c == NULL or (self.in_batch and core is None):
             return
+        if not engine._may_be_touched():
+            engine._put_off(self)
+            return
+        error = errors.Cancelled(f"the {'operation' if core is None else 'batch'} was cancelled")
+        self.done = True
+        if core is not None:
+            core._stop()
+            self.error = error
+            return
+        self.error = error
         if self.started:
+            engine.away += 1
             ssa_request_cancel(self.c)
             self.c.owner = NULL
+            engine._come_back()
             Py_DECREF(self)
-            (<Engine>self.engine)._settle()
+            engine._settle()
         ssa_request_free(self.c)
         self.c = NULL
         self.lent = self.into = None
-        self.done = True
-        self.error = errors.Cancelled("the operation was cancelled")
 
 
 # A signal that comes just before a system call, or to another thread, does not end it: look this often (nanoseconds).
@@ -126,6 +141,13 @@ cdef int64_t _nanoseconds(object timeout) except? -2:
     return <int64_t>(seconds * 1e9) if seconds < 3e8 else SSA_NO_TIMEOUT
 
 
+cdef int64_t _moment(object timeout) except? -2:
+    """When so many seconds are over; None: never."""
+    cdef int64_t limit = SSA_NO_TIMEOUT if timeout is None else _nanoseconds(timeout)
+    cdef int64_t now = ssa_now()
+    return now + limit if limit < SSA_NO_TIMEOUT - now else SSA_NEVER
+
+
 cdef void _on_watch(void *self, ssa_link *link, int descriptor, int events) noexcept with gil:
     try:
         (<Engine>self)._watch(link, descriptor, events)
@@ -138,6 +160,24 @@ cdef void _on_resolve(void *self, ssa_link *link, const char *host, unsigned por
         (<Engine>self)._resolve(link, host.decode(), port)
     except BaseException as error:
         (<Engine>self).report("looking up a name failed", error)
+
+
+# The lines of the C core go to the logger "ssasync.cyclient", which is silent until the program gives it a handler.
+_logger = logging.getLogger("ssasync.cyclient")
+_logger.addHandler(logging.NullHandler())
+cdef tuple _logging_levels = (logging.CRITICAL, logging.ERROR, logging.INFO, logging.DEBUG)  # by ssa_log_level
+
+
+# Only keeps the line: a handler may run anything, also what changes the engine, which is in the middle of its work. Bytes, for
+# tuples may set off the garbage collector, which may run anything, too.
+cdef void _on_log(void *self, ssa_log_level level, const char *text, size_t bytes) noexcept with gil:
+    cdef char line[SSA_LOG_LINE_BYTES + 1]
+    line[0] = <char>level
+    memcpy(line + 1, text, bytes)
+    try:
+        (<Engine>self).log_lines.append(line[:bytes + 1])
+    except MemoryError:
+        pass
 
 
 # What a loop calls. It has no reference to the engine, so that a client which everybody else has forgotten goes.
@@ -228,9 +268,13 @@ cdef class Engine(EngineOperations):
             raise errors.invalid_argument(text)
         self.timer_at = SSA_NEVER
         self.tasks = set()
+        ssa_poll_wake_init(&self.wake)
+        self.log_lines = []
         self.c = ssa_engine_new(&settings, NULL)
         if self.c == NULL:
             raise MemoryError
+        self.c.log.user = <void *>self
+        self.c.log.sink = _on_log
         cdef const char *why = ssa_engine_unusable(self.c, &status)
         if why != NULL:
             raise errors.error_from_status(status, why.decode("utf-8", "replace"), 0)
@@ -250,9 +294,13 @@ cdef class Engine(EngineOperations):
 
     def __dealloc__(self):
         if self.c != NULL:
+            self.c.log.level = SSA_LOG_QUIET
             self.c.driver.watch = NULL  # nothing is told to a loop from here
             self.c.driver.resolve = NULL
+            self.close_is_due = False
+            self._tidy()
             ssa_engine_free(self.c)
+            ssa_poll_wake_end(&self.wake)
 
     def attach(self, loop not None):
         """From now on this loop watches its sockets and keeps its time. Before the first operation."""
@@ -289,6 +337,39 @@ cdef class Engine(EngineOperations):
     def closed(self):
         return self.c.closed != 0
 
+    @property
+    def timeout(self):
+        """Seconds that an operation may take if it does not say."""
+        return self.c.settings.timeout_ns / 1e9 if self.c.settings.timeout_ns < SSA_NO_TIMEOUT else float("inf")
+
+    @property
+    def is_at_home(self):
+        """False in the child of a fork."""
+        return ssa_is_at_home(&self.c.home) != 0
+
+    @property
+    def is_here(self):
+        """False in a thread other than that of its loop."""
+        return self.loop is None or self.thread == PyThread_get_thread_ident()
+
+    @property
+    def put_off(self):
+        """How much was dropped or cancelled by other threads, and waits for the one that drives. For tests."""
+        cdef size_t count = 0
+        cdef ssa_request *c = self.dropped
+        cdef DroppedPlan *plan = self.dropped_plans
+        cdef Request request = self.due
+        while c != NULL:
+            count += 1
+            c = c.next
+        while plan != NULL:
+            count += 1
+            plan = plan.next
+        while request is not None:
+            count += 1
+            request = request.next_due
+        return count
+
     def describe(self):
         """All settings: name, value, where it came from, meaning; a line each."""
         cdef ssa_buffer text
@@ -320,85 +401,198 @@ cdef class Engine(EngineOperations):
         if status != SSA_OK:
             raise errors.invalid_argument(self.c.names.error.decode("utf-8", "replace"))
 
+    # ---- threads
+
+    cdef bint _may_be_touched(self) except -1:
+        """Whether this thread may call functions of the C engine now: for what any thread may do."""
+        return self.away == 0 and (self.loop is None or self.thread == PyThread_get_thread_ident() or self.loop.is_closed())
+
+    cdef void _drop(self, ssa_request *c) noexcept:
+        """Free it. Not under way. Needs no memory: a complete request is in no list, its link is free."""
+        c.next = self.dropped
+        self.dropped = c
+        if self.away == 0:
+            self._tidy()
+
+    cdef void _drop_plan(self, DroppedPlan *plan) noexcept:
+        plan.next = self.dropped_plans
+        self.dropped_plans = plan
+        if self.away == 0:
+            self._tidy()
+
+    cdef int _put_off(self, Request request) except -1:
+        """Cancel it as soon as the engine may be touched."""
+        if not request.due:
+            request.due = True
+            request.next_due = self.due
+            self.due = request
+        return self._tell()
+
+    cdef int _tell(self) except -1:
+        """The thread that drives is to come back: something was put off."""
+        if self.loop is None:
+            self.ask_back()
+        elif self.thread != PyThread_get_thread_ident() and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._flush)
+        return 0
+
+    def ask_back(self):
+        """Without a loop: the thread that drives, or the next one that does, is to return from it."""
+        if ssa_is_at_home(&self.c.home):
+            ssa_poll_wake_ask(&self.wake)
+
+    cdef void _come_back(self) noexcept:
+        self.away -= 1
+        if self.away == 0 and (self.dropped != NULL or self.dropped_plans != NULL or self.due is not None or self.close_is_due):
+            self._tidy()
+
+    cdef void _tidy(self) noexcept:
+        """What was put off."""
+        cdef ssa_request *c
+        cdef DroppedPlan *plan
+        cdef Request request
+        self.away += 1  # freeing may log, and that may collect garbage: what is dropped then comes to the same lists
+        while self.dropped != NULL:
+            c = self.dropped
+            self.dropped = c.next
+            c.next = NULL
+            ssa_request_free(c)
+        while self.dropped_plans != NULL:
+            plan = self.dropped_plans
+            self.dropped_plans = plan.next
+            ssa_batch_plan_free(plan.plan)
+            free(plan)
+        self.away -= 1
+        while self.due is not None:
+            request = self.due
+            self.due = request.next_due
+            request.next_due = None
+            request.due = False
+            request.cancel()
+        if self.close_is_due:
+            self.close_is_due = False
+            self.close()
+
     # ---- carrying out
 
     def start(self, Request request not None):
-        """Begin. With a loop: returns the future of its value; without: it goes on while somebody waits."""
+        """Begin. With a loop: returns the future of its value; without: it goes on while somebody drives."""
         if request.only_in_batch:
             raise errors.InvalidArgument("keep", False, "without a batch nobody would see the outputs; keep them, or use infer()")
         cdef int64_t limit = _nanoseconds(request.timeout)
+        cdef bint flush_later = False
+        waiter = None if self.loop is None else self.loop.create_future()
+        request.waiter = waiter
         request.started = True
         request.c.owner = <void *>request
         Py_INCREF(request)
-        if self.loop is None:
-            ssa_request_start(request.c, limit)
-            ssa_engine_flush(self.c)
-            self._collect()
-            return None
-        waiter = self.loop.create_future()
-        request.waiter = waiter
+        self.away += 1
         ssa_request_start(request.c, limit)
-        if ssa_engine_flush_idle(self.c) and not self.flush_is_due:
+        if waiter is None:
+            ssa_engine_flush(self.c)
+        else:
+            flush_later = ssa_engine_flush_idle(self.c) and not self.flush_is_due
+        self._come_back()
+        if flush_later:
             self.flush_is_due = True
             self.loop.call_soon(self._flush)
         self._settle()
         return waiter
 
-    def wait(self, Request request, timeout=None):
-        """Without a loop: until the request is done (None: until any is); `timeout` seconds at most. Handles signals."""
-        cdef int64_t until = SSA_NEVER if timeout is None else ssa_now() + _nanoseconds(timeout)
+    def drive(self, Request request, timeout=None):
+        """Without a loop: until the request is done, another one is (None: any), another thread asks for the engine, or
+        `timeout` seconds are over. Handles signals."""
+        cdef int64_t until = _moment(timeout)
         cdef int64_t slice_end
         cdef ssa_request *c = NULL if request is None else request.c
         cdef ssa_status status
-        self._collect()
-        while request is None or not request.done:
+        cdef bint is_asked
+        if self._collect() or (request is not None and request.done):
+            return
+        while True:
             slice_end = min(until, ssa_now() + _SIGNAL_CHECK)
+            self.away += 1
             with nogil:
-                status = ssa_poll_until(self.c, c, slice_end)
-            self._collect()
+                status = ssa_poll_wakeable(self.c, c, slice_end, &self.wake)
+            is_asked = ssa_poll_wake_answer(&self.wake)
+            self._come_back()
+            is_asked = self._collect() > 0 or is_asked
             PyErr_CheckSignals()
             if status == SSA_ENOMEM:
                 raise MemoryError
-            if (request is None and status == SSA_OK) or ssa_now() >= until:
-                break
-        return request is None or request.done
+            if is_asked or ssa_now() >= until:
+                return
 
-    def drain(self, timeout=None):
-        """Without a loop: until nothing is unanswered: True; False after `timeout` seconds (None: the client's)."""
-        cdef int64_t limit = self.c.settings.timeout_ns if timeout is None else _nanoseconds(timeout)
-        cdef int64_t until = ssa_now() + limit if limit < SSA_NO_TIMEOUT - ssa_now() else SSA_NEVER
-        while ssa_engine_unanswered(self.c) and ssa_now() < until:
+    def drain(self, timeout):
+        """Without a loop: until nothing is unanswered, another thread asks for the engine, or so many seconds are over."""
+        cdef int64_t until = _moment(timeout)
+        cdef bint is_asked = False
+        while ssa_engine_unanswered(self.c) and not is_asked and ssa_now() < until:
+            self.away += 1
             with nogil:
-                ssa_poll_until(self.c, NULL, min(until, ssa_now() + _DRAIN_CHECK))
-            self._collect()
+                ssa_poll_wakeable(self.c, NULL, min(until, ssa_now() + _DRAIN_CHECK), &self.wake)
+            is_asked = ssa_poll_wake_answer(&self.wake)
+            self._come_back()
+            is_asked = self._collect() > 0 or is_asked
             PyErr_CheckSignals()
-        return ssa_engine_unanswered(self.c) == 0
+
+    def carry_out(self, Request request not None):
+        """Start it and drive: True when it is done; False when another thread asks for the engine, or others are done.
+
+        When it raises the caller's memory has been given back.
+        """
+        self.start(request)
+        if not request.done:
+            try:
+                self.drive(request)
+            except BaseException:
+                request.cancel()
+                raise
+        return request.done
 
     def perform(self, Request request not None):
-        """Start it, wait, return its value. Whatever it raises: the caller's memory has been given back."""
-        self.start(request)
+        """Carry it out, alone on this engine; its value. Whatever it raises: the caller's memory has been given back."""
         try:
-            if not request.done:
-                self.wait(request)
+            if not self.carry_out(request):
+                while not request.done:
+                    self.drive(request)
         finally:
             request.cancel()
         return request.result()
 
-    cdef void _collect(self) noexcept:
+    cdef size_t _collect(self) noexcept:
+        """Give out what is complete; how many there were."""
         cdef ssa_request *c
+        cdef size_t count = 0
+        if self.log_lines:
+            self._log()
         while True:
             c = ssa_engine_next_complete(self.c)
             if c == NULL:
-                return
+                return count
+            count += 1
             request = <Request>c.owner
             c.owner = NULL
             request._finish()
             Py_DECREF(request)
 
+    cdef void _log(self) noexcept:
+        """Give out the lines that were kept."""
+        lines, self.log_lines = self.log_lines, []
+        try:
+            for line in lines:
+                _logger.log(_logging_levels[line[0]], "%s", line[1:].decode("utf-8", "replace"))
+        except KeyboardInterrupt:
+            PyErr_SetInterrupt()  # it was not meant for the log: whoever waits takes it
+        except BaseException as error:
+            self.report("logging failed", error)
+
     # ---- the loop's callbacks
 
     cdef void _settle(self):
         """After anything was done: give out what is complete, and be called again when the next moment comes."""
+        if self.loop is None:  # by the thread that drives: it tells the others whose is done
+            return
         self._collect()
         cdef int64_t at = ssa_engine_next_moment(self.c)
         if at >= self.timer_at or self.loop is None or self.loop.is_closed():
@@ -410,21 +604,27 @@ cdef class Engine(EngineOperations):
 
     def _flush(self):
         self.flush_is_due = False
+        self.away += 1
         with nogil:
             ssa_engine_flush(self.c)
+        self._come_back()
         self._settle()
 
     cdef void _tick(self):
         self.timer = None
         self.timer_at = SSA_NEVER
+        self.away += 1
         ssa_engine_tick(self.c, ssa_now())
         ssa_engine_flush(self.c)
+        self._come_back()
         self._settle()
 
     cdef void _ready(self, size_t link, int events):
+        self.away += 1
         with nogil:
             ssa_engine_ready(self.c, <ssa_link *>link, events, ssa_now())
             ssa_engine_flush(self.c)
+        self._come_back()
         self._settle()
 
     cdef void _watch(self, ssa_link *link, int descriptor, int events):
@@ -453,11 +653,16 @@ cdef class Engine(EngineOperations):
         cdef bytes text
         if error is None:
             text = look_up.result().encode()
-            ssa_link_resolved(<ssa_link *>link, text, NULL)
         else:
             text = str(getattr(error, "strerror", None) or error).encode()
-            ssa_link_resolved(<ssa_link *>link, NULL, text)
+        cdef const char *c_text = text
+        self.away += 1
+        if error is None:
+            ssa_link_resolved(<ssa_link *>link, c_text, NULL)
+        else:
+            ssa_link_resolved(<ssa_link *>link, NULL, c_text)
         ssa_engine_flush(self.c)
+        self._come_back()
         self._settle()
 
     def report(self, what, error):
@@ -468,8 +673,17 @@ cdef class Engine(EngineOperations):
     # ---- the end
 
     def close(self):
-        """Close all sockets; what is under way ends with Disconnected. Safe to repeat."""
+        """Close all sockets; what is under way ends with Disconnected. Safe to repeat.
+
+        While another thread is on the C side it is that thread which closes, when it is back.
+        """
+        if self.away:
+            self.close_is_due = True
+            self._tell()
+            return
+        self.away += 1
         ssa_engine_close(self.c)
+        self._come_back()
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -532,12 +746,19 @@ cdef class BatchCore:
     def __cinit__(self, Engine engine not None):
         self.engine = engine
         self.requests = []
+        self.dropped = <DroppedPlan *>malloc(sizeof(DroppedPlan))
+        if self.dropped == NULL:
+            raise MemoryError
         self.c = ssa_batch_plan_new(engine.c)
         if self.c == NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        ssa_batch_plan_free(self.c)
+        if self.c == NULL:
+            free(self.dropped)
+            return
+        self.dropped.plan = self.c
+        (<Engine>self.engine)._drop_plan(self.dropped)
 
     def __len__(self):
         return len(self.requests)
@@ -561,9 +782,13 @@ cdef class BatchCore:
         cdef int64_t limit = _nanoseconds(timeout)
         if self.whole is not None:
             raise errors.InvalidArgument("batch", "executed twice", "make a new one: client.batch()")
+        waiter = None if engine.loop is None else engine.loop.create_future()
+        engine.away += 1
         cdef ssa_request *c = ssa_batch_plan_execute(self.c, limit)
         if c == NULL:
+            engine._come_back()
             raise MemoryError
+        whole.waiter = waiter
         whole.engine = engine
         whole.c = c
         whole.in_batch = True  # the batch frees it
@@ -572,17 +797,15 @@ cdef class BatchCore:
         c.owner = <void *>whole
         Py_INCREF(whole)
         self.whole = whole
-        waiter = None
-        if engine.loop is not None:
-            waiter = whole.waiter = engine.loop.create_future()
         ssa_engine_flush(engine.c)
+        engine._come_back()
         engine._settle()
         return waiter
 
     def take_results(self):
         """Give each operation that was carried out its value or error; those that were late the error of the batch."""
         cdef Request request
-        late = self.whole.error
+        late = None if type(self.whole.error) is errors.Cancelled else self.whole.error
         for request in self.requests:
             if request.c.complete and request.c.status != SSA_OK and request.c.status != SSA_ECANCELLED:
                 late = None  # it is this one's, and what came after it was not begun
@@ -597,15 +820,23 @@ cdef class BatchCore:
 
     def cancel(self):
         """Nobody waits any more: the callers' memory is given back, at once."""
+        if self.whole is not None:
+            self.whole.cancel()
+
+    cdef int _stop(self) except -1:
+        """The end of `whole`, which has been marked as done."""
+        cdef Engine engine = self.engine
         cdef Request whole = self.whole
-        if whole is None or whole.done:
-            return
+        engine.away += 1
         ssa_batch_plan_cancel(self.c)
-        whole.done = True
+        ssa_engine_withdraw(engine.c, whole.c)  # if it was complete, and nobody had looked
         whole.c.owner = NULL
+        engine._come_back()
+        whole.lent = None
         Py_DECREF(whole)
         self.take_results()
-        (<Engine>self.engine)._settle()
+        engine._settle()
+        return 0
 
     def failures(self):
         """The errors of the operations, in their order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.errors import Cancelled, InvalidArgument, NotCarriedOut, StoreError
@@ -65,8 +65,7 @@ def _gathers(
     def operation(self: BatchBase, /, *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
         if kwargs.get("timeout") is not None:
             raise InvalidArgument("timeout", "given here", "a batch has one for all: execute(timeout=...)")
-        request = make(self._operations, *args, **kwargs)
-        self._core.add(request)
+        request = self._gather(make, args, kwargs)
         return Handle(request, self._core, make.__name__, str(args[0]) if args else "")
 
     signature = inspect.signature(make)
@@ -90,6 +89,13 @@ class BatchBase:
     def __init__(self, engine: _core.Engine, operations: Operations) -> None:
         self._core = _core.BatchCore(engine)
         self._operations = operations
+
+    def _gather(
+        self, make: Callable[..., _core.Request[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> _core.Request[Any]:
+        request = make(self._operations, *args, **kwargs)
+        self._core.add(request)
+        return request
 
     def __len__(self) -> int:
         return len(self._core)

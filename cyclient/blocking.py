@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
-from ssasync.cyclient.errors import ForkedClient, OperationTimeout
+from ssasync.cyclient.errors import InvalidArgument
+from ssasync.cyclient.future import Future
 from ssasync.cyclient.operations import Operations, Request
+from ssasync.cyclient.pool import Pool
 from ssasync.cyclient.prefixes import PrefixSwitches
 
 P = ParamSpec("P")
@@ -25,32 +25,57 @@ def _waited_for(
 
     @wraps(make)
     def operation(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        member = self._enter(kwargs.get("timeout"))  # type: ignore[arg-type]
+        pool = self._pool
+        member = pool.enter(kwargs.get("timeout"))  # type: ignore[arg-type]
         try:
-            return member.engine.perform(make(member.operations, *args, **kwargs))
+            request = make(member.operations, *args, **kwargs)
+            is_done = member.engine.carry_out(request)
         finally:
-            self._leave(member)
+            pool.leave(member)
+        if not is_done:
+            pool.finish(member, request)
+        return request.result()
 
     return operation
 
 
-class _Member:
-    """One connection to each shard, for one thread at a time."""
+def _started(
+    make: Callable[Concatenate[Operations, P], Request[T]],
+) -> Callable[Concatenate[Client, P], Future[T]]:
+    """A method of the client that starts the request which `make` gives."""
 
-    def __init__(self, engine: _core.Engine) -> None:
-        self.engine = engine
-        self.operations = Operations(engine)
+    @wraps(make)
+    def operation(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        pool = self._pool
+        member = pool.enter_first(kwargs.get("timeout"))  # type: ignore[arg-type]
+        try:
+            request = make(member.operations, *args, **kwargs)
+            future = Future(pool, request)
+            member.engine.start(request)
+        finally:
+            pool.leave(member)
+        return future
+
+    operation.__name__ = f"start_{make.__name__}"
+    operation.__qualname__ = f"Client.{operation.__name__}"
+    operation.__doc__ = f"Start `{make.__name__}` and return its future; the timeout counts from now."
+    operation.__annotations__ = {
+        **make.__annotations__,
+        "return": str(make.__annotations__["return"]).replace("Request[", "Future[", 1),
+    }
+    return operation
 
 
 class Client(PrefixSwitches):
     """A client of one store, with the operations and errors of the asyncio client, each of which blocks.
 
     Arguments as for `ssasync.Client`. Connects at the first operation. Threads may share it: each that operates at the same
-    time as others gets connections of its own, up to `_MOST_MEMBERS`. Belongs to the process that made it: use after a fork
-    raises ForkedClient. Ctrl-C interrupts any operation.
-    """
+    time as others gets connections of its own, up to 32. Belongs to the process that made it: use after a fork raises
+    ForkedClient. Ctrl-C interrupts any operation.
 
-    _MOST_MEMBERS = 32
+    The methods `start_...` do not wait: they return a Future, and the program computes meanwhile. A later operation of the
+    client, of any thread, does not overtake what was started.
+    """
 
     def __init__(
         self,
@@ -62,19 +87,10 @@ class Client(PrefixSwitches):
         identifier: str | None = None,
         **options: Any,
     ) -> None:
-        self._options = {
+        given = {
             "address": address, "user": user, "password": password, "timeout": timeout, "identifier": identifier, **options,
         }  # fmt: skip
-        self._pid = os.getpid()
-        self._changed = threading.Condition()
-        self._prefixes: list[Callable[[_core.Engine], None]] = []  # what was set since, for further members
-        self._first = _Member(self._new_engine())
-        self._members = [self._first]
-        self._free = [self._first]
-        self._waiting = 0  # threads, for connections to be free
-        # Those that gave up on a command which may still be carried out. While there is one, all operations go its way; more
-        # than one are waited for first: so none is overtaken.
-        self._overdue: set[_Member] = set()
+        self._pool = Pool(lambda: _core.Engine(**{"bulk_connection": False, **given}))
 
     def __enter__(self) -> Self:
         return self
@@ -83,99 +99,42 @@ class Client(PrefixSwitches):
         self.close()
 
     def close(self) -> None:
-        """Close all connections. Safe to repeat; not while another thread operates."""
-        if self._pid != os.getpid():
-            return
-        for member in self._members:
-            member.engine.close()
+        """Close all connections; what is under way, in any thread, ends with Disconnected. Safe to repeat."""
+        self._pool.close()
 
     def __repr__(self) -> str:
-        return f"Client({self._first.engine.description}, user={self._first.engine.user!r})"
+        return f"Client({self._pool.first.engine.description}, user={self._pool.first.engine.user!r})"
 
     def describe(self) -> str:
         """All settings: name, value, where it came from and meaning, a line each."""
-        return self._first.engine.describe()
+        return self._pool.first.engine.describe()
 
     def statistics(self) -> _core.Statistics:
         """Counters since the client was made, of the first thread's connections."""
-        return self._first.engine.statistics()
+        return self._pool.first.engine.statistics()
 
     def batch(self) -> Batch:
         """An empty batch: call its methods, then `batch.execute()`."""
-        self._check_process()
+        self._pool.check_process()
         return Batch(self)
+
+    def start_batch(self, batch: Batch, *, timeout: float | None = None) -> Future[None]:
+        """Start to carry a batch of this client out, and return its future; each handle has its value when that is done.
+
+        The future's result is None; it raises what `batch.execute()` would.
+        """
+        if batch._pool is not self._pool:
+            raise InvalidArgument("batch", "of another client", "start it with the client that made it")
+        member = self._pool.enter_first(timeout)
+        try:
+            return Future(self._pool, batch._begin(timeout), batch)
+        finally:
+            self._pool.leave(member)
 
     # ---- inside
 
-    def _new_engine(self) -> _core.Engine:
-        engine = _core.Engine(**{"bulk_connection": False, **self._options})
-        for set_prefix in self._prefixes:
-            set_prefix(engine)
-        return engine
-
     def _set_prefix(self, set_prefix: Callable[[_core.Engine], None]) -> None:
-        with self._changed:
-            for member in self._members:
-                set_prefix(member.engine)
-            self._prefixes.append(set_prefix)
-
-    def _check_process(self) -> None:
-        if self._pid != os.getpid():
-            raise ForkedClient(self._pid)
-
-    def _enter(self, timeout: float | None, wanted: _Member | None = None) -> _Member:
-        """Connections that nobody else uses until `_leave`, and on which nothing is overtaken. Raises OperationTimeout."""
-        self._check_process()
-        while True:
-            with self._changed:
-                late = [member for member in self._overdue if member is not wanted]
-                if not late or (wanted is None and len(late) == 1):
-                    member = self._take(wanted or (late[0] if late else None))
-                    if member is not None:
-                        return member
-                    self._wait()
-                    continue
-                member = self._take(late[0])
-                if member is None:
-                    self._wait()
-                    continue
-            try:
-                if not member.engine.drain(timeout):
-                    raise OperationTimeout("wait for", "earlier commands", member.engine.description, timeout or 0.0)
-            finally:
-                self._leave(member)
-
-    def _wait(self) -> None:
-        self._waiting += 1
-        try:
-            self._changed.wait()
-        finally:
-            self._waiting -= 1
-
-    def _leave(self, member: _Member) -> None:
-        with self._changed:
-            if member.engine.unanswered:
-                self._overdue.add(member)
-            else:
-                self._overdue.discard(member)
-            self._free.append(member)
-            if self._waiting:
-                self._changed.notify_all()
-
-    def _take(self, wanted: _Member | None) -> _Member | None:
-        """Free ones: these, or any; None: there are none."""
-        if wanted is not None:
-            if wanted not in self._free:
-                return None
-            self._free.remove(wanted)
-            return wanted
-        if self._free:
-            return self._free.pop()
-        if len(self._members) < self._MOST_MEMBERS:
-            member = _Member(self._new_engine())
-            self._members.append(member)
-            return member
-        return None
+        self._pool.configure(set_prefix)
 
     # ---- operations
 
@@ -266,13 +225,26 @@ class Client(PrefixSwitches):
     config_set = _waited_for(Operations.config_set)
     save = _waited_for(Operations.save)
 
+    start_put_tensor = _started(Operations.put_tensor)
+    start_get_tensor = _started(Operations.get_tensor)
+    start_unpack_tensor = _started(Operations.unpack_tensor)
+    start_infer = _started(Operations.infer)
+    start_run_model = _started(Operations.run_model)
+
 
 class Batch(BatchBase):
     """Operations carried out together by `execute()`; each method returns a handle whose value is there then."""
 
     def __init__(self, client: Client) -> None:
-        super().__init__(client._first.engine, client._first.operations)
-        self._client = client
+        super().__init__(client._pool.first.engine, client._pool.first.operations)
+        self._pool = client._pool
+
+    def _gather(self, *given: Any) -> Request[Any]:
+        member = self._pool.claim_first()
+        try:
+            return super()._gather(*given)
+        finally:
+            self._pool.leave(member)
 
     def execute(self, *, timeout: float | None = None) -> None:
         """Carry out all operations; done when everything is acknowledged, outputs of runs included.
@@ -280,13 +252,15 @@ class Batch(BatchBase):
         After a failure nothing more is begun, and no run behind it stores its outputs. Raises the error of the operation
         that failed, or an ExceptionGroup of several; each handle keeps its own.
         """
-        member = self._client._enter(timeout, self._client._first)
+        member = self._pool.enter_first(timeout)
         try:
-            self._core.execute(timeout)
-            try:
-                member.engine.wait(self._core.whole)
-            finally:
-                self._core.cancel()
+            whole = self._begin(timeout)
         finally:
-            self._client._leave(member)
+            self._pool.leave(member)
+        self._pool.finish(member, whole)
         self._raise_failures()
+
+    def _begin(self, timeout: float | None) -> Request[None]:
+        """The request that stands for all of them."""
+        self._core.execute(timeout)
+        return cast("Request[None]", self._core.whole)

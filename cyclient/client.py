@@ -74,10 +74,11 @@ class Client(PrefixSwitches):
     write_prefix, read_prefixes: of the names that are written (SSKEYOUT), and of the producers to read from (SSKEYIN;
               several names, or one text with commas); "" for none
     server_type  "standalone" or "clustered": what the server must be (SR_DB_TYPE); "any": it is asked
-    log_level, log_file: "error", "info" or "debug"; without a file the lines go to standard error
+    log_level, log_file: "error", "info" or "debug" go to the logger `ssasync.cyclient` of the standard library, and to the
+              file. A handler must not use the client itself
     identifier: a further named store, whose variables end in `_<identifier>`
-    options   further settings, which describe() explains under SSA_ and the name in capitals: bulk_connection, log_level,
-              log_file, value_limit, trust_topology, tls, tls_ca, tls_cert, tls_key, tls_name
+    options   further settings, which describe() explains under SSA_ and the name in capitals: bulk_connection,
+              value_limit, trust_topology, tls, tls_ca, tls_cert, tls_key, tls_name
 
     Connects at the first operation; `async with` or `close()` ends it. Belongs to the event loop and the process of its
     first operation: use elsewhere raises WrongLoop or ForkedClient.
@@ -267,6 +268,11 @@ class Batch(BatchBase):
     def __init__(self, client: Client) -> None:
         super().__init__(client._core, client._operations)
         self._client = client
+
+    def _gather(self, *given: Any) -> Request[Any]:
+        if not self._client._core.is_here:  # its loop may be at work on the same engine
+            raise WrongLoop
+        return super()._gather(*given)
 
     async def execute(self, *, timeout: float | None = None) -> None:
         """Carry out all operations; done when everything is acknowledged, outputs of runs included.

@@ -41,6 +41,7 @@ InvalidArgument            the caller passed something unusable (a ValueError)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from typing import Any, TypeVar
 
 _Error = TypeVar("_Error", bound=Exception)
@@ -262,34 +263,67 @@ class ForkedClient(StoreError):
         super().__init__(f"this client was opened in process {pid}, before a fork: open a new one in the child.")
 
 
+class Status(IntEnum):
+    """The numbers by which the C core says how a request ended (ssasync_types.h explains them)."""
+
+    ENOMEM = -1
+    EARGUMENT = -2
+    EPROTOCOL = -3
+    ELIMIT = -4
+    EHEADER = -5
+    EVERSION = -6
+    EDTYPE = -7
+    ESHAPE = -8
+    ENOTFOUND = -9
+    ESERVER = -10
+    ECLOSED = -11
+    ESYSTEM = -12
+    ECONNECT = -13
+    ETIMEOUT = -14
+    EWAIT = -15
+    EPERMISSION = -16
+    EFULL = -17
+    EMODEL = -18
+    EINPUT = -19
+    ERUN = -20
+    ENOWORKER = -21
+    EWORKERLIST = -22
+    EFORK = -23
+    EINTERNAL = -24
+    ECANCELLED = -25
+    EUNSUPPORTED = -26
+    ETYPE = -27
+    ETOPOLOGY = -28
+    EDATASET = -29
+
+
 # Statuses of ssasync.h that end a request, and the class of each. The text comes from the C core, as in every language.
-_CLASSES: dict[int, type[StoreError]] = {
-    -3: ServerError,
-    -6: NotATensor,
-    -5: NotATensor,
-    -7: TensorMismatch,
-    -8: TensorMismatch,
-    -10: ServerError,
-    -11: Disconnected,
-    -13: ConnectionFailed,
-    -14: OperationTimeout,
-    -15: WaitTimeout,
-    -16: NotPermitted,
-    -17: StoreFull,
-    -18: BadModel,
-    -19: BadInput,
-    -20: ModelFailed,
-    -21: NoWorker,
-    -22: BadWorkerList,
-    -23: ForkedClient,
-    -24: InternalError,
-    -25: Cancelled,
-    -26: NotSupported,
-    -27: WrongKind,
-    -28: NoShard,
-    -29: NotADataset,
+_CLASSES: dict[Status, type[StoreError]] = {
+    Status.EPROTOCOL: ServerError,
+    Status.EVERSION: NotATensor,
+    Status.EHEADER: NotATensor,
+    Status.EDTYPE: TensorMismatch,
+    Status.ESHAPE: TensorMismatch,
+    Status.ESERVER: ServerError,
+    Status.ECLOSED: Disconnected,
+    Status.ECONNECT: ConnectionFailed,
+    Status.ETIMEOUT: OperationTimeout,
+    Status.EWAIT: WaitTimeout,
+    Status.EPERMISSION: NotPermitted,
+    Status.EFULL: StoreFull,
+    Status.EMODEL: BadModel,
+    Status.EINPUT: BadInput,
+    Status.ERUN: ModelFailed,
+    Status.ENOWORKER: NoWorker,
+    Status.EWORKERLIST: BadWorkerList,
+    Status.EFORK: ForkedClient,
+    Status.EINTERNAL: InternalError,
+    Status.ECANCELLED: Cancelled,
+    Status.EUNSUPPORTED: NotSupported,
+    Status.ETYPE: WrongKind,
+    Status.ETOPOLOGY: NoShard,
+    Status.EDATASET: NotADataset,
 }
-_ENOMEM, _EARGUMENT, _ELIMIT, _ENOTFOUND, _ETYPE = -1, -2, -4, -9, -27
 
 #: By ssa_kind of key_names.h.
 _NOT_FOUND: tuple[type[NotFound], ...] = (
@@ -306,16 +340,16 @@ _NOT_THAT: dict[int, type[StoreError]] = {0: NotATensor, 1: NotADataset}
 
 def error_from_status(status: int, text: str, kind: int) -> Exception:
     """The exception for a status and text of the core; `kind`: what the request was about (ssa_kind)."""
-    if status == _ENOMEM:
+    if status == Status.ENOMEM:
         return MemoryError(text)
-    if status in (_EARGUMENT, _ELIMIT):
+    if status in (Status.EARGUMENT, Status.ELIMIT):
         return invalid_argument(text)
-    if status == _ENOTFOUND:
+    if status == Status.ENOTFOUND:
         return _with_text(_NOT_FOUND[kind], text)
-    if status == _ETYPE and kind in _NOT_THAT:
+    if status == Status.ETYPE and kind in _NOT_THAT:
         return _with_text(_NOT_THAT[kind], text)
     if status in _CLASSES:
-        return _with_text(_CLASSES[status], text)
+        return _with_text(_CLASSES[Status(status)], text)
     return InternalError(f"status {status}: {text}")
 
 

@@ -1,7 +1,8 @@
 """The client benchmark: what our clients cost against bare system calls, against other clients, and against files.
 
 Its parts, in turn: one tensor after the other and batches (tensors.py), many tasks and small beside large
-(shared_client.py), many writers to one reader (many_to_one.py), thousands of waiters (waiting.py).
+(shared_client.py), many writers to one reader (many_to_one.py), thousands of waiters (waiting.py), looks for
+requests (control.py).
 """
 
 import os
@@ -12,14 +13,14 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
-from tests.bench import shared_client, tensors, waiting
+from tests.bench import control, shared_client, tensors, waiting
 from tests.bench.client_report import ManyToOneRow, Row
 from tests.bench.programs import ProgramError
 from tests.bench.rounds import Quartiles
 from tests.bench.store_process import StoreUnderTest
 from tests.bench.tensor_subjects import SUBJECTS
 
-PARTS = ("tensors", "tasks", "beside", "many-to-one", "waiters")
+PARTS = ("tensors", "tasks", "beside", "many-to-one", "waiters", "control")
 WRITERS = 64
 #: Bytes that each writes, and the ratio that is wanted.
 MANY_TO_ONE = {64 << 10: 1.0, 4 << 20: 0.5}
@@ -65,6 +66,8 @@ def measure(store: StoreUnderTest, directory: Path, *, quick: bool, parts: tuple
         say(f"# {waiting.limits_text(store)}")
         for subject, reason in waiting.measure(store, directory, quick=quick, report=report).items():
             say(f"# waiters, {subject}: cannot: {reason}")
+    if "control" in parts:
+        control.measure(store, directory, rounds=3 if quick else 15, report=report)
     return rows
 
 

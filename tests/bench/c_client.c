@@ -6,6 +6,8 @@
  * repetition, or "error" and its reason. SIZE is the bytes of elements:
  *   put|get|unpack SIZE 1 N              one tensor
  *   put_batch|get_batch SIZE COUNT N     a batch of COUNT tensors
+ *   control_poll 8 1 N                   a look for requests, of which there are none
+ *   look 8 1 N                           its limit: a recv from a socket in which nothing lies
  * Tensors are those of tensor_subjects.py: element i of tensor number k is the float64 i + k; what a get gives is compared. */
 #include <ssasync.h>
 
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define MOST_TENSORS 4096
@@ -27,6 +30,7 @@ typedef struct {
     size_t count;        /* of tensors */
     double *values;      /* of all tensors, one behind the other */
     double *target;      /* of one */
+    int ends[2];         /* of the pair of sockets for `look`; 0: not made */
 } bench;
 
 static int64_t now(void) {
@@ -123,6 +127,28 @@ static ssa_status get_batch(bench *b, int first) {
     return status;
 }
 
+static ssa_status control_poll(bench *b, int first) {
+    (void)first;
+    ssa_texts *requests;
+    ssa_status status = ssa_control_poll(b->client, "bench", strlen("bench"), &requests, SSA_CLIENT_TIMEOUT);
+    if (status == SSA_OK)
+        ssa_texts_free(requests);
+    return status;
+}
+
+static ssa_status look(bench *b, int first) {
+    char byte;
+    if (first && !b->ends[0] && socketpair(AF_UNIX, SOCK_STREAM, 0, b->ends)) {
+        b->failure = "there is no pair of sockets";
+        return SSA_ESYSTEM;
+    }
+    if (recv(b->ends[0], &byte, 1, MSG_DONTWAIT) >= 0) {
+        b->failure = "something lies in the socket";
+        return SSA_EINTERNAL;
+    }
+    return SSA_OK;
+}
+
 /* ---- Requests */
 
 typedef ssa_status operation(bench *b, int first);
@@ -131,7 +157,8 @@ static operation *operation_of(const char *name) {
     static const struct {
         const char *name;
         operation *run;
-    } operations[] = {{"put", put}, {"get", get}, {"unpack", unpack}, {"put_batch", put_batch}, {"get_batch", get_batch}};
+    } operations[] = {{"put", put}, {"get", get}, {"unpack", unpack}, {"put_batch", put_batch}, {"get_batch", get_batch},
+                    {"control_poll", control_poll}, {"look", look}};
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
         if (!strcmp(name, operations[i].name))
             return operations[i].run;

@@ -190,6 +190,35 @@ class ManyToOneRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlRow:
+    """A `control_poll` when nothing was asked; the limit: a recv from a socket in which nothing lies, in C."""
+
+    subject: str
+    time: Quartiles
+    limit_time: float
+    ratio: Quartiles
+    rounds: int
+    aim: float  #: the longest time
+
+    error = None
+
+    @property
+    def meets_aim(self) -> bool:
+        return self.time.middle <= self.aim
+
+    @property
+    def goal(self) -> str | None:
+        return f"{self.subject} control_poll ≤ {time_text(self.aim)}"
+
+    def __str__(self) -> str:
+        head = f"{'control_poll, nothing new':<26}{'unix anywhere':<16}{self.subject:<18}"
+        return (
+            f"{head} {time_text(self.time.middle):>9}   raw {time_text(self.limit_time):>9}   "
+            f"{ratio_text(self.ratio, f'n={self.rounds}'):<34} aim ≤ {time_text(self.aim)}  {verdict(self.meets_aim)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class WaitersRow:
     """Many waiters of one shard, a connection each, that wait for one key."""
 

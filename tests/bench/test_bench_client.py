@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.bench import client_plot, shared_client, tensors, waiting
-from tests.bench.client_report import Row, TensorRow, goals_met
+from tests.bench import client_plot, control, shared_client, tensors, waiting
+from tests.bench.client_report import ControlRow, Row, TensorRow, goals_met
 from tests.bench.programs import Program, ProgramError, compile_program
 from tests.bench.rounds import Comparison, Quartiles, compare
 from tests.bench.store_process import StoreUnderTest
@@ -91,6 +91,13 @@ def test_waiters_of_both_kinds_are_woken(store, tmp_path, monkeypatch):
     assert waiting.measure(store, tmp_path, quick=True, report=rows.append) == {}
     assert [(row.subject, row.count) for row in rows] == [(waiting.RAW, 20), (waiting.OURS, 20)]
     assert all(row.all_woken.low > 0 and row.one_woken.low > 0 for row in rows)
+
+
+def test_looks_for_requests_are_timed_through_all_faces(store, tmp_path):
+    rows: list[ControlRow] = []
+    control.measure(store, tmp_path, rounds=1, report=rows.append)
+    assert [row.subject for row in rows] == list(control.SUBJECTS)
+    assert all(0 < row.limit_time < row.time.middle for row in rows)
 
 
 def test_a_subject_that_does_not_start_is_said_to_be_missing(tmp_path):

@@ -1,17 +1,21 @@
 """What cannot be meant is refused when it is given, by name, value and remedy; nothing is taken for something else."""
 
+import ast
 import asyncio
 import contextlib
 import copy
 import inspect
 import pickle
 import pydoc
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ssasync.cyclient import Batch, Client, Dataset, InvalidArgument, WrongType, _core, arguments
 from ssasync.cyclient.blocking import Client as BlockingClient
+from ssasync.cyclient.errors import Status
 from tests.model_archive import archive_of
 
 X = np.ones(3)
@@ -204,6 +208,10 @@ def test_the_options_that_are_told_are_those_there_are():
     with pytest.raises(TypeError) as failure:
         Client("a:1", zzz=1)
     told = str(failure.value).rpartition("There are: ")[2].removesuffix(".").split(", ")
+    stub = ast.parse((Path(_core.__file__).parent / "_core.pyi").read_text())
+    (engine,) = (node for node in stub.body if isinstance(node, ast.ClassDef) and node.name == "Engine")
+    (new,) = (node for node in engine.body if isinstance(node, ast.FunctionDef) and node.name == "__new__")
+    assert sorted(told) == sorted(argument.arg for argument in new.args.kwonlyargs)
     values = {
         "timeout": 1,
         "value_limit": 1,
@@ -211,11 +219,17 @@ def test_the_options_that_are_told_are_those_there_are():
         "trust_topology": True,
         "tls": False,
         "log_level": 0,
-        "log_file": "/dev/null",
     }
+    values["log_file"] = "/dev/null"
     for name in told:
         with contextlib.suppress(InvalidArgument):  # known, if not to its liking
             _core.Engine(**{"address": "a:1", name: values.get(name, "a:1")})
+
+
+def test_statuses_are_those_of_the_header():
+    header = (Path(_core.__file__).parent / "include" / "ssasync_types.h").read_text()
+    numbers = {name: int(number) for name, number in re.findall(r"\bSSA_(E[A-Z]+) = (-\d+)", header)}
+    assert {status.name: status.value for status in Status} == numbers
 
 
 # ---- what help() and a type checker see

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ssasync.cyclient import Dataset, blocking, client, errors
+from ssasync.cyclient import Dataset, blocking, client, errors, future
 from ssasync.cyclient.operations import Operations
-from tests.cyclient.c_declarations import Declared, functions_in_c, methods_in_cpp, wanted
+from tests.cyclient.c_declarations import FACE, Declared, functions_in_c, methods_in_cpp, wanted
 
 TABLE = tomllib.loads((Path(__file__).parents[2] / "cyclient" / "operations.toml").read_text())
 OPERATIONS, DATASET = TABLE["operations"], TABLE["dataset"]
+STARTED = {name: name.removeprefix("start_") for name in OPERATIONS if name.startswith("start_")}
 CLASSES = {"python_async": client.Client, "python_blocking": blocking.Client}
 BATCHES = {"python_async": client.Batch, "python_blocking": blocking.Batch}
 #: What a batch has beside the operations of a client.
@@ -117,7 +118,9 @@ def test_defaults_and_results_are_alike(operation):
 
 def test_only_what_waits_is_awaited():
     at_once = {"batch", "close", "set_data_source", "watch_key", "describe", "statistics"}
-    for name in OPERATIONS:
+    for name, row in OPERATIONS.items():
+        if not has(row, "python_async"):
+            continue
         method = getattr(client.Client, name)
         is_switch = name.startswith("use_")
         assert inspect.iscoroutinefunction(method) == (name not in at_once and not is_switch)
@@ -136,14 +139,18 @@ def test_the_headers_declare_what_the_rows_say(face, declared, names):
         assert (names.get(name, name) in there) == has(row, face), f"{name}: {face}"
 
 
-@pytest.mark.parametrize("name", [name for name, row in OPERATIONS.items() if has(row, "c") and name != "close"])
+def declared_by_rows(face: str) -> list[str]:
+    return [name for name, row in OPERATIONS.items() if has(row, face) and name != "close" and name not in STARTED]
+
+
+@pytest.mark.parametrize("name", declared_by_rows("c"))
 def test_a_function_in_c_has_the_parameters_of_its_row(name):
     declared = functions_in_c()[NAMES_IN_C.get(name, name)]
     assert declared.parameters[0] == "ssa_client *client"
     assert Declared(declared.returns, declared.parameters[1:]) == wanted(TABLE, name, OPERATIONS[name], "c")
 
 
-@pytest.mark.parametrize("name", [name for name, row in OPERATIONS.items() if has(row, "cpp") and name != "close"])
+@pytest.mark.parametrize("name", declared_by_rows("cpp"))
 def test_a_method_in_cpp_has_the_parameters_of_its_row(name):
     assert methods_in_cpp("Client")[name] == wanted(TABLE, name, OPERATIONS[name], "cpp")
 
@@ -231,12 +238,52 @@ def test_a_batch_in_cpp_has_the_methods_of_the_client_without_timeout():
         assert methods[name].returns == f"Pending<{of_client[name].returns}>"
 
 
+# ---- what goes on while the program computes
+
+
+def names_of_futures(face: str) -> set[str]:
+    rows = [row[face] for row in TABLE["futures"].values() if not row[face].startswith("n/a: ")]
+    return {name for row in rows for name in row.split()}
+
+
+def test_futures_have_what_the_rows_say():
+    public = {f"Future.{name}" for name in vars(future.Future) if not name.startswith("_")}
+    assert public | {"wait_any"} == names_of_futures("python_blocking")
+    in_c = {f"ssa_{name}" for name in functions_in_c() if name.startswith("future_") or name == "wait_any"}
+    assert in_c == names_of_futures("c")
+    in_cpp = {f"Future::{name}" for name in methods_in_cpp("Future")}
+    assert in_cpp | {"wait_any"} == names_of_futures("cpp")
+    assert "> wait_any(" in FACE
+
+
+def test_what_is_started_takes_in_python_what_the_operation_takes():
+    for name, operation in STARTED.items():
+        expected = ["batch", "*", "timeout"] if name == "start_batch" else OPERATIONS[operation]["parameters"]
+        assert OPERATIONS[name]["parameters"] == expected
+
+
+def test_what_is_started_takes_in_c_what_the_operation_takes_and_gives_a_future():
+    functions = functions_in_c()
+    for name, operation in STARTED.items():
+        given = ["ssa_batch *batch", "double timeout"]
+        if name != "start_batch":
+            given = [each for each in functions[operation].parameters if not re.search(r"\*\*|^size_t \*", each)]
+        assert functions[name] == Declared("ssa_status", [*given, "ssa_future **future"])
+
+
+def test_what_is_started_takes_in_cpp_what_the_operation_takes_and_gives_a_future():
+    methods = methods_in_cpp("Client")
+    for name, operation in STARTED.items():
+        if has(OPERATIONS[name], "cpp"):
+            assert methods[name] == Declared("Future", methods[operation].parameters)
+
+
 # ---- docstrings
 
 
 def test_every_operation_says_what_it_does_and_raises_errors_that_exist():
     methods = [getattr(Operations, name) for name in OPERATIONS if hasattr(Operations, name)]
-    methods += [getattr(client.Client, name) for name in OPERATIONS]
+    methods += [getattr(blocking.Client if name in STARTED else client.Client, name) for name in OPERATIONS]
     methods += [getattr(Dataset, name) for name in DATASET if hasattr(Dataset, name)]
     for method in methods:
         said = inspect.cleandoc(method.__doc__ or "")
