@@ -175,7 +175,7 @@ cdef class EngineOperations:
         return self._delete_model(SSA_KIND_SCRIPT, name, gpus)
 
     def run(self, str operation not None, name, inputs, outputs, *, bint script=False, function="", device="", bint keep=True):
-        """Run a model, or a function of a script. inputs: names of tensors; outputs: names, too. None: inputs are arrays."""
+        """Run a model, or a function of a script. inputs: names of tensors, or arrays; outputs: names; None: they are given."""
         cdef ssa_problem problem
         cdef ssa_run_options options
         cdef bytes encoded = _encoded("script" if script else "model", name)
@@ -193,7 +193,7 @@ cdef class EngineOperations:
                 raise MemoryError
             for i in range(count):
                 memset(&c_inputs[i], 0, sizeof(ssa_run_input))
-                if named:
+                if isinstance(inputs[i], str):
                     held = _encoded("input", inputs[i])
                     c_inputs[i].name = _text(held)
                     lent.append(held)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar, cast
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
@@ -101,6 +101,11 @@ class Client(PrefixSwitches):
     def close(self) -> None:
         """Close all connections; what is under way, in any thread, ends with Disconnected. Safe to repeat."""
         self._pool.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a client cannot be pickled: it has open connections. Pass its address on and open another one."
+        )
 
     def __repr__(self) -> str:
         return f"Client({self._pool.first.engine.description}, user={self._pool.first.engine.user!r})"

@@ -175,19 +175,32 @@ class Pool:
                         return member
                     if member:  # somebody has left another one with something unanswered meanwhile
                         self._put_back(member)
+                    else:  # all are in use
+                        until = until or monotonic() + self._seconds(timeout)
+                        if monotonic() >= until:
+                            raise OperationTimeout(
+                                f"no free connection within {self._seconds(timeout):g} s: other threads use all"
+                                f" {self.MOST_MEMBERS} of this client. Give some of them a client of their own."
+                            )
+                        self._sleep(until)
                     continue
                 self._claim(late)
             try:
-                if until is None:
-                    until = monotonic() + (late.engine.timeout if timeout is None else timeout)
+                until = until or monotonic() + self._seconds(timeout)
                 late.engine.drain(max(0.0, until - monotonic()))
                 if late.engine.unanswered and monotonic() >= until:
-                    raise OperationTimeout("wait for", "earlier commands", late.engine.description, timeout or 0.0)
+                    raise OperationTimeout(
+                        f"no answer from {late.engine.description} to earlier commands of this client within"
+                        f" {self._seconds(timeout):g} s. They must not be overtaken: nothing was sent."
+                    )
             finally:
                 self.leave(late)
 
+    def _seconds(self, timeout: float | None) -> float:
+        return self.first.engine.timeout if timeout is None else seconds("timeout", timeout)
+
     def _take_any(self) -> Member | None:
-        """With the lock. None: look again."""
+        """With the lock. None: there are none."""
         for place in range(len(self._free) - 1, -1, -1):
             if not self._free[place].claims:
                 return self._free.pop(place)
@@ -199,7 +212,6 @@ class Pool:
                 member.engine.close()
             self._members.append(member)
             return member
-        self._sleep(inf)
         return None
 
     def _claim(self, member: Member) -> Member:

@@ -297,9 +297,10 @@ def test_a_dataset_from_the_store_can_be_pickled(client):
     client.put_dataset(again)
 
 
-def test_a_client_says_why_it_cannot_be_pickled():
+@pytest.mark.parametrize("make", [Client, BlockingClient])
+def test_a_client_says_why_it_cannot_be_pickled(make):
     with pytest.raises(TypeError, match="a client cannot be pickled: it has open connections"):
-        pickle.dumps(Client("a:1"))
+        pickle.dumps(make("a:1"))
 
 
 # ---- the border itself

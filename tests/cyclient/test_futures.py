@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,6 +19,7 @@ from ssasync.cyclient import (
     TensorNotFound,
     UnsupportedDtype,
 )
+from ssasync.cyclient.pool import Pool
 from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
 from tests.cyclient.test_client import in_fork, interrupted
 
@@ -415,3 +417,19 @@ def test_what_is_dropped_meanwhile_waits_for_the_thread_that_drives(client):
         until(lambda: not engine.put_off)
         client.put_tensor("late", X)
     assert not engine.put_off
+
+
+def test_a_thread_waits_for_a_connection_no_longer_than_its_deadline(client, monkeypatch):
+    monkeypatch.setattr(Pool, "MOST_MEMBERS", 2)
+    with ThreadPoolExecutor(2) as threads:
+        waits = [threads.submit(client.wait_for_tensor, "flag", timeout=20) for _ in range(2)]
+        while len(client._pool._members) < 2 or client._pool._free:
+            time.sleep(0.001)
+        started = time.monotonic()
+        with pytest.raises(OperationTimeout, match=r"within 0\.2 s: other threads use all 2 of this client"):
+            client.tensor_exists("t", timeout=0.2)
+        assert 0.2 <= time.monotonic() - started < 10
+        future = client.start_put_tensor("flag", np.ones(1))
+        for wait in waits:
+            wait.result()
+        future.result()

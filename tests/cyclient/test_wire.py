@@ -140,7 +140,7 @@ def answer_runs(worker, count):
 
 def make_runs(core, count):
     for _ in range(count):
-        core.perform(core.run("infer", "other", [], []))
+        core.perform(core.run("infer", "other", [], None))
 
 
 def test_a_client_proves_itself_as_the_vectors_do(core, engine, tmp_path):
@@ -163,7 +163,7 @@ def test_a_client_proves_itself_as_the_vectors_do(core, engine, tmp_path):
 
     with ScriptedPeer(tmp_path / "w", script) as worker:
         list_address(engine, WORKER_ID, worker.address)
-        np.testing.assert_array_equal(core.perform(core.run("infer", "m", [np.ones(2)], []))[0], [2, 2])
+        np.testing.assert_array_equal(core.perform(core.run("infer", "m", [np.ones(2)], None))[0], [2, 2])
     assert proofs == [True]
 
 
@@ -183,7 +183,7 @@ def test_a_request_to_a_worker_is_that_of_the_vectors(core, engine, tmp_path, in
     with ScriptedWorker(tmp_path / "w", engine.password, script) as worker:
         list_workers(engine, worker)
         make_runs(core, 5)
-        (output,) = core.perform(core.run("infer", "closure", inputs, []).within(60))
+        (output,) = core.perform(core.run("infer", "closure", inputs, None).within(60))
     np.testing.assert_array_equal(output, -2.5)
     assert without_number(said[0], TIMEOUT) == without_number(expected, TIMEOUT)
 
@@ -200,7 +200,7 @@ def run_answered_with(core, engine, tmp_path, *answers):
     with ScriptedWorker(tmp_path / "w", engine.password, script) as worker:
         list_workers(engine, worker)
         make_runs(core, 6)
-        outputs = core.perform(core.run("infer", "closure", [], []))
+        outputs = core.perform(core.run("infer", "closure", [], None))
         core.close()
     return outputs
 
