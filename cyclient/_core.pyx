@@ -220,6 +220,7 @@ cdef object _node_value(ssa_reply *reply, size_t *at):
 
 include "_engine_operations.pxi"
 include "_engine.pxi"
+include "_batch.pxi"
 
 
 # ---- counting allocations and failing the n-th, for the tests

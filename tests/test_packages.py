@@ -51,7 +51,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(packages):
     assert launcher.external_attr >> 16 & 0o111, "the launcher is not executable"
     assert not [name for name in names if name.endswith((".c", ".pyx", ".in", ".map"))]
     headers = {name for name in names if name.endswith((".h", ".hpp"))}
-    public = ("ssasync.h", "ssasync.hpp", "ssasync_batch.hpp", "ssasync_types.h")
+    public = ("ssasync.h", "ssasync.hpp", "ssasync_batch.hpp", "ssasync_data.hpp", "ssasync_types.h")
     assert headers == {f"ssasync/cyclient/include/{name}" for name in public}
     assert {name for name in names if name.startswith("ssasync/cyclient/lib/")} == LIBRARY
     for wanted in ("ssasync/py.typed", "ssasync/cyclient/WIRE.md", "ssasync/cyclient/_core.pyi"):

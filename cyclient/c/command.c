@@ -139,6 +139,11 @@ void ssa_command_stamp_again(ssa_command *command) {
         write_stamp((char *)command->encoded.data + command->stamp_at);
 }
 
+ssa_status ssa_command_set_error(ssa_command *command, const char *text, size_t bytes) {
+    command->error.bytes = 0;
+    return ssa_buffer_append(&command->error, text, bytes);
+}
+
 int ssa_command_is_transaction(const ssa_command *command) {
     static const char begins[] = "*1\r\n$5\r\nMULTI\r\n";
     return command->encoded.bytes >= sizeof begins - 1 && !memcmp(command->encoded.data, begins, sizeof begins - 1);

@@ -94,6 +94,9 @@ void ssa_command_bytes_into(ssa_command *command, void *memory, uint64_t bytes);
  * its loans back. `replies`: as many as it has commands. */
 void ssa_command_rewind(ssa_command *command);
 
+/* Its error is this text, instead of any before. SSA_ENOMEM. */
+ssa_status ssa_command_set_error(ssa_command *command, const char *text, size_t bytes);
+
 /* Whether it is one transaction, from MULTI to EXEC. */
 int ssa_command_is_transaction(const ssa_command *command);
 
