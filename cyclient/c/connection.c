@@ -31,6 +31,9 @@ ssa_connection *ssa_connection_new(int descriptor, ssa_reader_limits limits) {
         return NULL;
     memset(connection, 0, sizeof *connection);
     connection->descriptor = descriptor;
+    int family = 0;
+    socklen_t bytes = sizeof family;
+    connection->is_unix = !getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &bytes) && family == AF_UNIX;
     connection->reader = ssa_reader_new(BUFFER_BYTES, limits);
     if (!connection->reader) {
         ssa_release(connection);

@@ -35,6 +35,7 @@ struct ssa_connection {
     int descriptor;
     int blocks; /* system calls on the descriptor wait, each for a while */
     int by_id;
+    int is_unix; /* the socket */
     ssa_status failed;
     ssa_tls *tls; /* NULL: none */
     ssa_reader *reader;
