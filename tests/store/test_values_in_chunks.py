@@ -76,7 +76,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 async def test_a_client_without_the_limit_is_told_of_it(store: Store) -> None:
     async with Client(store.address, user="workload", password=SECRET) as plain:
-        with pytest.raises(ServerError, match=r"longer than .* takes \(its setting proto-max-bulk-len.*Set value_limit"):
+        with pytest.raises(
+            ServerError, match=r"longer than .* takes \(its setting proto-max-bulk-len.*Set value_limit"
+        ):
             await plain.put_tensor("x", X)
 
 
