@@ -76,11 +76,11 @@ MISTAKES = {
     "an empty string has no place": Mistake("connection", "resp_writer", "buffer->data && ", ""),
     "an abandoned command still borrows": Mistake("connection", "command", "loan->data = (const void *)(", "(void)("),
     "an abandoned array is written": Mistake(
-        *CONNECTION, "current && connection->stage == TENSOR_BODY", "current && 0"
+        *CONNECTION, "current && connection->stage == SSA_READING_TENSOR_BODY", "current && 0"
     ),
     "an abandoned command loses its place": Mistake(*CONNECTION, "command->sent == 0 && ", ""),
-    "an error is forgotten": Mistake(*CONNECTION, "is_error ? SSA_ESERVER : SSA_OK", "SSA_OK"),
-    "any shape is written": Mistake(*CONNECTION, "into && !same_type", "0 && !same_type"),
+    "an error is forgotten": Mistake("connection", "connection_reply", "is_error ? SSA_ESERVER : SSA_OK", "SSA_OK"),
+    "any shape is written": Mistake("connection", "connection_reply", "into && !same_type", "0 && !same_type"),
     "a step takes from itself": Mistake(
         "request_parser", "request_parser", "number >= (is_input ? chain->step :", "number > (is_input ? chain->step :"
     ),
