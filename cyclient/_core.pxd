@@ -361,7 +361,6 @@ cdef class Engine(EngineOperations):
     cdef object weak                    # to this: what the loop has of it
     cdef object loop                    # asyncio.AbstractEventLoop, or None
     cdef object thread                  # of the first operation, and its process
-    cdef int pid
     cdef object timer                   # asyncio.TimerHandle or None
     cdef int64_t timer_at
     cdef bint flush_is_due

@@ -281,7 +281,7 @@ cdef class Engine(EngineOperations):
 
     def __del__(self):
         """The client was dropped, not closed: its sockets go with it, which the loop must be told in its own thread."""
-        if self.c == NULL or self.loop is None or self.c.closed or self.pid != getpid():
+        if self.c == NULL or self.loop is None or self.c.closed or not ssa_is_at_home(&self.c.home):
             return
         if self.c.statistics.connections:
             warnings.warn(f"unclosed client of {self.description}", ResourceWarning, source=self)
@@ -305,7 +305,6 @@ cdef class Engine(EngineOperations):
     def attach(self, loop not None):
         """From now on this loop watches its sockets and keeps its time. Before the first operation."""
         self.loop = loop
-        self.pid = getpid()
         self.thread = threading.get_ident()
         self.weak = weakref.ref(self)
         self.c.driver.self = <void *>self

@@ -124,7 +124,7 @@ class Client(PrefixSwitches):
 
     def close(self) -> None:
         """Close all connections; operations under way end with Disconnected. Safe to repeat."""
-        if self._pid == os.getpid():
+        if self._core.is_at_home:
             self._core.close()
 
     def __reduce__(self) -> NoReturn:
@@ -166,7 +166,7 @@ class Client(PrefixSwitches):
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._core.attach(self._loop)
-        elif self._pid != os.getpid():
+        elif not self._core.is_at_home:
             raise ForkedClient(self._pid)
         elif self._loop is not asyncio.get_running_loop():
             raise WrongLoop

@@ -423,8 +423,7 @@ def test_a_thread_waits_for_a_connection_no_longer_than_its_deadline(client, mon
     monkeypatch.setattr(Pool, "MOST_MEMBERS", 2)
     with ThreadPoolExecutor(2) as threads:
         waits = [threads.submit(client.wait_for_tensor, "flag", timeout=20) for _ in range(2)]
-        while len(client._pool._members) < 2 or client._pool._free:
-            time.sleep(0.001)
+        until(lambda: len(client._pool._members) == 2 and not client._pool._free)
         started = time.monotonic()
         with pytest.raises(OperationTimeout, match=r"within 0\.2 s: other threads use all 2 of this client"):
             client.tensor_exists("t", timeout=0.2)

@@ -1,5 +1,7 @@
 """Reading a tensor into an array of the caller."""
 
+import mmap
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,21 @@ def test_a_large_tensor_that_does_not_fit_is_skipped_and_the_next_reply_found(cl
     with pytest.raises(TensorMismatch):
         client.unpack_tensor("t", np.zeros(3))
     assert client.tensor_exists("t")
+
+
+@pytest.mark.parametrize("offset", [0, 8, 16, 888])
+def test_an_array_at_any_place_of_a_page_is_filled_and_nothing_else(client, offset):
+    """Where the kernel copies slowly to the beginning of a page, the bytes go another way."""
+    pages = np.frombuffer(mmap.mmap(-1, 1 << 18), "u1")
+    for size in (30_000, 33_000, 65_536, 131_072, 131_073, 200_000):
+        sent = np.arange(size, dtype="u4").view("u1")[:size]
+        client.put_tensor("t", sent)
+        pages[:] = 255
+        out = pages[offset : offset + size]
+        client.unpack_tensor("t", out)
+        np.testing.assert_array_equal(out, sent)
+        assert (pages[:offset] == 255).all()
+        assert (pages[offset + size :] == 255).all()
 
 
 @pytest.mark.parametrize("name", ["S3", "S9"])

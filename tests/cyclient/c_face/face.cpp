@@ -1,41 +1,9 @@
 // The C++ face: tensors, datasets, futures, exceptions, ownership, against the store of the environment.
-#include <ssasync.hpp>
+#include "face.hpp"
 
 #include <cmath>
-#include <cstdio>
-#include <cstring>
 #include <numeric>
 #include <thread>
-#include <typeinfo>
-
-static long checks, failures;
-
-#define CHECK(...) check((__VA_ARGS__) ? true : false, #__VA_ARGS__, __LINE__)
-
-static void check(bool holds, const char *what, int line) {
-    checks++;
-    if (!holds) {
-        failures++;
-        std::printf("face.cpp:%d: %s\n", line, what);
-    }
-}
-
-// Whether the call throws exactly this class, with this in its text.
-template <class Expected, class Call> static void throws(Call call, const char *part, int line) {
-    bool right = false;
-    try {
-        call();
-    } catch (const Expected &error) {
-        right = typeid(error) == typeid(Expected) && std::strstr(error.what(), part);
-        if (!right)
-            std::printf("    says %s\n", error.what());
-    } catch (const std::exception &error) {
-        std::printf("    throws %s\n", error.what());
-    }
-    check(right, part, line);
-}
-
-#define THROWS(Expected, part, ...) throws<ssasync::Expected>([&] { __VA_ARGS__; }, part, __LINE__)
 
 template <class T> static void round_trip(ssasync::Client &client, std::vector<T> elements) {
     std::vector<T> back(elements.size());

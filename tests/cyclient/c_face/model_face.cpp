@@ -1,20 +1,7 @@
 // Models, scripts and runs through the C++ face; MODEL and the worker as in models.c.
-#include <ssasync.hpp>
+#include "face.hpp"
 
-#include <cstdio>
 #include <cstdlib>
-
-static long checks, failures;
-
-#define CHECK(...) check((__VA_ARGS__) ? true : false, #__VA_ARGS__, __LINE__)
-
-static void check(bool holds, const char *what, int line) {
-    checks++;
-    if (!holds) {
-        failures++;
-        std::printf("model_face.cpp:%d: %s\n", line, what);
-    }
-}
 
 static void test_models(ssasync::Client &client) {
     ssasync::ModelDescription description;
