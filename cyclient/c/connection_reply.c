@@ -68,7 +68,8 @@ static ssa_status finish_tree(ssa_connection *connection) {
 static ssa_status add_to_tree(ssa_connection *connection, const ssa_token *token) {
     ssa_status status = ssa_reply_add(&connection->tree, token);
     if (status < 0)
-        return status == SSA_ELIMIT ? ssa_connection_broken(connection, status, "a reply nested too deeply or with too many elements") : status;
+        return status != SSA_ELIMIT ? status
+                                    : ssa_connection_broken(connection, status, "a reply nested too deeply or with too many elements");
     if (token->kind == SSA_TOKEN_BULK || token->kind == SSA_TOKEN_BULK_ERROR || token->kind == SSA_TOKEN_VERBATIM) {
         connection->stage = SSA_READING_TREE_BODY;
         connection->target_left = (uint64_t)token->number;

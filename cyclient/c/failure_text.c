@@ -96,7 +96,8 @@ ssa_status ssa_failure_not_permitted(const ssa_request *request, const char *ans
     char what[WHAT_BYTES];
     const char *user = request->engine->settings.user;
     const char *may = strcmp(user, "read_only") || only_reads(request->operation) ? "admin" : "workload";
-    snprintf(text, room, "user '%.100s' may not do %s on %s (%.*s). Connect as the user '%s': SSDB_USER and SSDB_PASSWORD.", user, what_of(request, what), where, unpunctuated(answer, bytes < 200 ? bytes : 200), answer, may);
+    snprintf(text, room, "user '%.100s' may not do %s on %s (%.*s). Connect as the user '%s': SSDB_USER and SSDB_PASSWORD.",
+             user, what_of(request, what), where, unpunctuated(answer, bytes < 200 ? bytes : 200), answer, may);
     return SSA_EPERMISSION;
 }
 

@@ -1,6 +1,8 @@
-/* Values longer than the option value_limit (WIRE.md, "Chunks"): the pieces first, each with an end that removes it should this
- * client go, then in one transaction the manifest at the key, and no end for the pieces any more. So whoever reads the key sees the old
- * value or the new one; a put that finds its pieces gone (a failover lost them, or an hour has passed) writes them again. What stood there before says in that transaction which pieces are nobody's now; they go last.
+/* Values longer than the option value_limit (WIRE.md, "Chunks"): the pieces first, each with an end that removes it
+ * should this client go, then in one transaction the manifest at the key, and no end for the pieces any more. So
+ * whoever reads the key sees the old value or the new one; a put that finds its pieces gone (a failover lost them, or
+ * an hour has passed) writes them again. What stood there before says in that transaction which pieces are nobody's
+ * now; they go last.
  *
  * Who has value_limit set looks so at every put and delete; a client without it overwrites and deletes manifests alone. All read
  * them. */

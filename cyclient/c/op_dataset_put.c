@@ -107,7 +107,8 @@ static ssa_command *put_command(const ssa_dataset *dataset, const ssa_pieces_lis
     if (command && !add_text(command, "MULTI") && !ssa_pieces_claim(command, pieces) &&
         !add_about_hash(command, 2, "UNLINK", base) && !add_fields(command, dataset, pieces, base) &&
         !add_items(command, dataset, pieces, base) && !add_about_hash(command, 4, "HSET", base) &&
-        !add_text(command, SSA_FIELD_COMPLETE) && !add_text(command, "1") && !add_names(command, dataset, pieces, base) && !add_word(command, 1, "EXEC"))
+        !add_text(command, SSA_FIELD_COMPLETE) && !add_text(command, "1") &&
+        !add_names(command, dataset, pieces, base) && !add_word(command, 1, "EXEC"))
         return command;
     ssa_command_free(command);
     return NULL;

@@ -270,7 +270,8 @@ static ssa_status describe(model_state *state, const char *backend, const char *
                          add_number_field(state, "min_batch_size", options->min_batch_size) ||
                          add_number_field(state, "min_batch_timeout", options->min_batch_timeout)
                      ? SSA_ENOMEM : SSA_OK;
-    const struct { const char *name; ssa_text value; } texts[] = {{"tag", options->tag}, {"inputs", options->inputs}, {"outputs", options->outputs}};
+    const struct { const char *name; ssa_text value; } texts[] = {
+        {"tag", options->tag}, {"inputs", options->inputs}, {"outputs", options->outputs}};
     for (size_t i = 0; !status && i < 3; i++)
         if (texts[i].value.bytes)
             status = add_field(state, texts[i].name, texts[i].value.data, texts[i].value.bytes);
@@ -470,7 +471,8 @@ static ssa_command *deleting_command(const model_state *state, uint64_t counter)
     int failed = !command || ssa_command_argument(command, "UNLINK", 6) ||
                  ssa_command_argument(command, state->current.data, state->current.bytes);
     for (uint64_t version = counter; !failed && count; version--, count--)
-        failed = add_version_key(command, state, version, SSA_PART_BLOB, &key) || add_version_key(command, state, version, SSA_PART_METADATA, &key);
+        failed = add_version_key(command, state, version, SSA_PART_BLOB, &key) ||
+                 add_version_key(command, state, version, SSA_PART_METADATA, &key);
     ssa_buffer_free(&key);
     if (failed) {
         ssa_command_free(command);

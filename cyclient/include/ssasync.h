@@ -14,8 +14,9 @@
  * own (option `timeout`, 60 s if nothing is said), INFINITY none. When it is over the function returns SSA_ETIMEOUT; a
  * write may then be carried out later, but in its order with later ones of the same client on the same name. Or
  * SSA_ECONNECT: there was no connection all that time (a store that does not listen may be starting), and nothing was
- * carried out; or SSA_ECLOSED: the connection was lost, and what changes the store may or may not have been carried out. Besides what is named at a function every one of them can end with SSA_EARGUMENT,
- * SSA_ETIMEOUT, SSA_ECONNECT, SSA_ECLOSED, SSA_ESERVER, SSA_EPERMISSION, SSA_ETOPOLOGY, SSA_ENOMEM and SSA_EFORK.
+ * carried out; or SSA_ECLOSED: the connection was lost, and what changes the store may or may not have been carried
+ * out. Besides what is named at a function every one of them can end with SSA_EARGUMENT, SSA_ETIMEOUT, SSA_ECONNECT,
+ * SSA_ECLOSED, SSA_ESERVER, SSA_EPERMISSION, SSA_ETOPOLOGY, SSA_ENOMEM and SSA_EFORK.
  *
  * Threads may share a client: they take turns for an instant, and wait side by side. Datasets, tensors, futures and
  * batches are used by one thread at a time. A client belongs to the process that opened it: after a fork the child's
