@@ -18,7 +18,7 @@ ssa_status ssa_batch_new(ssa_client *client, ssa_batch **batch) {
     ssa_batch_plan *plan = made ? ssa_batch_plan_new(entry.engine) : NULL;
     if (plan) {
         *made = (ssa_batch){.client = client, .plan = plan};
-        client->users++;
+        ssa_client_join(client);
         *batch = made;
     } else {
         ssa_release(made);
@@ -126,6 +126,7 @@ void ssa_batch_free(ssa_batch *batch) {
     }
     ssa_batch_plan_free(batch->plan);
     ssa_client_moved(client);
+    ssa_client_unlock(client);
     ssa_client_leave(client);
     for (size_t i = 0; i < batch->count; i++)
         ssa_held_free(batch->items[i].result.held);
@@ -174,7 +175,7 @@ ssa_status ssa_start_batch(ssa_batch *batch, double timeout, ssa_future **result
     future->batch = batch;
     future->request = batch->whole;
     future->request->owner = &future->ticket;
-    batch->client->users++;
+    ssa_client_join(batch->client);
     ssa_client_moved(batch->client);
     *result = future;
     return ssa_entry_end(&entry);

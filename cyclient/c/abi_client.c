@@ -117,7 +117,7 @@ ssa_status ssa_client_new(const ssa_options *options, ssa_client **client) {
     memset(made, 0, sizeof *made);
     atomic_init(&made->inside, 0);
     ssa_home_process_init(&made->home);
-    made->users = 1;
+    atomic_init(&made->users, 1);
     made->last = pthread_self();
     made->pipe[0] = made->pipe[1] = -1;
     pthread_mutex_init(&made->lock, NULL);
@@ -135,6 +135,7 @@ void ssa_client_free(ssa_client *client) {
         ssa_engine_close(client->engine);
         ssa_client_moved(client);
     }
+    ssa_client_unlock(client);
     ssa_client_leave(client);
 }
 

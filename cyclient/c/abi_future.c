@@ -17,7 +17,7 @@ void ssa_future_start(ssa_future *future, ssa_entry *entry, ssa_request *request
     future->request = request;
     future->result = *result;
     request->owner = &future->ticket;
-    entry->client->users++;
+    ssa_client_join(entry->client);
     ssa_request_start(request, entry->timeout);
     ssa_client_started(entry->client, request);
 }
@@ -181,6 +181,7 @@ void ssa_future_free(ssa_future *future) {
     else
         ssa_request_free(future->request);
     ssa_client_moved(client);
+    ssa_client_unlock(client);
     ssa_client_leave(client);
     ssa_held_free(future->result.held);
     ssa_tensor_free(future->tensor);

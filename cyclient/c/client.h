@@ -45,8 +45,8 @@ struct ssa_client {
     ssa_memory_cache *memory;     /* the engine's, which needs no lock */
 
     atomic_int inside;            /* threads that are in a call */
+    atomic_size_t users;          /* those, the handle, its futures and batches: the last one frees everything */
     pthread_mutex_t lock;         /* of all that follows */
-    size_t users;                 /* the handle, its futures, threads in a call: the last one frees everything */
     pthread_t last;               /* that had the lock */
     int turns;                    /* while above 0 threads take turns; counts down while one has it all the time */
     int closed;
@@ -111,7 +111,9 @@ int ssa_seconds(double seconds, int64_t *nanoseconds);
 
 void ssa_client_lock(ssa_client *client);
 void ssa_client_unlock(ssa_client *client);
-/* One user less; the last one frees the client. With the lock held, which is given back. */
+/* A future or a batch is one more user. */
+void ssa_client_join(ssa_client *client);
+/* One user less; the last one frees the client. With the lock not held. */
 void ssa_client_leave(ssa_client *client);
 
 /* Until one of the requests whose tickets name this waiter is complete. With the lock held. until: a moment.

@@ -27,6 +27,7 @@ ssa_status ssa_entry_begin(ssa_entry *entry, ssa_client *client, double timeout)
     if (!ssa_is_at_home(&client->home)) /* its lock may be held by a thread that is not here */
         return entry->status = SSA_EFORK;
     entry->client = client;
+    ssa_client_join(client); /* before it sleeps for the lock, while another thread may close the client */
     atomic_fetch_add_explicit(&client->inside, 1, memory_order_relaxed);
     if (!ssa_seconds(timeout, &entry->timeout))
         return ssa_entry_refuse(entry, SSA_EARGUMENT, "timeout cannot be nan: use seconds; negative: the client's own; "
@@ -67,7 +68,6 @@ ssa_status ssa_entry_open_any(ssa_entry *entry) {
     if (client->unopened)
         return ssa_entry_refuse(entry, client->unopened, "%s", client->unopened_text);
     ssa_client_lock(client);
-    client->users++;
     entry->engine = client->engine;
     entry->locked = 1;
     return SSA_OK;
@@ -138,11 +138,9 @@ ssa_status ssa_entry_end(ssa_entry *entry) {
         if (!entry->locked)
             ssa_client_lock(client);
         ssa_request_free(entry->request);
-        /* Before the last user is gone, and the client with it. */
-        atomic_fetch_sub_explicit(&client->inside, 1, memory_order_relaxed);
-        ssa_client_leave(client);
-    } else {
-        atomic_fetch_sub_explicit(&client->inside, 1, memory_order_relaxed);
+        ssa_client_unlock(client);
     }
+    atomic_fetch_sub_explicit(&client->inside, 1, memory_order_relaxed);
+    ssa_client_leave(client);
     return entry->status;
 }

@@ -41,10 +41,12 @@ static void free_client(ssa_client *client) {
     ssa_release(client);
 }
 
+void ssa_client_join(ssa_client *client) {
+    atomic_fetch_add_explicit(&client->users, 1, memory_order_relaxed);
+}
+
 void ssa_client_leave(ssa_client *client) {
-    int is_last = --client->users == 0;
-    ssa_client_unlock(client);
-    if (is_last)
+    if (atomic_fetch_sub_explicit(&client->users, 1, memory_order_acq_rel) == 1)
         free_client(client);
 }
 

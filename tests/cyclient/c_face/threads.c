@@ -194,17 +194,25 @@ static int sleeps(long thread) {
     return state && state[2] == 'S';
 }
 
-static void test_closing_ends_the_calls_of_others(void) {
+static void close_under_those_who_wait(void) {
     pthread_t threads[4];
     shared = face_open();
-    for (long i = 0; i < 4; i++)
+    for (long i = 0; i < 4; i++) {
+        atomic_store(&inside[i], 0);
         pthread_create(&threads[i], NULL, wait_until_closed, (void *)(intptr_t)i);
+    }
     for (int i = 0; i < 4; i++)
         while (!sleeps(inside[i]))
             sched_yield();
     ssa_client_free(shared);
     join_all(threads, 4);
     CHECK(wrong == 0);
+}
+
+/* Again and again: some of them sleep for an answer, some for the lock. */
+static void test_closing_ends_the_calls_of_others(void) {
+    for (int round = 0; round < 100; round++)
+        close_under_those_who_wait();
 }
 
 FACE_MAIN(test_every_thread_has_its_own_answers, test_who_waits_holds_nobody_up, test_each_thread_has_its_own_deadline,
