@@ -12,13 +12,14 @@
 #include "failure_text.h"
 #include "op_build.h"
 #include "op_control.h"
+#include "this_host.h"
 
 /* ---- servers */
 
-/* On this host a shard has a socket too, named by its port. */
+/* On this host a shard has a socket too, named by its port; a shard of another host may have the same port. */
 static int local_socket(const ssa_settings *settings, const ssa_address *address, ssa_address *socket) {
     memset(socket, 0, sizeof *socket);
-    if (!*settings->sockets || *address->path)
+    if (!*settings->sockets || *address->path || !ssa_is_this_host(address->host))
         return 0;
     int length = snprintf(socket->path, sizeof socket->path, "%s/%u.sock", settings->sockets, (unsigned)address->port);
     return length < (int)sizeof socket->path && access(socket->path, R_OK | W_OK) == 0;

@@ -131,7 +131,7 @@ static int socket_has_port(const char *path, unsigned port) {
     return length >= wanted && !strcmp(path + length - wanted, name);
 }
 
-static int is_this_host(const char *host) {
+static int is_loopback(const char *host) {
     return !strcmp(host, "127.0.0.1") || !strcmp(host, "localhost") || !strcmp(host, "::1");
 }
 
@@ -141,8 +141,8 @@ static int is_announced(const ssa_engine *engine, const ssa_address *address) {
     for (size_t i = 0; i < engine->settings.address_count; i++) {
         const ssa_address *known = &engine->settings.addresses[i];
         if (ssa_address_equal(known, address) ||
-            (is_this_host(address->host) && ((*known->path && socket_has_port(known->path, address->port)) ||
-                                             (known->port == address->port && is_this_host(known->host)))))
+            (is_loopback(address->host) && ((*known->path && socket_has_port(known->path, address->port)) ||
+                                             (known->port == address->port && is_loopback(known->host)))))
             return 1;
     }
     return 0;

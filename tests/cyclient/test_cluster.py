@@ -1,6 +1,7 @@
 """Clients of a real cluster: where commands go, slots that move, shards that die and shards that stop."""
 
 import asyncio
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -51,6 +52,34 @@ def test_the_first_command_does_not_pause_once_the_owner_of_its_slot_is_known(cl
             return time.monotonic() - started
 
     assert min(first_command() for _ in range(20)) < 0.008
+
+
+def of_environment(monkeypatch, cluster, **settings) -> BlockingClient:
+    variables = {"SSDB": cluster.addresses, "SSDB_PASSWORD": cluster.password, "SSDB_SOCKETS": cluster.sockets}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+    return BlockingClient(**settings)
+
+
+def test_on_its_host_a_shard_is_reached_by_its_socket(cluster, monkeypatch):
+    with of_environment(monkeypatch, cluster, timeout=20) as client:
+        client.ping()  # all shards; one of them is the way in, by the address that was given
+        lists = [primary.redis.client_list() for primary in cluster.primaries()]
+    ways = [peer["laddr"] for peers in lists for peer in peers if peer["cmd"] == "ping"]
+    assert sum(".sock" in way for way in ways) == 2
+
+
+def test_the_shard_of_another_host_is_not_looked_for_here(tmp_path, monkeypatch):
+    """It may have the port of one of ours."""
+    elsewhere = {"cluster_announce_ip": "192.0.2.1"}  # RFC 5737: nobody has it
+    with contextlib.closing(ClusterProcess(tmp_path, shards=1, replicas=0, settings=elsewhere)) as cluster:
+        with (
+            of_environment(monkeypatch, cluster, timeout=0.3, trust_topology=True) as client,
+            pytest.raises(StoreError, match="192.0.2.1"),
+        ):
+            client.ping()  # by the address that was given; now it knows the one that is announced
+            cluster.nodes[0].redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            client.ping()
 
 
 def test_a_batch_goes_to_all_shards_and_its_replies_come_in_its_order(face, client, cluster):
