@@ -115,8 +115,8 @@ class Client(PrefixSwitches):
         return self._pool.first.engine.describe()
 
     def statistics(self) -> _core.Statistics:
-        """Counters since the client was made, of the first thread's connections."""
-        return self._pool.first.engine.statistics()
+        """Counters since the client was made, of all its connections."""
+        return self._pool.statistics()
 
     def batch(self) -> Batch:
         """An empty batch: call its methods, then `batch.execute()`."""

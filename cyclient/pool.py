@@ -149,6 +149,16 @@ class Pool:
         finally:
             self.leave(member)
 
+    def statistics(self) -> _core.Statistics:
+        """The sums over all members."""
+        with self._lock:
+            counted = [member.engine.statistics() for member in self._members]
+        total = counted[0]
+        for one in counted[1:]:
+            for name in total:
+                total[name] += one[name]  # type: ignore[literal-required]
+        return total
+
     def close(self) -> None:
         """Close all; what is under way in any thread ends with Disconnected."""
         if not self.first.engine.is_at_home:

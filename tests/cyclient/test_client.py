@@ -187,3 +187,28 @@ def test_a_client_closed_after_its_loop_leaves_nothing(engine):
         return client
 
     asyncio.run(open_client()).close()
+
+
+@pytest.fixture
+def over_unix(engine):
+    """How many connections came over the unix socket since."""
+
+    def ids():
+        return {peer["id"] for peer in engine.redis.client_list() if peer["addr"].endswith(":0")}
+
+    before = ids()
+    return lambda: len(ids() - before)
+
+
+def test_counters_are_those_of_all_connections(engine, over_unix):
+    with BlockingClient(engine.unix, password=engine.password, timeout=20) as client:
+        client.put_tensor("warm", X)
+        waiting = threading.Thread(target=client.wait_for_tensor, args=("t",))
+        waiting.start()
+        while over_unix() < 2:  # one of the two goes another way as long as the other is in use
+            client.put_tensor("u", X)
+        client.put_tensor("t", X)
+        waiting.join(20)
+        counted = client.statistics()
+        assert counted["connections"] == 2
+        assert counted["requests"] >= 4
