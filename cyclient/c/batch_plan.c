@@ -1,4 +1,4 @@
-#include "batch_plan.h"
+#include "batch_private.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,58 +6,8 @@
 #include "allocator.h"
 #include "failure_text.h"
 #include "op_build.h"
-#include "op_run.h"
 
-#define NOWHERE SIZE_MAX
 #define SENT_TOGETHER 64 /* the server begins with them while the others are being started */
-
-typedef enum entry_state { HELD, STARTED, DONE, NEVER } entry_state;
-
-typedef struct entry {
-    ssa_request *request;
-    entry_state state;
-    size_t holds;          /* operations before it that it waits for */
-    size_t first_follower, last_follower; /* edges to those that wait for it, in their order */
-    int wants_to_store;    /* a run whose outputs wait until all before it has been done */
-    ssa_request *run;      /* a get that is answered by this run */
-    size_t index;
-} entry;
-
-typedef struct edge {
-    size_t follower, next;
-} edge;
-
-/* What the batch has done to the keys of one hash tag, up to here. */
-typedef struct key_history {
-    uint64_t hash;         /* 0: a free place */
-    size_t last;           /* the last operation on it */
-    size_t last_slow;      /* the last that takes several steps */
-} key_history;
-
-/* What the batch has put under one key, or left there by a run. */
-typedef struct key_value {
-    ssa_buffer key;
-    uint64_t hash;
-    size_t put;            /* entry of the put; NOWHERE */
-    size_t run, index;     /* entry of the run and its output; NOWHERE */
-} key_value;
-
-struct ssa_batch_plan {
-    ssa_engine *engine;
-    ssa_request *whole;    /* what the caller waits for; NULL: not executed */
-    entry *entries;
-    size_t count, capacity;
-    edge *edges;
-    size_t edge_count, edge_capacity;
-    key_history *histories;
-    size_t history_count, history_capacity; /* capacity: a power of two */
-    key_value *values;     /* only of keys that runs of this batch may want: kept while it has few */
-    size_t value_count, value_capacity;
-    size_t last_barrier;   /* the last operation whose keys are unknown, or several */
-    size_t done, undone_start; /* how many are done; the first that is not */
-    size_t want_to_store;  /* runs that do */
-    int failed;
-};
 
 ssa_batch_plan *ssa_batch_plan_new(ssa_engine *engine) {
     ssa_batch_plan *batch = ssa_allocate(sizeof *batch);
@@ -65,7 +15,7 @@ ssa_batch_plan *ssa_batch_plan_new(ssa_engine *engine) {
         return NULL;
     memset(batch, 0, sizeof *batch);
     batch->engine = engine;
-    batch->last_barrier = NOWHERE;
+    batch->last_barrier = SSA_NOWHERE;
     return batch;
 }
 
@@ -73,6 +23,11 @@ void ssa_batch_plan_free(ssa_batch_plan *batch) {
     if (!batch)
         return;
     ssa_batch_plan_cancel(batch);
+    for (size_t i = 0; i < batch->chain_count; i++) {
+        if (batch->chains[i].request)
+            batch->chains[i].request->batch = NULL;
+        ssa_request_free(batch->chains[i].request); /* which refers to its steps */
+    }
     for (size_t i = 0; i < batch->count; i++) {
         batch->entries[i].request->batch = NULL;
         ssa_request_free(batch->entries[i].request);
@@ -80,6 +35,7 @@ void ssa_batch_plan_free(ssa_batch_plan *batch) {
     for (size_t i = 0; i < batch->value_count; i++)
         ssa_buffer_free(&batch->values[i].key);
     ssa_request_free(batch->whole);
+    ssa_release(batch->chains);
     ssa_release(batch->entries);
     ssa_release(batch->edges);
     ssa_release(batch->histories);
@@ -89,7 +45,7 @@ void ssa_batch_plan_free(ssa_batch_plan *batch) {
 
 /* ---- planning */
 
-static ssa_status grow(void **items, size_t *capacity, size_t count, size_t bytes) {
+ssa_status ssa_batch_grow(void **items, size_t *capacity, size_t count, size_t bytes) {
     if (count < *capacity)
         return SSA_OK;
     size_t larger = *capacity ? 2 * *capacity : 8;
@@ -101,7 +57,7 @@ static ssa_status grow(void **items, size_t *capacity, size_t count, size_t byte
     return SSA_OK;
 }
 
-static key_history *find_history(const ssa_batch_plan *batch, uint64_t hash) {
+static ssa_key_history *find_history(const ssa_batch_plan *batch, uint64_t hash) {
     size_t place = (size_t)hash & (batch->history_capacity - 1);
     while (batch->histories[place].hash && batch->histories[place].hash != hash)
         place = (place + 1) & (batch->history_capacity - 1);
@@ -112,7 +68,7 @@ static ssa_status reserve_history(ssa_batch_plan *batch) {
     if (2 * (batch->history_count + 1) <= batch->history_capacity)
         return SSA_OK;
     size_t capacity = batch->history_capacity ? 2 * batch->history_capacity : 16, old_capacity = batch->history_capacity;
-    key_history *grown = ssa_allocate(capacity * sizeof *grown), *old = batch->histories;
+    ssa_key_history *grown = ssa_allocate(capacity * sizeof *grown), *old = batch->histories;
     if (!grown)
         return SSA_ENOMEM;
     memset(grown, 0, capacity * sizeof *grown);
@@ -126,13 +82,13 @@ static ssa_status reserve_history(ssa_batch_plan *batch) {
 }
 
 static ssa_status follow(ssa_batch_plan *batch, size_t follower, size_t leader) {
-    if (leader == NOWHERE || leader == follower)
+    if (leader == SSA_NOWHERE || leader == follower)
         return SSA_OK;
-    if (grow((void **)&batch->edges, &batch->edge_capacity, batch->edge_count, sizeof *batch->edges))
+    if (ssa_batch_grow((void **)&batch->edges, &batch->edge_capacity, batch->edge_count, sizeof *batch->edges))
         return SSA_ENOMEM;
-    entry *ahead = &batch->entries[leader];
-    batch->edges[batch->edge_count] = (edge){follower, NOWHERE};
-    *(ahead->first_follower == NOWHERE ? &ahead->first_follower : &batch->edges[ahead->last_follower].next) = batch->edge_count;
+    ssa_batch_entry *ahead = &batch->entries[leader];
+    batch->edges[batch->edge_count] = (ssa_batch_edge){follower, SSA_NOWHERE};
+    *(ahead->first_follower == SSA_NOWHERE ? &ahead->first_follower : &batch->edges[ahead->last_follower].next) = batch->edge_count;
     ahead->last_follower = batch->edge_count++;
     batch->entries[follower].holds++;
     return SSA_OK;
@@ -142,9 +98,9 @@ static ssa_status follow(ssa_batch_plan *batch, size_t follower, size_t leader) 
 static ssa_status note_key(ssa_batch_plan *batch, size_t place, uint64_t hash, int is_slow, int fetches) {
     if (reserve_history(batch))
         return SSA_ENOMEM;
-    key_history *history = find_history(batch, hash);
+    ssa_key_history *history = find_history(batch, hash);
     if (!history->hash) {
-        *history = (key_history){hash, NOWHERE, NOWHERE};
+        *history = (ssa_key_history){hash, SSA_NOWHERE, SSA_NOWHERE};
         batch->history_count++;
     }
     if (follow(batch, place, fetches ? history->last : history->last_slow))
@@ -155,7 +111,7 @@ static ssa_status note_key(ssa_batch_plan *batch, size_t place, uint64_t hash, i
     return SSA_OK;
 }
 
-static key_value *find_value(const ssa_batch_plan *batch, const ssa_buffer *key) {
+static ssa_key_value *find_value(const ssa_batch_plan *batch, const ssa_buffer *key) {
     for (size_t i = batch->value_count; i-- > 0;) {
         const ssa_buffer *other = &batch->values[i].key;
         if (other->bytes == key->bytes && !memcmp(other->data, key->data, key->bytes))
@@ -164,15 +120,15 @@ static key_value *find_value(const ssa_batch_plan *batch, const ssa_buffer *key)
     return NULL;
 }
 
-static key_value *need_value(ssa_batch_plan *batch, const ssa_buffer *key) {
-    key_value *value = find_value(batch, key);
+static ssa_key_value *need_value(ssa_batch_plan *batch, const ssa_buffer *key) {
+    ssa_key_value *value = find_value(batch, key);
     if (value)
         return value;
-    if (grow((void **)&batch->values, &batch->value_capacity, batch->value_count, sizeof *batch->values))
+    if (ssa_batch_grow((void **)&batch->values, &batch->value_capacity, batch->value_count, sizeof *batch->values))
         return NULL;
     value = &batch->values[batch->value_count];
     memset(value, 0, sizeof *value);
-    value->put = value->run = NOWHERE;
+    value->put = value->run = SSA_NOWHERE;
     if (ssa_buffer_append(&value->key, key->data, key->bytes))
         return NULL;
     value->hash = ssa_key_hash(key->data, key->bytes);
@@ -180,12 +136,12 @@ static key_value *need_value(ssa_batch_plan *batch, const ssa_buffer *key) {
     return value;
 }
 
-/* What is under the key now comes from this entry, or (both NOWHERE) from nowhere in the batch. */
+/* What is under the key now comes from this entry, or (both SSA_NOWHERE) from nowhere in the batch. */
 static ssa_status set_value(ssa_batch_plan *batch, const ssa_buffer *key, size_t run, size_t index) {
-    key_value *value = need_value(batch, key);
+    ssa_key_value *value = need_value(batch, key);
     if (!value)
         return SSA_ENOMEM;
-    value->put = NOWHERE;
+    value->put = SSA_NOWHERE;
     value->run = run;
     value->index = index;
     return SSA_OK;
@@ -195,7 +151,7 @@ static ssa_status set_value(ssa_batch_plan *batch, const ssa_buffer *key, size_t
 static void forget_values(ssa_batch_plan *batch, uint64_t hash) {
     for (size_t i = 0; i < batch->value_count; i++)
         if (hash && batch->values[i].hash == hash)
-            batch->values[i].put = batch->values[i].run = NOWHERE;
+            batch->values[i].put = batch->values[i].run = SSA_NOWHERE;
 }
 
 /* Its state is an ssa_single: that of a put in chunks is too, which takes several steps. */
@@ -208,18 +164,18 @@ static size_t find_put(const ssa_batch_plan *batch, const ssa_buffer *key, uint6
     for (size_t i = batch->count; i-- > 0;) {
         const ssa_request *request = batch->entries[i].request;
         if (!request->order_hash && !ssa_run_state_of((ssa_request *)request))
-            return NOWHERE;
+            return SSA_NOWHERE;
         if (request->order_hash != hash)
             continue;
         if (!is_about_a_key(request))
-            return NOWHERE;
+            return SSA_NOWHERE;
         const ssa_single *single = request->state;
         if (single->key.bytes != key->bytes || memcmp(single->key.data, key->data, key->bytes))
             continue;
         if (single->writes)
-            return single->carried ? i : NOWHERE;
+            return single->carried ? i : SSA_NOWHERE;
     }
-    return NOWHERE;
+    return SSA_NOWHERE;
 }
 
 static ssa_status plan_run(ssa_batch_plan *batch, size_t place, ssa_run_state *state) {
@@ -227,17 +183,18 @@ static ssa_status plan_run(ssa_batch_plan *batch, size_t place, ssa_run_state *s
         ssa_run_source *source = &state->inputs[i];
         if (!source->key.bytes)
             continue;
-        key_value *value = find_value(batch, &source->key);
-        if (value && value->run != NOWHERE) {
+        ssa_key_value *value = find_value(batch, &source->key);
+        if (value && value->run != SSA_NOWHERE) {
             source->from = batch->entries[value->run].request;
             source->index = value->index;
+            batch->passes_on = 1;
             if (follow(batch, place, value->run))
                 return SSA_ENOMEM;
             ssa_buffer_free(&source->key);
             continue;
         }
         size_t put = find_put(batch, &source->key, source->hash);
-        if (put != NOWHERE) {
+        if (put != SSA_NOWHERE) {
             const ssa_single *single = batch->entries[put].request->state;
             ssa_tensor_header_copy(&source->header, &single->wanted);
             source->data = single->carried;
@@ -258,8 +215,8 @@ static ssa_status plan_run(ssa_batch_plan *batch, size_t place, ssa_run_state *s
 static void plan_output(ssa_batch_plan *batch, size_t place) {
     ssa_request *request = batch->entries[place].request;
     const ssa_single *single = request->state;
-    const key_value *value = find_value(batch, &single->key);
-    if (!value || value->run == NOWHERE || !single->reads_tensor)
+    const ssa_key_value *value = find_value(batch, &single->key);
+    if (!value || value->run == SSA_NOWHERE || !single->reads_tensor)
         return;
     batch->entries[place].run = batch->entries[value->run].request;
     batch->entries[place].index = value->index;
@@ -273,7 +230,7 @@ static ssa_status plan(ssa_batch_plan *batch, size_t place) {
     if (run)
         return plan_run(batch, place, run);
     if (!request->order_hash) {
-        for (size_t i = batch->last_barrier == NOWHERE ? 0 : batch->last_barrier + 1; i < place; i++)
+        for (size_t i = batch->last_barrier == SSA_NOWHERE ? 0 : batch->last_barrier + 1; i < place; i++)
             if (follow(batch, place, i))
                 return SSA_ENOMEM;
         batch->last_barrier = place;
@@ -286,7 +243,7 @@ static ssa_status plan(ssa_batch_plan *batch, size_t place) {
     } else if (batch->value_count) {
         const ssa_single *single = request->state;
         plan_output(batch, place);
-        if (single->writes && set_value(batch, &single->key, NOWHERE, 0))
+        if (single->writes && set_value(batch, &single->key, SSA_NOWHERE, 0))
             return SSA_ENOMEM;
     }
     return note_key(batch, place, request->order_hash, !request->is_single, 0);
@@ -297,14 +254,14 @@ ssa_status ssa_batch_plan_add(ssa_batch_plan *batch, ssa_request *request) {
         ssa_request_free(request);
         return SSA_EARGUMENT;
     }
-    if (grow((void **)&batch->entries, &batch->capacity, batch->count, sizeof *batch->entries)) {
+    if (ssa_batch_grow((void **)&batch->entries, &batch->capacity, batch->count, sizeof *batch->entries)) {
         ssa_request_free(request);
         return SSA_ENOMEM;
     }
     size_t place = batch->count;
     memset(&batch->entries[place], 0, sizeof *batch->entries);
     batch->entries[place].request = request;
-    batch->entries[place].first_follower = NOWHERE;
+    batch->entries[place].first_follower = batch->entries[place].chain = batch->entries[place].next_step = SSA_NOWHERE;
     request->batch = batch;
     request->batch_place = place;
     ssa_status status = plan(batch, place);
@@ -317,13 +274,15 @@ ssa_status ssa_batch_plan_add(ssa_batch_plan *batch, ssa_request *request) {
 /* ---- carrying out */
 
 static void start(ssa_batch_plan *batch, size_t place);
+static void start_chain(ssa_batch_plan *batch, size_t place);
+static void chain_done(ssa_batch_plan *batch, ssa_batch_chain *chain);
 
 /* The first that failed by itself; else the first that was ended because others had. */
 static const ssa_request *find_failed(const ssa_batch_plan *batch) {
     const ssa_request *found = NULL;
     for (size_t i = 0; i < batch->count; i++) {
         const ssa_request *request = batch->entries[i].request;
-        if (batch->entries[i].state != DONE || request->status == SSA_OK)
+        if (batch->entries[i].state != SSA_ENTRY_DONE || request->status == SSA_OK)
             continue;
         if (request->status != SSA_ECANCELLED)
             return request;
@@ -343,14 +302,14 @@ static void end_whole(ssa_batch_plan *batch) {
 
 /* All before this place are done, and none has failed. */
 static int all_done_before(ssa_batch_plan *batch, size_t place) {
-    while (batch->undone_start < batch->count && batch->entries[batch->undone_start].state == DONE)
+    while (batch->undone_start < batch->count && batch->entries[batch->undone_start].state == SSA_ENTRY_DONE)
         batch->undone_start++;
     return batch->undone_start >= place;
 }
 
 /* A put that has failed fails the batch: what was computed from its bytes is not stored. Later gets of the outputs are answered. */
 int ssa_batch_plan_may_store(ssa_batch_plan *batch, ssa_request *request) {
-    entry *own = &batch->entries[request->batch_place];
+    ssa_batch_entry *own = &batch->entries[request->batch_place];
     if (batch->failed) {
         ssa_request_fail(request, SSA_ECANCELLED, "the outputs of '%s' were not stored: another operation of the batch failed",
                          (char *)request->subject.data);
@@ -362,13 +321,13 @@ int ssa_batch_plan_may_store(ssa_batch_plan *batch, ssa_request *request) {
     return !own->wants_to_store;
 }
 
-static void settle(ssa_batch_plan *batch, size_t place, entry_state state) {
+static void settle(ssa_batch_plan *batch, size_t place, ssa_entry_state state) {
     batch->entries[place].state = state;
     batch->done++;
 }
 
 static void never(ssa_batch_plan *batch, size_t place) {
-    settle(batch, place, NEVER);
+    settle(batch, place, SSA_ENTRY_NEVER);
 }
 
 static void serve_stores(ssa_batch_plan *batch) {
@@ -385,23 +344,53 @@ static void serve_stores(ssa_batch_plan *batch) {
     }
 }
 
+/* The chain that the entry is a step of and that is not over; NULL: it goes by itself. */
+static ssa_batch_chain *chain_of(const ssa_batch_plan *batch, size_t place) {
+    size_t chain = batch->entries[place].chain;
+    return chain == SSA_NOWHERE || batch->chains[chain].state == SSA_CHAIN_IS_OVER ? NULL : &batch->chains[chain];
+}
+
+/* One that it waited for is done. */
+static void let_go(ssa_batch_plan *batch, size_t place) {
+    ssa_batch_entry *own = &batch->entries[place];
+    ssa_batch_chain *chain = chain_of(batch, place);
+    own->holds--;
+    if (chain && --chain->holds == 0)
+        start_chain(batch, place);
+    else if (!chain && !own->holds && own->state == SSA_ENTRY_HELD)
+        start(batch, place);
+}
+
+static void drop_chains(ssa_batch_plan *batch) {
+    for (size_t i = 0; i < batch->chain_count; i++) {
+        ssa_batch_chain *chain = &batch->chains[i];
+        int runs = chain->state == SSA_CHAIN_RUNS;
+        chain->state = SSA_CHAIN_IS_OVER;
+        if (runs)
+            ssa_request_cancel(chain->request);
+    }
+}
+
 void ssa_batch_plan_child_done(ssa_batch_plan *batch, ssa_request *request) {
     size_t place = request->batch_place;
-    if (batch->entries[place].state != STARTED || batch->whole->complete)
+    if (place >= batch->count) {
+        chain_done(batch, &batch->chains[place - batch->count]);
+        return;
+    }
+    if (batch->entries[place].state != SSA_ENTRY_STARTED || batch->whole->complete)
         return;
     if (request->status != SSA_OK)
         batch->failed = 1;
     if (request->is_single)
         ssa_request_drop_calls(request); /* now, while the server works, and not all at the end */
-    settle(batch, place, DONE);
-    for (size_t i = batch->entries[place].first_follower; i != NOWHERE; i = batch->edges[i].next) {
-        size_t follower = batch->edges[i].follower;
-        if (--batch->entries[follower].holds == 0 && batch->entries[follower].state == HELD)
-            start(batch, follower);
-    }
+    settle(batch, place, SSA_ENTRY_DONE);
+    for (size_t i = batch->entries[place].first_follower; i != SSA_NOWHERE; i = batch->edges[i].next)
+        let_go(batch, batch->edges[i].follower);
+    if (batch->failed)
+        drop_chains(batch);
     if (batch->failed)
         for (size_t i = 0; i < batch->count; i++)
-            if (batch->entries[i].state == HELD)
+            if (batch->entries[i].state == SSA_ENTRY_HELD)
                 never(batch, i);
     all_done_before(batch, batch->count);
     serve_stores(batch);
@@ -419,18 +408,57 @@ static void answer_from(ssa_request *request, const ssa_request *run, size_t ind
 }
 
 static void start(ssa_batch_plan *batch, size_t place) {
-    entry *own = &batch->entries[place];
+    ssa_batch_entry *own = &batch->entries[place];
     if (batch->failed) {
         never(batch, place);
         return;
     }
-    own->state = STARTED;
+    own->state = SSA_ENTRY_STARTED;
     if (own->run) {
         answer_from(own->request, own->run, own->index);
         ssa_batch_plan_child_done(batch, own->request);
         return;
     }
     ssa_request_start_until(own->request, batch->whole->until, batch->whole->timeout);
+}
+
+/* All its steps that wait for nothing: with their results, or to be run one by one. */
+static void start_steps(ssa_batch_plan *batch, const ssa_batch_chain *chain) {
+    for (size_t place = chain->first; place != SSA_NOWHERE; place = batch->entries[place].next_step)
+        if (batch->entries[place].state == SSA_ENTRY_HELD && !batch->entries[place].holds)
+            start(batch, place);
+}
+
+static void start_chain(ssa_batch_plan *batch, size_t place) {
+    size_t number = batch->entries[place].chain;
+    ssa_batch_chain *chain = &batch->chains[number];
+    if (batch->failed || batch->entries[place].state != SSA_ENTRY_HELD)
+        return;
+    chain->state = SSA_CHAIN_RUNS;
+    chain->request = ssa_batch_chain_request(batch, chain);
+    if (!chain->request) {
+        chain->state = SSA_CHAIN_IS_OVER;
+        start_steps(batch, chain);
+        return;
+    }
+    chain->request->batch = batch;
+    chain->request->batch_place = batch->count + number;
+    ssa_request_start_until(chain->request, batch->whole->until, batch->whole->timeout);
+}
+
+static void chain_done(ssa_batch_plan *batch, ssa_batch_chain *chain) {
+    const ssa_request *request = chain->request;
+    if (chain->state != SSA_CHAIN_RUNS || batch->whole->complete)
+        return;
+    chain->state = SSA_CHAIN_IS_OVER;
+    if (request->status == SSA_OK) {
+        start_steps(batch, chain);
+        return;
+    }
+    ssa_batch_entry *first = &batch->entries[chain->first];
+    first->state = SSA_ENTRY_STARTED;
+    ssa_request_fail(first->request, request->status, "%s", request->error.data ? (char *)request->error.data : "");
+    ssa_batch_plan_child_done(batch, first->request);
 }
 
 static void begin(ssa_request *whole) {
@@ -445,7 +473,10 @@ static void begin(ssa_request *whole) {
     }
     whole->outstanding = 1; /* its operations */
     for (size_t i = 0; i < batch->count && !whole->complete; i++) {
-        if (batch->entries[i].state == HELD && !batch->entries[i].holds)
+        const ssa_batch_chain *chain = chain_of(batch, i);
+        if (chain && chain->state == SSA_CHAIN_WAITS && chain->first == i && !chain->holds)
+            start_chain(batch, i);
+        else if (!chain && batch->entries[i].state == SSA_ENTRY_HELD && !batch->entries[i].holds)
             start(batch, i);
         if (i % SENT_TOGETHER == SENT_TOGETHER - 1)
             ssa_engine_flush(batch->engine);
@@ -454,8 +485,9 @@ static void begin(ssa_request *whole) {
 
 /* Nobody waits for what is still under way. */
 static void drop(ssa_batch_plan *batch) {
+    drop_chains(batch);
     for (size_t i = 0; i < batch->count; i++)
-        if (batch->entries[i].state == STARTED && !batch->entries[i].request->complete)
+        if (batch->entries[i].state == SSA_ENTRY_STARTED && !batch->entries[i].request->complete)
             ssa_request_cancel(batch->entries[i].request);
 }
 
@@ -464,13 +496,16 @@ static void overdue(ssa_request *whole) {
     ssa_batch_plan *batch = whole->state;
     char text[1024];
     for (size_t i = 0; i < batch->count; i++)
-        whole->answered |= batch->entries[i].state == DONE || ssa_failure_is_in_doubt(batch->entries[i].request);
+        whole->answered |= batch->entries[i].state == SSA_ENTRY_DONE || ssa_failure_is_in_doubt(batch->entries[i].request);
     ssa_status status = ssa_failure_of_timeout(whole, text, sizeof text);
     int told = 0;
     batch->failed = 1;
+    for (size_t i = 0; i < batch->chain_count && !whole->complete; i++)
+        if (batch->chains[i].state == SSA_CHAIN_RUNS)
+            batch->chains[i].request->overdue(batch->chains[i].request);
     for (size_t i = 0; i < batch->count && !whole->complete; i++) {
         ssa_request *request = batch->entries[i].request;
-        if (batch->entries[i].state != STARTED || request->complete)
+        if (batch->entries[i].state != SSA_ENTRY_STARTED || request->complete)
             continue;
         if (request->overdue) {
             request->overdue(request);
@@ -496,6 +531,8 @@ ssa_request *ssa_batch_plan_execute(ssa_batch_plan *batch, int64_t timeout) {
         return NULL;
     batch->whole->state = batch;
     batch->whole->overdue = overdue;
+    if (batch->passes_on && ssa_batch_find_chains(batch))
+        batch->failed = 1;
     ssa_request_start(batch->whole, timeout);
     return batch->whole;
 }

@@ -7,6 +7,7 @@
 #include "chunks.h"
 
 #define MAX_RESULTS 1024
+#define VERSION_BYTES 4096 /* longest version of a run, or of the steps of a chain */
 
 ssa_status ssa_connection_broken(ssa_connection *connection, ssa_status status, const char *text) {
     snprintf(connection->error, sizeof connection->error, "%s", text);
@@ -215,7 +216,7 @@ static ssa_status take_result(ssa_connection *connection, const ssa_token *token
             ssa_connection_finish_current(connection, SSA_ESERVER);
             return SSA_OK;
         }
-        if (token->kind != SSA_TOKEN_BULK || token->number > 256)
+        if (token->kind != SSA_TOKEN_BULK || token->number > VERSION_BYTES)
             return ssa_connection_broken(connection, SSA_EPROTOCOL, "a worker's reply names no version of the model");
         if (ssa_reply_add(&command->reply, token) < 0)
             return SSA_ENOMEM;

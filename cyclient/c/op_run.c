@@ -49,7 +49,7 @@ static void end(ssa_request *request) {
 
 /* ---- the request to the worker */
 
-static ssa_status add_input(ssa_command *command, const ssa_run_source *input) {
+ssa_status ssa_run_add_input(ssa_command *command, const ssa_run_source *input) {
     if (input->key.bytes)
         return ssa_command_argument(command, "K", 1) || ssa_command_argument(command, input->key.data, input->key.bytes) ? SSA_ENOMEM : SSA_OK;
     const ssa_tensor_header *header = &input->header;
@@ -69,7 +69,7 @@ static ssa_command *encode(ssa_run *run, uint64_t id, uint64_t attempt, uint64_t
                  ssa_command_argument(command, state->model.data, state->model.bytes) ||
                  ssa_command_argument(command, state->function.data, state->function.bytes);
     for (size_t i = 0; !failed && i < state->input_count; i++)
-        failed = add_input(command, &state->inputs[i]) != SSA_OK;
+        failed = ssa_run_add_input(command, &state->inputs[i]) != SSA_OK;
     if (failed) {
         ssa_command_free(command);
         return NULL;
@@ -150,9 +150,17 @@ void ssa_run_store(ssa_request *request) {
         ssa_request_succeed(request);
 }
 
+/* The outputs are here. */
+static void accept_results(ssa_request *request) {
+    const ssa_run_state *state = request->state;
+    int stores = state->output_count && !state->discard;
+    if (!request->batch || !stores || ssa_batch_plan_may_store(request->batch, request))
+        ssa_run_store(request);
+}
+
 static void finished(ssa_run *run) {
     ssa_request *request = run->request;
-    ssa_run_state *state = request->state;
+    const ssa_run_state *state = request->state;
     ssa_command *answer = run->call.command;
     if (answer->status != SSA_OK) {
         ssa_request_fail_call(request, &run->call);
@@ -167,16 +175,33 @@ static void finished(ssa_run *run) {
                          state->output_count);
         return;
     }
-    int stores = state->output_count && !state->discard;
-    if (!request->batch || !stores || ssa_batch_plan_may_store(request->batch, request))
-        ssa_run_store(request);
+    accept_results(request);
+}
+
+ssa_status ssa_run_prepare_results(ssa_request *request, ssa_text version) {
+    ssa_run_state *state = request->state;
+    ssa_token token = {.kind = SSA_TOKEN_BULK, .number = (int64_t)version.bytes};
+    request->tensors = ssa_allocate(state->output_count * sizeof *request->tensors);
+    if (!request->tensors)
+        return SSA_ENOMEM;
+    memset(request->tensors, 0, state->output_count * sizeof *request->tensors);
+    request->tensor_count = state->output_count;
+    void *space = ssa_reply_add(&request->reply, &token) < 0 ? NULL : ssa_reply_body_space(&request->reply, version.bytes);
+    if (!space)
+        return SSA_ENOMEM;
+    memcpy(space, version.data, version.bytes);
+    ssa_reply_body_came(&request->reply, version.bytes);
+    state->is_answered = 1;
+    return SSA_OK;
 }
 
 static void step(ssa_request *request) {
     ssa_run_state *state = request->state;
     if (request->stage == START) {
         request->stage = RUNNING;
-        if (ssa_run_start(&state->run))
+        if (state->is_answered)
+            accept_results(request);
+        else if (ssa_run_start(&state->run))
             ssa_request_fail_memory(request);
         return;
     }

@@ -16,6 +16,7 @@ typedef struct ssa_run_source {
 typedef struct ssa_run_output {
     ssa_buffer key;
     uint64_t hash;
+    int is_wanted; /* by others of its batch, though it is not stored */
 } ssa_run_output;
 
 typedef struct ssa_run_state {
@@ -27,10 +28,16 @@ typedef struct ssa_run_state {
     size_t output_count;
     ssa_request **puts;          /* of the outputs, where they may go into chunks; NULL: they go by one command each */
     int discard;
+    size_t step;                 /* its place in a chain (op_run_chain.h) */
+    int is_answered;             /* by that: the results are here before it is started */
 } ssa_run_state;
 
 /* NULL: the request is no run. */
 ssa_run_state *ssa_run_state_of(ssa_request *request);
+/* One input as a word of a request and its value. SSA_ENOMEM. */
+ssa_status ssa_run_add_input(ssa_command *command, const ssa_run_source *input);
+/* Before it is started: it has run as part of a chain, on this version; its outputs, empty so far, are given to it next. SSA_ENOMEM. */
+ssa_status ssa_run_prepare_results(ssa_request *request, ssa_text version);
 /* What waited for the rest of the batch may store its outputs now. */
 void ssa_run_store(ssa_request *request);
 

@@ -420,7 +420,7 @@ void ssa_run_overdue(ssa_run *run) {
         ssa_request_fail(request, run->peer->link.state == SSA_LINK_OPEN ? SSA_ETIMEOUT : SSA_ENOWORKER,
                          run->peer->link.state == SSA_LINK_OPEN ? "%s '%s': no answer from %s within %.4g s."
                                                                 : "%s '%s': %s did not take a connection within %.4g s.",
-                         "run", (char *)request->subject.data, run->peer->link.address_text, seconds);
+                         request->operation, (char *)request->subject.data, run->peer->link.address_text, seconds);
         return;
     }
     if (pool->asking && !*run->story && !pool->peers) { /* the store itself does not answer */

@@ -88,14 +88,12 @@ const char *ssa_chain_step_name(const ssa_request *request, char text[SSA_STEP_N
     return text;
 }
 
-size_t ssa_chain_versions(const ssa_chain *chain, char text[SSA_VERSIONS_BYTES]) {
+size_t ssa_chain_steps_text(const ssa_chain *chain, char text[SSA_STEPS_TEXT_BYTES]) {
     size_t bytes = 0;
     for (size_t i = 0; i < chain->steps_count; i++) {
-        size_t more = strlen(chain->steps[i].version);
-        if (i)
-            text[bytes++] = ',';
-        memcpy(text + bytes, chain->steps[i].version, more);
-        bytes += more;
+        const ssa_step *step = &chain->steps[i];
+        bytes += (size_t)snprintf(text + bytes, SSA_STEPS_TEXT_BYTES - bytes, "%s%s:%zu", i ? "," : "", step->version,
+                                  step->outputs_count);
     }
     return bytes;
 }

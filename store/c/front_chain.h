@@ -13,12 +13,13 @@
 #define SSA_MAX_STEPS 64
 #define SSA_MAX_STEP_OUTPUTS 256
 #define SSA_STEP_NAME_BYTES 128
-#define SSA_VERSIONS_BYTES (SSA_MAX_STEPS * SSA_VERSION_BYTES)
+#define SSA_STEPS_TEXT_BYTES (SSA_MAX_STEPS * (SSA_VERSION_BYTES + 24))
 
 typedef struct ssa_step {
     ssa_target target;
     char version[SSA_VERSION_BYTES]; /* of what it ran on */
     size_t first_input, inputs_count;
+    size_t outputs_count; /* that it gave */
 } ssa_step;
 
 /* An output of a step that a later one or the reply takes. */
@@ -59,7 +60,7 @@ void ssa_request_begin_step(ssa_request *request, size_t step);
 /* "step 2 ('name'): " written to text, or "" for a request without a chain. */
 const char *ssa_chain_step_name(const ssa_request *request, char text[SSA_STEP_NAME_BYTES]);
 
-/* The versions of all steps, parted by commas. Returns how many bytes. */
-size_t ssa_chain_versions(const ssa_chain *chain, char text[SSA_VERSIONS_BYTES]);
+/* Of each step `version:outputs`, parted by commas. Returns how many bytes. */
+size_t ssa_chain_steps_text(const ssa_chain *chain, char text[SSA_STEPS_TEXT_BYTES]);
 
 #endif

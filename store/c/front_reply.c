@@ -122,9 +122,9 @@ static ssa_array reply_part(const ssa_batch *batch, const ssa_request *request, 
 /* Answer one request. text holds what is not elements; parts has room for 2 a tensor and 1. */
 static ssa_status answer(const ssa_batch *batch, const ssa_request *request, const ssa_array *outputs, size_t count,
                          uint64_t row, ssa_buffer *text, struct iovec *parts) {
-    char versions[SSA_VERSIONS_BYTES];
-    const char *version = request->chain ? versions : batch->version;
-    size_t version_bytes = request->chain ? ssa_chain_versions(request->chain, versions) : strlen(version);
+    char steps[SSA_STEPS_TEXT_BYTES];
+    const char *version = request->chain ? steps : batch->version;
+    size_t version_bytes = request->chain ? ssa_chain_steps_text(request->chain, steps) : strlen(version);
     uint64_t elements = 0;
     count = reply_count(request, count);
     for (size_t i = 0; i < count; i++)
@@ -166,6 +166,7 @@ static void take_for_request(ssa_front *front, const ssa_batch *batch, ssa_reque
     char text[120];
     ssa_chain *chain = request->chain;
     memcpy(chain->steps[chain->step].version, batch->version, sizeof batch->version);
+    chain->steps[chain->step].outputs_count = count;
     for (size_t i = 0; i < chain->taken_count; i++) {
         ssa_taken *taken = &chain->taken[i];
         if (taken->step != chain->step)

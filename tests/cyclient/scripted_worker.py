@@ -1,7 +1,7 @@
 """A model worker that says what a script says, written from cyclient/WIRE.md alone."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +24,18 @@ class Run:
     timeout_ms: int
     model: str
     function: str
-    inputs: list[np.ndarray[Any, Any] | str] = field(default_factory=list)  # an array, or a key
+    inputs: list[Any] = field(default_factory=list)  # an array, or a key
+
+
+@dataclass
+class Chain:
+    """Several in one request."""
+
+    id: int
+    attempt: int
+    timeout_ms: int
+    steps: list[Run]  # what an input takes of an earlier one is (step, output)
+    outputs: list[tuple[int, int]]
 
 
 class WorkerConversation:
@@ -39,23 +50,58 @@ class WorkerConversation:
         self.poll = conversation.poll
 
     def run(self) -> Run:
-        """The next request."""
-        label, id_, attempt, timeout, model, function, *inputs = self.request()
-        assert label == b"SSA.RUN"
-        run = Run(int(id_), int(attempt), int(timeout), model.decode(), function.decode())
-        for kind, value in zip(inputs[::2], inputs[1::2], strict=True):
-            assert kind in (b"T", b"K")
-            run.inputs.append(decode_tensor(value) if kind == b"T" else value.decode())
+        """The next request, which is no chain."""
+        run = self.run_or_chain()
+        assert isinstance(run, Run)
         return run
+
+    def run_or_chain(self) -> Run | Chain:
+        label, id_, attempt, timeout, *rest = self.request()
+        words = iter(rest)
+        head = int(id_), int(attempt), int(timeout)
+        if label == b"SSA.RUN":
+            run = Run(*head, next(words).decode(), next(words).decode())
+            for kind in words:
+                run.inputs.append(self._input(kind, words))
+            return run
+        assert label == b"SSA.CHAIN"
+        chain = Chain(*head, [], [])
+        for _ in range(int(next(words))):
+            step = Run(*head, next(words).decode(), next(words).decode())
+            for _ in range(int(next(words))):
+                step.inputs.append(self._input(next(words), words))
+            chain.steps.append(step)
+        assert next(words) == b"OUTPUTS"
+        for _ in range(int(next(words))):
+            chain.outputs.append((int(next(words)), int(next(words))))
+        assert not list(words)
+        return chain
+
+    @staticmethod
+    def _input(kind: bytes, words: Iterator[bytes]) -> Any:
+        if kind == b"O":
+            return int(next(words)), int(next(words))
+        assert kind in (b"T", b"K")
+        value = next(words)
+        return decode_tensor(value) if kind == b"T" else value.decode()
 
     def answer(self, run: Run, *outputs: np.ndarray[Any, Any], version: str = "1") -> None:
         body = b"".join(bulk(encode_tensor(np.asarray(output))) for output in outputs)
         self.say(b"*%d\r\n:%d\r\n" % (2 + len(outputs), run.id) + bulk(version.encode()) + body)
 
-    def refuse(self, run: Run, code: str, text: str) -> None:
+    def answer_chain(
+        self, chain: Chain, *outputs: Sequence[np.ndarray[Any, Any]], versions: Sequence[str] = ()
+    ) -> None:
+        """outputs: of each step."""
+        versions = versions or ["1"] * len(outputs)
+        steps = ",".join(f"{version}:{len(given)}" for version, given in zip(versions, outputs, strict=True))
+        body = b"".join(bulk(encode_tensor(outputs[step][index])) for step, index in chain.outputs)
+        self.say(b"*%d\r\n:%d\r\n" % (2 + len(chain.outputs), chain.id) + bulk(steps.encode()) + body)
+
+    def refuse(self, run: Run | Chain, code: str, text: str) -> None:
         self.say(f"*2\r\n:{run.id}\r\n-{code} {text}\r\n".encode())
 
-    def alive(self, run: Run, place: int = 0) -> None:
+    def alive(self, run: Run | Chain, place: int = 0) -> None:
         self.say(b">3\r\n+alive\r\n:%d\r\n:%d\r\n" % (run.id, place))
 
 
@@ -117,6 +163,60 @@ def list_workers(engine: EngineProcess, *workers: ScriptedWorker | str, version:
     """Write the list as a supervisor does."""
     lines = [worker if isinstance(worker, str) else worker.line for worker in workers]
     engine.redis.set(WORKER_LIST_KEY, "".join(f"{line}\n" for line in [f"1 {version}", *lines]))
+
+
+class Refused(Exception):
+    """What a model of `Models` raises: code and text of the answer."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(code, text)
+        self.code, self.text = code, text
+
+
+class Models:
+    """The script of a worker whose models are functions of arrays that give a tuple of them; `seen`: its requests."""
+
+    def __init__(self, engine: EngineProcess, models: dict[str, Callable[..., tuple[Any, ...]]]) -> None:
+        self.seen: list[Run | Chain] = []
+        self._engine = engine
+        self._models = models
+
+    def __call__(self, worker: WorkerConversation) -> None:
+        while True:
+            request = worker.run_or_chain()
+            self.seen.append(request)
+            try:
+                if isinstance(request, Run):
+                    worker.answer(request, *self._outputs(request, []))
+                else:
+                    worker.answer_chain(request, *self._steps(request))
+            except Refused as refused:
+                worker.refuse(request, refused.code, refused.text)
+
+    def _steps(self, chain: Chain) -> list[tuple[Any, ...]]:
+        given: list[tuple[Any, ...]] = []
+        for number, step in enumerate(chain.steps):
+            try:
+                given.append(self._outputs(step, given))
+            except Refused as refused:
+                raise Refused(refused.code, f"step {number} ('{step.model}'): {refused.text}") from None
+        for step_number, output in chain.outputs:
+            if output >= len(given[step_number]):
+                raise Refused("BADINPUT", f"step {step_number}: it has no output {output}")
+        return given
+
+    def _outputs(self, run: Run, given: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+        return self._models[run.model](*(self._array(each, given) for each in run.inputs))
+
+    def _array(self, source: Any, given: list[tuple[Any, ...]]) -> Any:
+        if isinstance(source, tuple):
+            return given[source[0]][source[1]]
+        if isinstance(source, str):
+            value = self._engine.redis.get(source)
+            if value is None:
+                raise Refused("NOINPUT", f"no tensor {source}")
+            return decode_tensor(value)
+        return source
 
 
 def doubles(worker: WorkerConversation) -> None:

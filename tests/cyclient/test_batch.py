@@ -22,36 +22,22 @@ from ssasync.cyclient import (
     TensorNotFound,
     UnsupportedDtype,
 )
-from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
+from tests.cyclient.scripted_worker import Models, Refused, ScriptedWorker, list_workers
 
 X = np.arange(6.0).reshape(2, 3)
 
 
+def fails(*_):
+    raise Refused("MODELFAILED", "division by zero")
+
+
 @pytest.fixture
 def runs(engine, tmp_path):
-    """A worker that doubles what it is given or fetches, raises for the model "fails"; the requests it saw."""
-    seen = []
-
-    def script(worker):
-        while True:
-            run = worker.run()
-            seen.append(run)
-            if run.model == "fails":
-                worker.refuse(run, "MODELFAILED", "division by zero")
-                continue
-            arrays = []
-            for each in run.inputs:
-                value = engine.redis.get(each) if isinstance(each, str) else each
-                if value is None:
-                    worker.refuse(run, "NOINPUT", f"no tensor {each}")
-                    break
-                arrays.append(np.frombuffer(value[64:]).reshape(2, 3) if isinstance(value, bytes) else value)
-            else:
-                worker.answer(run, *(2 * each for each in arrays))
-
-    with ScriptedWorker(tmp_path / "worker", engine.password, script) as worker:
+    """A worker with the models "m", which doubles its inputs, and "fails"; the requests it saw."""
+    models = Models(engine, {"m": lambda *inputs: tuple(2 * each for each in inputs), "fails": fails})
+    with ScriptedWorker(tmp_path / "worker", engine.password, models) as worker:
         list_workers(engine, worker)
-        yield seen
+        yield models.seen
 
 
 @pytest.fixture

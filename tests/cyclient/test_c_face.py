@@ -106,24 +106,17 @@ def test_batches_of_cpp(run_on, store):
 @pytest.mark.parametrize("program", ["models", "model_face", "batch_face"])
 @pytest.mark.parametrize("store", ["unix"], indirect=True)
 def test_models_and_runs(run_on, store, program, tmp_path):
-    def adds_one(worker):
-        while True:
-            run = worker.run()
-            if isinstance(run.inputs[0], str):
-                worker.answer(run, np.arange(float(len(run.inputs))))
-            else:
-                worker.answer(run, *(each + 1 for each in run.inputs))
-
     model = tmp_path / "model.pt"
     model.write_bytes(archive_of(bytes(1000)))
-    with ScriptedWorker(tmp_path / "w", store.password, adds_one) as worker:
-        list_workers(store, worker)
+    with adding_worker(tmp_path, store):
         run_on("address", program, MODEL=str(model))
 
 
 @pytest.mark.parametrize("store", ["unix", "tls", "cluster"], indirect=True)
-def test_any_allocation_may_be_refused(run_on, store):
-    said = run_on("address", "fail")
+def test_any_allocation_may_be_refused(run_on, store, tmp_path):
+    is_alone = not isinstance(store, EngineProcess)
+    with contextlib.nullcontext() if is_alone else adding_worker(tmp_path, store):
+        said = run_on("address", "fail", **({} if is_alone else {"HAS_WORKER": "1"}))
     assert re.search(r"^([2-9]\d\d|\d{4,}) allocations refused one by one$", said, re.MULTILINE)
 
 

@@ -48,7 +48,7 @@ def nothing_is_held(server: Server) -> bool:
 def test_a_script_feeds_a_model_that_feeds_a_script(server: Server, client: WireClient) -> None:
     steps: Chain = [("tools", "shift", [X]), ("double", "", [(0, 0)]), ("tools", "shift", [(1, 0)])]
     reply = client.chain(steps, [(2, 0)])
-    assert reply.version == "3,7,3"
+    assert reply.version == "3:1,7:1,3:1"
     assert [each.tolist() for each in reply.outputs] == [(2 * (X + 1) + 1).tolist()]
     until(lambda: nothing_is_held(server))
 
@@ -317,7 +317,7 @@ def test_a_new_version_between_two_steps_serves_the_second(server: Server, clien
     server.model("gate", lambda x: 5 * x, version="2")
     gate.go.set()
     reply = client.answer()
-    assert reply.version == "1,2"
+    assert reply.version == "1:1,2:1"
     assert reply.outputs[0].tolist() == (5 * X).tolist()
 
 

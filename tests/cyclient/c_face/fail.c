@@ -132,6 +132,29 @@ static void use_batches(void) {
     ssa_future_free(future);
 }
 
+/* Two runs in one request; where a worker is. */
+static void use_chains(void) {
+    static const char *const inputs[] = {"fail_in"}, *const hidden[] = {"fail_hidden"}, *const outputs[] = {"fail_out"};
+    double value = 1;
+    ssa_tensor *got = NULL;
+    ssa_batch *batch;
+    ssa_array array = face_array(&value, SSA_FLOAT64, NULL, 0, SSA_ROW_MAJOR);
+    MAY_FAIL(ssa_batch_new(client, &batch));
+    if (!batch)
+        return;
+    MAY_FAIL(ssa_batch_put_tensor(batch, NAME("fail_in"), &array));
+    MAY_FAIL(ssa_batch_run_model(batch, NAME("closure"), names_of(inputs, 1), names_of(hidden, 1), 0));
+    MAY_FAIL(ssa_batch_run_script(batch, NAME("s"), NAME("f"), names_of(hidden, 1), names_of(outputs, 1), 1));
+    MAY_FAIL(ssa_batch_get_tensor(batch, NAME("fail_out"), SSA_ROW_MAJOR, &got));
+    MAY_FAIL(ssa_batch_execute(batch, OWN));
+    if (got && *(const double *)ssa_tensor_data(got) != 3) {
+        printf("a chain gave something else\n");
+        face_state.failures++;
+    }
+    ssa_tensor_free(got);
+    ssa_batch_free(batch);
+}
+
 static void use_the_rest(void) {
     ssa_texts *texts;
     size_t bytes;
@@ -170,6 +193,8 @@ static long live_through(long n) {
         use_tensors();
         use_futures();
         use_batches();
+        if (getenv("HAS_WORKER"))
+            use_chains();
         use_the_rest();
     }
     long were = refused;
