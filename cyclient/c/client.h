@@ -44,13 +44,14 @@ struct ssa_client {
     ssa_engine *engine;
     ssa_memory_cache *memory;     /* the engine's, which needs no lock */
 
-    atomic_int inside;            /* threads that are in a call */
+    atomic_int inside;            /* threads that are in a call, also in one that frees */
     atomic_size_t users;          /* those, the handle, its futures and batches: the last one frees everything */
     pthread_mutex_t lock;         /* of all that follows */
     pthread_t last;               /* that had the lock */
     int turns;                    /* while above 0 threads take turns; counts down while one has it all the time */
     int closed;
     int driving;                  /* a thread drives the engine */
+    const ssa_client_waiter *driver; /* it; NULL: nobody drives, or for nothing of its own */
     const ssa_poll_watch *watch;  /* what it polls for, with the lock given away; NULL: it does not */
     int intruded;                 /* somebody had the lock since then */
     int woken;                    /* there is a byte in the pipe */
