@@ -102,8 +102,6 @@ ssa_status ssa_entry_run(ssa_entry *entry, ssa_request *request);
 ssa_status ssa_entry_wait(ssa_entry *entry, ssa_request *request);
 /* Leave: what is left is freed, a failure is noted. */
 ssa_status ssa_entry_end(ssa_entry *entry);
-/* Whether the handle may be taken apart: not in the child of a fork during which a thread was in a call. */
-int ssa_client_may_be_freed(const ssa_client *client);
 
 /* Seconds as the caller gives them in nanoseconds of ssa_request_start; 0: that is no time. */
 int ssa_seconds(double seconds, int64_t *nanoseconds);
@@ -116,6 +114,11 @@ void ssa_client_unlock(ssa_client *client);
 void ssa_client_join(ssa_client *client);
 /* One user less; the last one frees the client. With the lock not held. */
 void ssa_client_leave(ssa_client *client);
+/* For a user that is freed: take the lock. 0: nothing may be taken apart, for this is the child of a fork during which a
+ * thread was in a call, perhaps with the lock. */
+int ssa_client_begin_to_free(ssa_client *client);
+/* Give the lock back; one user less. */
+void ssa_client_end_to_free(ssa_client *client);
 
 /* Until one of the requests whose tickets name this waiter is complete. With the lock held. until: a moment.
  * SSA_OK: waiter->done; SSA_MORE: the moment has come; SSA_ENOMEM. */

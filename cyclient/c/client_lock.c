@@ -46,6 +46,20 @@ void ssa_client_leave(ssa_client *client) {
         free_client(client);
 }
 
+int ssa_client_begin_to_free(ssa_client *client) {
+    if (!ssa_is_at_home(&client->home) && atomic_load(&client->inside))
+        return 0;
+    atomic_fetch_add(&client->inside, 1);
+    ssa_client_lock(client);
+    return 1;
+}
+
+void ssa_client_end_to_free(ssa_client *client) {
+    ssa_client_unlock(client);
+    atomic_fetch_sub(&client->inside, 1);
+    ssa_client_leave(client);
+}
+
 /* ---- waking the thread that polls */
 
 static void wake(ssa_client *client) {
