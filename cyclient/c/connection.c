@@ -10,7 +10,7 @@
 #include "allocator.h"
 
 #define BUFFER_BYTES ((size_t)64 << 10)
-#define PIECES 64
+#define PIECES 256 /* in one write */
 #define SHORTEST_REST (32 << 10) /* of a value, and the longest, for which the socket is waited for a moment */
 #define LONGEST_REST (4 << 20)
 #define SEND_WAITING ((size_t)2 << 20) /* between two looks at deadline and signals */
