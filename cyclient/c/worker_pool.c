@@ -87,18 +87,19 @@ static size_t load_of(const ssa_worker_peer *peer) {
     return peer->link.waiting.length + ssa_link_unanswered(&peer->link);
 }
 
-/* Those that are no longer listed, once they owe nothing. */
-static void drop_retired(ssa_worker_pool *pool) {
+void ssa_worker_pool_tidy(ssa_worker_pool *pool) {
+    if (!pool->has_retired)
+        return;
+    pool->has_retired = 0;
     for (ssa_worker_peer **at = &pool->peers; *at;) {
         ssa_worker_peer *peer = *at;
-        int is_opening = peer->link.state == SSA_LINK_RESOLVING || peer->link.state == SSA_LINK_CONNECTING ||
-                         peer->link.state == SSA_LINK_HANDSHAKE;
-        if (peer->listed || load_of(peer) || is_opening) {
-            at = &peer->next;
+        if (!peer->listed && !load_of(peer)) {
+            *at = peer->next;
+            free_peer(peer);
             continue;
         }
-        *at = peer->next;
-        free_peer(peer);
+        pool->has_retired |= !peer->listed;
+        at = &peer->next;
     }
 }
 
@@ -108,6 +109,7 @@ static ssa_status use_list(ssa_worker_pool *pool, const ssa_worker_list *list) {
     pool->version = list->version;
     for (ssa_worker_peer *peer = pool->peers; peer; peer = peer->next)
         peer->listed = 0;
+    pool->has_retired = pool->peers != NULL;
     for (size_t i = 0; i < list->count; i++) {
         ssa_worker_peer *peer = find(pool, list->workers[i].id);
         const ssa_address *address = reachable(&list->workers[i]);
@@ -116,7 +118,6 @@ static ssa_status use_list(ssa_worker_pool *pool, const ssa_worker_list *list) {
         else if (address && add_peer(pool, &list->workers[i], address))
             return SSA_ENOMEM;
     }
-    drop_retired(pool);
     return SSA_OK;
 }
 
@@ -407,9 +408,8 @@ static void run_answered(ssa_call *call) {
         refused_device(pool, run, peer);
         return;
     }
+    run->peer = NULL;
     run->finished(run);
-    if (!peer->listed)
-        drop_retired(pool);
 }
 
 void ssa_run_overdue(ssa_run *run) {

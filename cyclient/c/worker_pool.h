@@ -48,6 +48,7 @@ typedef struct ssa_run {
 typedef struct ssa_worker_pool {
     struct ssa_engine *engine;
     ssa_worker_peer *peers;
+    int has_retired;           /* some of them may be listed no longer */
     uint64_t version;
     int current;               /* the list that we have, as far as we know */
     ssa_call question;
@@ -60,6 +61,10 @@ typedef struct ssa_worker_pool {
 
 ssa_status ssa_worker_pool_start(ssa_worker_pool *pool, struct ssa_engine *engine);
 void ssa_worker_pool_end(ssa_worker_pool *pool);
+
+/* Free those that are no longer listed, once they owe nothing: while no function of the engine is under way, for links call
+ * what answers, and whoever polls holds them (test_c_engine_workers.py). */
+void ssa_worker_pool_tidy(ssa_worker_pool *pool);
 
 /* Give the request to a worker, soon. It ends with `finished`, or with the request. SSA_ENOMEM. */
 ssa_status ssa_run_start(ssa_run *run);
