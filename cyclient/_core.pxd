@@ -325,6 +325,7 @@ cdef class Request:
     cdef Result result_kind
     cdef object timeout                 # seconds, or None
     cdef bint in_batch, started, only_in_batch
+    cdef bint is_finishing              # its result is being taken, or was: there is nothing left to cancel
     cdef bint due                       # to be cancelled, as soon as the engine may be touched
     cdef Request next_due
     cdef public object waiter           # asyncio.Future or None

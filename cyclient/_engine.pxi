@@ -38,6 +38,7 @@ cdef class Request:
         """Turn a complete request into a value or an error and wake whoever waits."""
         cdef ssa_request *c = self.c
         cdef size_t i
+        self.is_finishing = True  # the Python code below may drop or cancel it
         try:
             if c.status != SSA_OK:
                 self.error = _request_error(c)
@@ -101,28 +102,31 @@ cdef class Request:
         """
         cdef Engine engine = self.engine
         cdef BatchCore core = self.lent if isinstance(self.lent, BatchCore) else None
-        if self.done or self.c == NULL or (self.in_batch and core is None):
+        if self.done or self.is_finishing or self.c == NULL or (self.in_batch and core is None):
             return
+        error = errors.Cancelled(f"the {'operation' if core is None else 'batch'} was cancelled")
+        # No Python code between this and the end of what touches the engine: it would let another thread drive.
         if not engine._may_be_touched():
             engine._put_off(self)
             return
-        error = errors.Cancelled(f"the {'operation' if core is None else 'batch'} was cancelled")
+        if self.done or self.is_finishing:
+            return
         self.done = True
+        self.error = error
         if core is not None:
             core._stop()
-            self.error = error
             return
-        self.error = error
+        engine.away += 1
         if self.started:
-            engine.away += 1
             ssa_request_cancel(self.c)
             self.c.owner = NULL
-            engine._come_back()
-            Py_DECREF(self)
-            engine._settle()
         ssa_request_free(self.c)
         self.c = NULL
+        engine._come_back()
         self.lent = self.into = None
+        if self.started:
+            Py_DECREF(self)
+            engine._settle()
 
 
 # A signal that comes just before a system call, or to another thread, does not end it: look this often (nanoseconds).
@@ -404,7 +408,8 @@ cdef class Engine(EngineOperations):
 
     cdef bint _may_be_touched(self) except -1:
         """Whether this thread may call functions of the C engine now: for what any thread may do."""
-        return self.away == 0 and (self.loop is None or self.thread == PyThread_get_thread_ident() or self.loop.is_closed())
+        # `away` last: a loop may be written in Python, and let another thread run.
+        return (self.loop is None or self.thread == PyThread_get_thread_ident() or self.loop.is_closed()) and self.away == 0
 
     cdef void _drop(self, ssa_request *c) noexcept:
         """Free it. Not under way. Needs no memory: a complete request is in no list, its link is free."""
@@ -505,12 +510,13 @@ cdef class Engine(EngineOperations):
         `timeout` seconds are over. Handles signals."""
         cdef int64_t until = _moment(timeout)
         cdef int64_t slice_end
-        cdef ssa_request *c = NULL if request is None else request.c
+        cdef ssa_request *c
         cdef ssa_status status
         cdef bint is_asked
-        if self._collect() or (request is not None and request.done):
+        if self._collect():
             return
-        while True:
+        while request is None or not request.done:
+            c = NULL if request is None else request.c
             slice_end = min(until, ssa_now() + _SIGNAL_CHECK)
             self.away += 1
             with nogil:

@@ -235,6 +235,9 @@ class Client(PrefixSwitches):
     start_unpack_tensor = _started(Operations.unpack_tensor)
     start_infer = _started(Operations.infer)
     start_run_model = _started(Operations.run_model)
+    start_run_model_multigpu = _started(Operations.run_model_multigpu)
+    start_run_script = _started(Operations.run_script)
+    start_run_script_multigpu = _started(Operations.run_script_multigpu)
 
 
 class Batch(BatchBase):

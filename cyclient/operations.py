@@ -515,7 +515,7 @@ class Operations:
     ) -> Request[str]:
         """As `set_script`, with the source of a Python function. It sees nothing of the module it is defined in.
 
-        Raises InvalidArgument: it is no `def`, or its source cannot be found.
+        Raises InvalidArgument: it is no plain function (a class, a method, a lambda, async), or its source cannot be found.
         """
         return self._engine.set_script(name, script_bytes(name, function), device).within(timeout)
 

@@ -172,17 +172,15 @@ static void leave_batch(ssa_batch *batch) {
 }
 
 void ssa_future_free(ssa_future *future) {
-    if (!future || !ssa_client_may_be_freed(future->client))
+    if (!future || !ssa_client_begin_to_free(future->client))
         return;
     ssa_client *client = future->client;
-    ssa_client_lock(client);
     if (future->batch)
         leave_batch(future->batch);
     else
         ssa_request_free(future->request);
     ssa_client_moved(client);
-    ssa_client_unlock(client);
-    ssa_client_leave(client);
+    ssa_client_end_to_free(client);
     ssa_held_free(future->result.held);
     ssa_tensor_free(future->tensor);
     ssa_release(future);

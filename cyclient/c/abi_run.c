@@ -81,6 +81,15 @@ ssa_status ssa_run_model_multigpu(ssa_client *client, const char *name, size_t n
     return run_named(ssa_ask_now(&ask, client, timeout), name, name_bytes, run);
 }
 
+ssa_status ssa_start_run_model_multigpu(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
+                                        ssa_names outputs, int64_t offset, int first_gpu, int num_gpus, double timeout,
+                                        ssa_future **future) {
+    ssa_ask ask;
+    named_run run = {.operation = "run_model_multigpu", .kind = SSA_KIND_MODEL, .inputs = inputs, .outputs = outputs,
+                     .multigpu = 1, .offset = offset, .first_gpu = first_gpu, .num_gpus = num_gpus};
+    return run_named(ssa_ask_future(&ask, client, timeout, future), name, name_bytes, run);
+}
+
 ssa_status ssa_batch_run_model_multigpu(ssa_batch *batch, const char *name, size_t name_bytes, ssa_names inputs,
                                         ssa_names outputs, int64_t offset, int first_gpu, int num_gpus, int keep) {
     ssa_ask ask;
@@ -95,6 +104,15 @@ ssa_status ssa_run_script(ssa_client *client, const char *name, size_t name_byte
     named_run run = {.operation = "run_script", .kind = SSA_KIND_SCRIPT, .function = function,
                      .function_bytes = function_bytes, .inputs = inputs, .outputs = outputs};
     return run_named(ssa_ask_now(&ask, client, timeout), name, name_bytes, run);
+}
+
+ssa_status ssa_start_run_script(ssa_client *client, const char *name, size_t name_bytes, const char *function,
+                                size_t function_bytes, ssa_names inputs, ssa_names outputs, double timeout,
+                                ssa_future **future) {
+    ssa_ask ask;
+    named_run run = {.operation = "run_script", .kind = SSA_KIND_SCRIPT, .function = function,
+                     .function_bytes = function_bytes, .inputs = inputs, .outputs = outputs};
+    return run_named(ssa_ask_future(&ask, client, timeout, future), name, name_bytes, run);
 }
 
 ssa_status ssa_batch_run_script(ssa_batch *batch, const char *name, size_t name_bytes, const char *function,
@@ -113,6 +131,16 @@ ssa_status ssa_run_script_multigpu(ssa_client *client, const char *name, size_t 
                      .function_bytes = function_bytes, .inputs = inputs, .outputs = outputs, .multigpu = 1,
                      .offset = offset, .first_gpu = first_gpu, .num_gpus = num_gpus};
     return run_named(ssa_ask_now(&ask, client, timeout), name, name_bytes, run);
+}
+
+ssa_status ssa_start_run_script_multigpu(ssa_client *client, const char *name, size_t name_bytes, const char *function,
+                                         size_t function_bytes, ssa_names inputs, ssa_names outputs, int64_t offset,
+                                         int first_gpu, int num_gpus, double timeout, ssa_future **future) {
+    ssa_ask ask;
+    named_run run = {.operation = "run_script_multigpu", .kind = SSA_KIND_SCRIPT, .function = function,
+                     .function_bytes = function_bytes, .inputs = inputs, .outputs = outputs, .multigpu = 1,
+                     .offset = offset, .first_gpu = first_gpu, .num_gpus = num_gpus};
+    return run_named(ssa_ask_future(&ask, client, timeout, future), name, name_bytes, run);
 }
 
 ssa_status ssa_batch_run_script_multigpu(ssa_batch *batch, const char *name, size_t name_bytes, const char *function,

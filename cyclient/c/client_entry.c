@@ -28,7 +28,7 @@ ssa_status ssa_entry_begin(ssa_entry *entry, ssa_client *client, double timeout)
         return entry->status = SSA_EFORK;
     entry->client = client;
     ssa_client_join(client); /* before it sleeps for the lock, while another thread may close the client */
-    atomic_fetch_add_explicit(&client->inside, 1, memory_order_relaxed);
+    atomic_fetch_add(&client->inside, 1);
     if (!ssa_seconds(timeout, &entry->timeout))
         return ssa_entry_refuse(entry, SSA_EARGUMENT, "timeout cannot be nan: use seconds; negative: the client's own; "
                                 "INFINITY: none.");
@@ -124,10 +124,6 @@ static void note_failure(const ssa_entry *entry) {
     ssa_client_note(entry->client, *text ? text : ssa_status_name(entry->status));
 }
 
-int ssa_client_may_be_freed(const ssa_client *client) {
-    return ssa_is_at_home(&client->home) || !atomic_load(&client->inside);
-}
-
 ssa_status ssa_entry_end(ssa_entry *entry) {
     ssa_client *client = entry->client;
     if (!client)
@@ -140,7 +136,7 @@ ssa_status ssa_entry_end(ssa_entry *entry) {
         ssa_request_free(entry->request);
         ssa_client_unlock(client);
     }
-    atomic_fetch_sub_explicit(&client->inside, 1, memory_order_relaxed);
+    atomic_fetch_sub(&client->inside, 1);
     ssa_client_leave(client);
     return entry->status;
 }

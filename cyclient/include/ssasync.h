@@ -514,6 +514,16 @@ SSA_API ssa_status ssa_start_infer(ssa_client *client, const char *model, size_t
                                    size_t input_count, double timeout, ssa_future **future);
 SSA_API ssa_status ssa_start_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
                                        ssa_names outputs, double timeout, ssa_future **future);
+SSA_API ssa_status ssa_start_run_model_multigpu(ssa_client *client, const char *name, size_t name_bytes,
+                                                ssa_names inputs, ssa_names outputs, int64_t offset, int first_gpu,
+                                                int num_gpus, double timeout, ssa_future **future);
+SSA_API ssa_status ssa_start_run_script(ssa_client *client, const char *name, size_t name_bytes, const char *function,
+                                        size_t function_bytes, ssa_names inputs, ssa_names outputs, double timeout,
+                                        ssa_future **future);
+SSA_API ssa_status ssa_start_run_script_multigpu(ssa_client *client, const char *name, size_t name_bytes,
+                                                 const char *function, size_t function_bytes, ssa_names inputs,
+                                                 ssa_names outputs, int64_t offset, int first_gpu, int num_gpus,
+                                                 double timeout, ssa_future **future);
 
 /* Whether it is done, without waiting. SSA_MORE: it is not; else how it ended. */
 SSA_API ssa_status ssa_future_test(ssa_future *future);

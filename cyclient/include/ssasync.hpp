@@ -546,6 +546,31 @@ public:
         check(ssa_start_run_model(handle(), name.data(), name.size(), in.names(), out.names(), timeout, &future));
         return Future(future);
     }
+    Future start_run_model_multigpu(std::string_view name, const Names &inputs, const Names &outputs,
+                                    std::int64_t offset, int first_gpu, int num_gpus, double timeout = client_timeout) {
+        const detail::NameList in(inputs), out(outputs);
+        ssa_future *future = nullptr;
+        check(ssa_start_run_model_multigpu(handle(), name.data(), name.size(), in.names(), out.names(), offset,
+                                           first_gpu, num_gpus, timeout, &future));
+        return Future(future);
+    }
+    Future start_run_script(std::string_view name, std::string_view function, const Names &inputs, const Names &outputs,
+                            double timeout = client_timeout) {
+        const detail::NameList in(inputs), out(outputs);
+        ssa_future *future = nullptr;
+        check(ssa_start_run_script(handle(), name.data(), name.size(), function.data(), function.size(), in.names(),
+                                   out.names(), timeout, &future));
+        return Future(future);
+    }
+    Future start_run_script_multigpu(std::string_view name, std::string_view function, const Names &inputs,
+                                     const Names &outputs, std::int64_t offset, int first_gpu, int num_gpus,
+                                     double timeout = client_timeout) {
+        const detail::NameList in(inputs), out(outputs);
+        ssa_future *future = nullptr;
+        check(ssa_start_run_script_multigpu(handle(), name.data(), name.size(), function.data(), function.size(),
+                                            in.names(), out.names(), offset, first_gpu, num_gpus, timeout, &future));
+        return Future(future);
+    }
 
     // On the caller's arrays; nothing is left in the store.
     std::vector<Tensor> infer(std::string_view model, const std::vector<Array> &inputs,

@@ -99,7 +99,7 @@ def test_models_are_run_meanwhile(engine, tmp_path):
     answer = threading.Event()
 
     def script(worker):
-        for _ in range(2):
+        for _ in range(3):
             run = worker.run()
             while not answer.wait(0.05):
                 worker.alive(run)
@@ -114,13 +114,15 @@ def test_models_are_run_meanwhile(engine, tmp_path):
         y = client.start_infer("m", X)
         assert not y.test()
         run = client.start_run_model("m", "x", "y")
+        scripted = client.start_run_script("m", "f", "x", "z")
         client.put_tensor("unrelated", X)
         assert not y.wait(0.01)
         assert y.error is None
         answer.set()
         np.testing.assert_array_equal(y.result(), 2 * X)
-        assert run.result() is None
-        np.testing.assert_array_equal(client.get_tensor("y"), 2 * X)
+        for done, name in ((run, "y"), (scripted, "z")):
+            assert done.result() is None
+            np.testing.assert_array_equal(client.get_tensor(name), 2 * X)
 
 
 def test_a_batch_is_carried_out_meanwhile(client):

@@ -144,6 +144,17 @@ static void test_runs_by_name(void) {
     OK(ssa_future_wait(future, -1));
     ssa_future_free(future);
     OK(ssa_delete_tensor(client, NAME("out_0"), OWN));
+    OK(ssa_start_run_script(client, NAME("script"), NAME("f"), names_of(inputs, 2), names_of(outputs, 1), OWN, &future));
+    OK(ssa_future_wait(future, -1));
+    ssa_future_free(future);
+    OK(ssa_unpack_tensor(client, NAME("out_0"), &array, OWN));
+    OK(ssa_delete_tensor(client, NAME("out_0"), OWN));
+    CHECK_STATUS(ssa_start_run_model_multigpu(client, NAME("m"), names_of(inputs, 2), names_of(outputs, 1), 0, 0, 0, OWN,
+                                              &future), SSA_EARGUMENT);
+    CHECK(!future);
+    CHECK_STATUS(ssa_start_run_script_multigpu(client, NAME("m"), NAME("f"), names_of(inputs, 2), names_of(outputs, 1), 0,
+                                               -1, 1, OWN, &future), SSA_EARGUMENT);
+    CHECK(!future);
     CHECK_STATUS(ssa_run_model(client, NAME("closure"), names_of(broken, 2), names_of(outputs, 1), OWN), SSA_EARGUMENT);
     CHECK_STATUS(ssa_run_model(client, NAME("closure"), names_of(NULL, 2), names_of(outputs, 1), OWN), SSA_EARGUMENT);
     CHECK_STATUS(ssa_run_model(client, NAME("closure"), names_of(inputs, 2), names_of(NULL, 0), OWN), SSA_EARGUMENT);
