@@ -49,7 +49,6 @@ typedef struct ssa_worker_pool {
     struct ssa_engine *engine;
     ssa_worker_peer *peers;
     int has_retired;           /* some of them may be listed no longer */
-    uint64_t version;
     int current;               /* the list that we have, as far as we know */
     ssa_call question;
     int asking;

@@ -359,6 +359,16 @@ def test_run_model_reads_and_writes_the_store(engine, client, start):
     assert not client.tensor_exists("c")
 
 
+def test_the_list_of_a_store_that_was_made_anew_is_read_though_it_counts_from_1_again(engine, client, tmp_path):
+    with ScriptedWorker(tmp_path / "old", engine.password, doubles) as old:
+        list_workers(engine, old, version=40)
+        np.testing.assert_array_equal(client.infer("m", X), 2 * X)
+        engine.redis.flushall()
+    with ScriptedWorker(tmp_path / "new", engine.password, doubles) as new:
+        list_workers(engine, new, version=1)
+        np.testing.assert_array_equal(client.infer("m", X, timeout=10), 2 * X)
+
+
 async def test_workers_that_leave_the_list_end_what_they_have(engine, start):
     def script(worker):
         run = worker.run()
