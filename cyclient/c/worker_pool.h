@@ -25,7 +25,8 @@ typedef struct ssa_worker_peer {
 
 /* One request to a worker. Lives inside the state of an operation. */
 typedef struct ssa_run {
-    struct ssa_run *next, **place; /* among those that wait for a worker */
+    struct ssa_run *next, *previous; /* among those that wait for a worker */
+    int waits;
     struct ssa_request *request;
     /* Encode it for this attempt; NULL: no memory. */
     ssa_command *(*encode)(struct ssa_run *run, uint64_t id, uint64_t attempt, uint64_t timeout_ms);
@@ -53,7 +54,8 @@ typedef struct ssa_worker_pool {
     ssa_call question;
     int asking;
     ssa_waiter waiter;         /* for a change of the list */
-    ssa_run *waiting;
+    ssa_run *waiting, *last_waiting;
+    ssa_run *served_next;      /* of those that wait, while all are served */
     uint64_t next_id;
     char error[300];           /* the list is no list: why; "" : it is one */
 } ssa_worker_pool;
