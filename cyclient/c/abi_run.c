@@ -22,13 +22,11 @@ static void choose_gpu(ssa_entry *entry, const named_run *run, char device[16]) 
     *device = 0;
     if (!run->multigpu || entry->status)
         return;
-    if (run->first_gpu < 0 || run->num_gpus < 1 || run->first_gpu > 9999 - run->num_gpus || run->offset < 0)
-        ssa_entry_refuse(entry, SSA_EARGUMENT,
-                         "offset %lld on %d GPUs from GPU:%d on is none: give an offset from 0 on and one GPU or "
-                         "more.",
-                         (long long)run->offset, run->num_gpus, run->first_gpu);
-    else
-        snprintf(device, 16, "GPU:%d", run->first_gpu + (int)(run->offset % run->num_gpus));
+    entry->status = ssa_op_check_gpus(run->first_gpu, run->num_gpus, &entry->problem);
+    if (entry->status)
+        return;
+    int turn = (int)(run->offset % run->num_gpus);
+    snprintf(device, 16, "GPU:%d", run->first_gpu + (turn < 0 ? turn + run->num_gpus : turn));
 }
 
 static ssa_status run_named(ssa_ask *ask, const char *model, size_t model_bytes, named_run run) {

@@ -67,6 +67,31 @@ static void test_arrays(void) {
     array.strides = strides;
     OK(put(&array)); /* one row, read again and again */
     refused(ssa_unpack_tensor(client, NAME("bad"), &array, OWN), "array.strides cannot be 0");
+    strides[0] = INT64_MIN;
+    refused(ssa_unpack_tensor(client, NAME("bad"), &array, OWN), "array.strides cannot be -9223372036854775808: no memory is so large");
+}
+
+/* Of 2 by 3 doubles: which strides may be written with. */
+static void test_elements_upon_each_other(void) {
+    static const struct { int64_t strides[2]; int are_apart; } cases[] = {
+        {{8, 8}, 0}, {{16, 8}, 0}, {{8, 16}, 1}, {{-16, 8}, 0}, {{24, 8}, 1}, {{24, 4}, 0}, {{4, 24}, 0}, {{-24, -8}, 1},
+        {{24, -7}, 0}, {{23, 8}, 0}, {{25, 8}, 1}, {{8, 17}, 1}, {{8, -16}, 1}, {{INT64_MAX, 8}, 0}, {{8, INT64_MAX}, 0}};
+    ssa_array array = good();
+    ssa_tensor *tensor;
+    ssa_dataset *dataset;
+    OK(ssa_dataset_new(NAME("d"), &dataset));
+    OK(ssa_add_tensor(dataset, NAME("other"), &array));
+    array.layout = SSA_STRIDED;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        array.strides = cases[i].strides;
+        ssa_status status = ssa_unpack_tensor(client, NAME("absent"), &array, OWN);
+        if (!CHECK(status == (cases[i].are_apart ? SSA_ENOTFOUND : SSA_EARGUMENT)))
+            printf("    case %zu: %s\n", i, ssa_client_error(client));
+        if (!cases[i].are_apart)
+            CHECK(ssa_unpack_dataset_tensor(dataset, NAME("other"), &array) == SSA_EARGUMENT);
+    }
+    CHECK_STATUS(ssa_get_tensor(client, NAME("absent"), SSA_AS_STORED, &tensor, OWN), SSA_ENOTFOUND);
+    ssa_dataset_free(dataset);
 }
 
 static void test_names(void) {
@@ -235,5 +260,5 @@ static void open_client(void) {
     client = face_open();
 }
 
-FACE_MAIN(open_client, test_arrays, test_names, test_results, test_numbers, test_no_handle, test_options, test_log_sink,
+FACE_MAIN(open_client, test_arrays, test_elements_upon_each_other, test_names, test_results, test_numbers, test_no_handle, test_options, test_log_sink,
           test_it_still_works)
