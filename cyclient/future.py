@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
@@ -25,15 +25,16 @@ class Future(Generic[T]):
     child of a fork one that is not done raises ForkedClient.
     """
 
-    __slots__ = ("__weakref__", "_batch", "_pool", "_request")
+    __slots__ = ("__weakref__", "_batch", "_grip", "_pool", "_request")
 
     def __init__(self, pool: Pool, request: _core.Request[T], batch: BatchBase | None = None) -> None:
         self._request = request
+        self._grip = request.grip()  # dropped with this, it cancels the request
         self._pool = pool
         self._batch = batch
 
-    def __del__(self) -> None:
-        self._request.cancel()
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a future cannot be pickled: it is an operation under way. Pass its result on.")
 
     def test(self) -> bool:
         """Whether it is done, however it ended; without waiting."""
