@@ -191,6 +191,7 @@ cdef extern from "engine.h":
     int64_t ssa_now() nogil
     void ssa_engine_tick(ssa_engine *engine, int64_t now) nogil
     int64_t ssa_engine_next_moment(const ssa_engine *engine) nogil
+    void ssa_engine_tidy(ssa_engine *engine) nogil
     void ssa_engine_flush(ssa_engine *engine) nogil
     int ssa_engine_flush_idle(ssa_engine *engine) nogil
     void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now) nogil

@@ -475,6 +475,8 @@ cdef class Engine(EngineOperations):
             ssa_poll_wake_ask(&self.wake)
 
     cdef void _come_back(self) noexcept:
+        if self.away == 1:
+            ssa_engine_tidy(self.c)
         self.away -= 1
         if self.away == 0 and (self.dropped != NULL or self.dropped_plans != NULL or self.due is not None or self.close_is_due):
             self._tidy()
