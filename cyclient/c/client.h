@@ -83,9 +83,14 @@ ssa_status ssa_entry_begin(ssa_entry *entry, ssa_client *client, double timeout)
 /* What the caller did wrong. */
 __attribute__((format(printf, 3, 4)))
 ssa_status ssa_entry_refuse(ssa_entry *entry, ssa_status status, const char *format, ...);
-/* A text that is passed in. SSA_TEXT_ENDS: it ends in NUL. what: its name. */
+/* A text that is passed in: where it is, its length or SSA_TEXT_ENDS, what it is called. SSA_EARGUMENT: it is none;
+ * problem says so. */
+ssa_status ssa_text_given(const char *what, const char *data, size_t bytes, ssa_text *text,
+                          char problem[SSA_MISTAKE_BYTES]);
+/* The same of an entry. */
 ssa_status ssa_entry_text(ssa_entry *entry, const char *what, const char *data, size_t bytes, ssa_text *text);
-/* Where a result goes. */
+/* What an argument points to, and where a result goes. */
+ssa_status ssa_entry_given(ssa_entry *entry, const char *what, const void *argument);
 ssa_status ssa_entry_result(ssa_entry *entry, const char *what, const void *result);
 /* Take the lock. Only with SSA_OK may entry->engine be touched. */
 ssa_status ssa_entry_open(ssa_entry *entry);
