@@ -1,4 +1,4 @@
-"""Puts of values in chunks that fail, or whose caller has gone, leave nothing in the store (more of it in c_engine/chunk_races.c)."""
+"""Puts in chunks that fail, or whose caller has gone, leave nothing in the store (more in c_engine/chunk_races.c)."""
 
 import asyncio
 import signal
