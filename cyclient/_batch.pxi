@@ -32,7 +32,7 @@ cdef class BatchCore:
             request.c = NULL
             if status == SSA_ENOMEM:
                 raise MemoryError
-            raise errors.InvalidArgument("batch", "executed twice", "make a new one: client.batch()")
+            raise errors.InvalidArgument("batch", "added to after execute()", "make a new one: client.batch()")
         request.in_batch = True
         self.requests.append(request)
 
@@ -71,7 +71,7 @@ cdef class BatchCore:
             if request.c.complete and request.c.status != SSA_OK and request.c.status != SSA_ECANCELLED:
                 late = None  # it is this one's, and what came after it was not begun
         for request in self.requests:
-            if request.done:
+            if request.done or request.is_finishing:
                 continue
             if request.c.complete and request.c.status != SSA_ECANCELLED:
                 request._finish()

@@ -191,6 +191,7 @@ cdef extern from "engine.h":
     int64_t ssa_now() nogil
     void ssa_engine_tick(ssa_engine *engine, int64_t now) nogil
     int64_t ssa_engine_next_moment(const ssa_engine *engine) nogil
+    void ssa_engine_tidy(ssa_engine *engine) nogil
     void ssa_engine_flush(ssa_engine *engine) nogil
     int ssa_engine_flush_idle(ssa_engine *engine) nogil
     void ssa_engine_ready(ssa_engine *engine, ssa_link *link, int events, int64_t now) nogil
@@ -324,13 +325,22 @@ cdef class Request:
     cdef Result result_kind
     cdef object timeout                 # seconds, or None
     cdef bint in_batch, started, only_in_batch
+    cdef bint is_finishing              # its result is being taken, or was: there is nothing left to cancel
     cdef bint due                       # to be cancelled, as soon as the engine may be touched
     cdef Request next_due
     cdef public object waiter           # asyncio.Future or None
     cdef readonly bint done             # it has a value or an error
     cdef readonly object value
     cdef readonly object error          # an exception, or None
+    cdef int _take_result(self) except -1
     cdef void _finish(self) noexcept
+
+
+@cython.final
+@cython.no_gc
+cdef class Grip:
+    """On a request that is of use to one holder alone. Not in Python, where a signal could come between, and be lost."""
+    cdef Request request
 
 
 cdef class EngineOperations:
@@ -400,3 +410,52 @@ cdef class BatchCore:
     cdef list requests
     cdef readonly Request whole
     cdef int _stop(self) except -1
+
+
+@cython.final
+@cython.no_gc
+cdef class Bell:
+    cdef readonly unsigned long count   # how often it rang
+    cdef list sleepers                  # a lock for each, which it releases
+    cdef void ring(self) noexcept
+
+
+@cython.final
+@cython.no_gc
+cdef class Turns:
+    """What the members of one blocking client have in common."""
+    cdef readonly Bell bell             # rings when a turn on any of them is over
+    cdef int overdue                    # how many are
+
+
+@cython.final
+cdef class Member:
+    """One connection to each shard, of a blocking client."""
+    cdef readonly Engine engine
+    cdef readonly object operations
+    cdef readonly Bell bell             # rings when a turn, or a claim, is over
+    cdef readonly bint is_overdue       # something was unanswered when it was left
+    cdef Turns turns
+    cdef unsigned long thread           # whose turn it is, or was last
+    cdef int depth                      # turns of that thread
+    cdef int claims                     # threads that wait for just this one, to start or end something
+    cdef Turn _turn(self)
+
+
+@cython.final
+@cython.no_gc
+cdef class Turn:
+    """A thread's own use of a member, until it leaves the `with`, or the turn is dropped."""
+    cdef readonly Member member
+    cdef public object left             # seconds of the deadline, after what the wait for it took; None: the client's own
+    cdef bint is_over
+    cdef void leave(self) noexcept
+
+
+@cython.final
+@cython.no_gc
+cdef class Claim:
+    """That a thread waits for just this member, until it leaves the `with`, or the claim is dropped."""
+    cdef Member member
+    cdef bint is_over
+    cdef void end(self) noexcept

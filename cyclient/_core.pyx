@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 cimport cython
 cimport numpy as cnp
 
+import _thread
 import asyncio
 import logging
 import socket
@@ -220,6 +221,7 @@ cdef object _node_value(ssa_reply *reply, size_t *at):
 include "_engine_operations.pxi"
 include "_engine.pxi"
 include "_batch.pxi"
+include "_members.pxi"
 
 
 # ---- counting allocations and failing the n-th, for the tests

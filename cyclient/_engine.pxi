@@ -34,41 +34,57 @@ cdef class Request:
         if self.c != NULL and not self.in_batch:  # the batch frees its own
             (<Engine>self.engine)._drop(self.c)
 
-    cdef void _finish(self) noexcept:
-        """Turn a complete request into a value or an error and wake whoever waits."""
+    cdef int _take_result(self) except -1:
+        """Its error, or its value: what was interrupted in Python code may be repeated."""
         cdef ssa_request *c = self.c
         cdef size_t i
-        try:
-            if c.status != SSA_OK:
-                self.error = _request_error(c)
-            elif self.result_kind == TRUTH:
-                self.value = c.number != 0
-            elif self.result_kind == NUMBER:
-                self.value = c.number
-            elif self.result_kind == TENSOR:
-                self.value = _take_tensor(&c.tensors[0])
-            elif self.result_kind == BYTES:
-                self.value = (<char *>c.tensors[0].memory.data)[:c.tensors[0].header.data_bytes]
-            elif self.result_kind == DATASET:
-                self.value = _take_dataset(&c.datasets[0])
-            elif self.result_kind == DATASETS:
-                self.value = [_take_dataset(&c.datasets[i]) for i in range(c.dataset_count)]
-            elif self.result_kind == INTO:
-                self.value = self.into
-            elif self.result_kind == OUTPUTS:
-                self.value = tuple([_take_tensor(&c.tensors[i]) for i in range(c.tensor_count)])
-            elif self.result_kind == REPLY:
-                self.value = _tree(&c.reply)
-            elif self.result_kind == TEXT:
-                self.value = (<bytes>_tree(&c.reply)).decode()
-            elif self.result_kind == MODEL:
-                self.value = (_tree(&c.reply), _tree(&c.second_reply))
-            elif self.result_kind == VERSION:
-                self.value = str(c.number)
-            if self.error is None and self.convert is not None:
-                self.value = self.convert(self.value)
-        except BaseException as error:
-            self.error = error
+        if c.status != SSA_OK:
+            self.error = _request_error(c)
+        elif self.result_kind == TRUTH:
+            self.value = c.number != 0
+        elif self.result_kind == NUMBER:
+            self.value = c.number
+        elif self.result_kind == TENSOR:
+            self.value = _take_tensor(&c.tensors[0])
+        elif self.result_kind == BYTES:
+            self.value = (<char *>c.tensors[0].memory.data)[:c.tensors[0].header.data_bytes]
+        elif self.result_kind == DATASET:
+            self.value = _take_dataset(&c.datasets[0])
+        elif self.result_kind == DATASETS:
+            self.value = [_take_dataset(&c.datasets[i]) for i in range(c.dataset_count)]
+        elif self.result_kind == INTO:
+            self.value = self.into
+        elif self.result_kind == OUTPUTS:
+            self.value = tuple([_take_tensor(&c.tensors[i]) for i in range(c.tensor_count)])
+        elif self.result_kind == REPLY:
+            self.value = _tree(&c.reply)
+        elif self.result_kind == TEXT:
+            self.value = (<bytes>_tree(&c.reply)).decode("utf-8", "replace")
+        elif self.result_kind == MODEL:
+            self.value = (_tree(&c.reply), _tree(&c.second_reply))
+        elif self.result_kind == VERSION:
+            self.value = str(c.number)
+        if self.error is None and self.convert is not None:
+            self.value = self.convert(self.value)
+        return 0
+
+    cdef void _finish(self) noexcept:
+        """Turn a complete request into a value or an error and wake whoever waits."""
+        cdef bint is_interrupted = False
+        self.is_finishing = True  # the Python code below may drop or cancel it
+        while True:
+            try:
+                self._take_result()
+            except KeyboardInterrupt as interrupt:  # it was not meant for this request, which may be another thread's
+                if not is_interrupted:
+                    is_interrupted = True
+                    continue
+                self.error = interrupt
+            except BaseException as error:
+                self.error = error
+            break
+        if is_interrupted:
+            PyErr_SetInterrupt()  # whoever waits takes it
         self.lent = self.into = self.convert = None
         self.done = True
         waiter, self.waiter = self.waiter, None
@@ -77,6 +93,12 @@ cdef class Request:
                 waiter.set_exception(self.error)
             else:
                 waiter.set_result(self.value)
+
+    def grip(self):
+        """What cancels it when it is dropped."""
+        cdef Grip grip = Grip.__new__(Grip)
+        grip.request = self
+        return grip
 
     def within(self, timeout):
         """It may take so many seconds; None: what its client allows."""
@@ -101,28 +123,39 @@ cdef class Request:
         """
         cdef Engine engine = self.engine
         cdef BatchCore core = self.lent if isinstance(self.lent, BatchCore) else None
-        if self.done or self.c == NULL or (self.in_batch and core is None):
+        if self.done or self.is_finishing or self.c == NULL or (self.in_batch and core is None):
             return
+        error = errors.Cancelled(f"the {'operation' if core is None else 'batch'} was cancelled")
+        # No Python code between this and the end of what touches the engine: it would let another thread drive.
         if not engine._may_be_touched():
             engine._put_off(self)
             return
-        error = errors.Cancelled(f"the {'operation' if core is None else 'batch'} was cancelled")
+        if self.done or self.is_finishing:
+            return
         self.done = True
+        self.error = error
         if core is not None:
             core._stop()
-            self.error = error
             return
-        self.error = error
+        engine.away += 1
         if self.started:
-            engine.away += 1
             ssa_request_cancel(self.c)
             self.c.owner = NULL
-            engine._come_back()
-            Py_DECREF(self)
-            engine._settle()
         ssa_request_free(self.c)
         self.c = NULL
+        engine._come_back()
         self.lent = self.into = None
+        if self.started:
+            Py_DECREF(self)
+            engine._settle()
+
+
+@cython.final
+@cython.no_gc
+cdef class Grip:
+    def __dealloc__(self):
+        if self.request is not None:
+            self.request.cancel()
 
 
 # A signal that comes just before a system call, or to another thread, does not end it: look this often (nanoseconds).
@@ -404,7 +437,8 @@ cdef class Engine(EngineOperations):
 
     cdef bint _may_be_touched(self) except -1:
         """Whether this thread may call functions of the C engine now: for what any thread may do."""
-        return self.away == 0 and (self.loop is None or self.thread == PyThread_get_thread_ident() or self.loop.is_closed())
+        # `away` last: a loop may be written in Python, and let another thread run.
+        return (self.loop is None or self.thread == PyThread_get_thread_ident() or self.loop.is_closed()) and self.away == 0
 
     cdef void _drop(self, ssa_request *c) noexcept:
         """Free it. Not under way. Needs no memory: a complete request is in no list, its link is free."""
@@ -441,6 +475,8 @@ cdef class Engine(EngineOperations):
             ssa_poll_wake_ask(&self.wake)
 
     cdef void _come_back(self) noexcept:
+        if self.away == 1:
+            ssa_engine_tidy(self.c)
         self.away -= 1
         if self.away == 0 and (self.dropped != NULL or self.dropped_plans != NULL or self.due is not None or self.close_is_due):
             self._tidy()
@@ -503,12 +539,13 @@ cdef class Engine(EngineOperations):
         `timeout` seconds are over. Handles signals."""
         cdef int64_t until = _moment(timeout)
         cdef int64_t slice_end
-        cdef ssa_request *c = NULL if request is None else request.c
+        cdef ssa_request *c
         cdef ssa_status status
         cdef bint is_asked
-        if self._collect() or (request is not None and request.done):
+        if self._collect():
             return
-        while True:
+        while request is None or not request.done:
+            c = NULL if request is None else request.c
             slice_end = min(until, ssa_now() + _SIGNAL_CHECK)
             self.away += 1
             with nogil:
@@ -706,10 +743,12 @@ _LOG_LEVELS = ("quiet", "error", "info", "debug")  # in the order of ssa_log_lev
 
 
 cdef int _log_level(object level) except? -1:
-    """Its number, from that or from the word; numbers are checked in C."""
+    """Its number, from that or from the word."""
     if not isinstance(level, str):
         number = arguments.whole_number("log_level", level)
-        return number if 0 <= number < len(_LOG_LEVELS) else len(_LOG_LEVELS)
+        if not 0 <= number < len(_LOG_LEVELS):
+            raise errors.InvalidArgument("log_level", number, "write quiet, error, info or debug")
+        return number
     if level not in _LOG_LEVELS:
         raise errors.InvalidArgument("log_level", repr(level), "write quiet, error, info or debug")
     return _LOG_LEVELS.index(level)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.errors import Cancelled, InvalidArgument, NotCarriedOut, StoreError
@@ -99,6 +99,9 @@ class BatchBase:
 
     def __len__(self) -> int:
         return len(self._core)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a batch cannot be pickled: it belongs to its client, which has open connections.")
 
     put_tensor = _gathers(Operations.put_tensor)
     get_tensor = _gathers(Operations.get_tensor)

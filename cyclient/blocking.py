@@ -20,23 +20,34 @@ T = TypeVar("T")
 
 def _waited_for(
     make: Callable[Concatenate[Operations, P], Request[T]],
+    enter: Callable[[Pool, float | None], _core.Turn] = Pool.enter,
 ) -> Callable[Concatenate[Client, P], T]:
     """A method of the client that waits for the request which `make` gives."""
 
     @wraps(make)
     def operation(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
         pool = self._pool
-        member = pool.enter(kwargs.get("timeout"))  # type: ignore[arg-type]
+        request: Request[T] | None = None
         try:
-            request = make(member.operations, *args, **kwargs)
-            is_done = member.engine.carry_out(request)
-        finally:
-            pool.leave(member)
-        if not is_done:
-            pool.finish(member, request)
+            with enter(pool, kwargs.get("timeout")) as turn:  # type: ignore[arg-type]
+                request = make(turn.member.operations, *args, **kwargs).within(turn.left)
+                is_done = turn.member.engine.carry_out(request)
+            if not is_done:
+                pool.wait(turn.member, (request,), None)
+        except BaseException:
+            if request is not None:
+                pool.cancel(turn.member, request)  # the caller's memory is given back before anything is raised
+            raise
         return request.result()
 
     return operation
+
+
+def _waited_for_long(
+    make: Callable[Concatenate[Operations, P], Request[T]],
+) -> Callable[Concatenate[Client, P], T]:
+    """The same, for what others are to do something about: it keeps no connection from other threads."""
+    return _waited_for(make, Pool.enter_first)
 
 
 def _started(
@@ -47,13 +58,10 @@ def _started(
     @wraps(make)
     def operation(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         pool = self._pool
-        member = pool.enter_first(kwargs.get("timeout"))  # type: ignore[arg-type]
-        try:
-            request = make(member.operations, *args, **kwargs)
+        with pool.enter_first(kwargs.get("timeout")) as turn:  # type: ignore[arg-type]
+            request = make(turn.member.operations, *args, **kwargs).within(turn.left)
             future = Future(pool, request)
-            member.engine.start(request)
-        finally:
-            pool.leave(member)
+            turn.member.engine.start(request)
         return future
 
     operation.__name__ = f"start_{make.__name__}"
@@ -70,8 +78,8 @@ class Client(PrefixSwitches):
     """A client of one store, with the operations and errors of the asyncio client, each of which blocks.
 
     Arguments as for `ssasync.Client`. Connects at the first operation. Threads may share it: each that operates at the same
-    time as others gets connections of its own, up to 32. Belongs to the process that made it: use after a fork raises
-    ForkedClient. Ctrl-C interrupts any operation.
+    time as others gets connections of its own, up to 32; any number of them wait and poll side by side. Belongs to the
+    process that made it: use after a fork raises ForkedClient. Ctrl-C interrupts any operation.
 
     The methods `start_...` do not wait: they return a Future, and the program computes meanwhile. A later operation of the
     client, of any thread, does not overtake what was started.
@@ -130,11 +138,8 @@ class Client(PrefixSwitches):
         """
         if batch._pool is not self._pool:
             raise InvalidArgument("batch", "of another client", "start it with the client that made it")
-        member = self._pool.enter_first(timeout)
-        try:
-            return Future(self._pool, batch._begin(timeout), batch)
-        finally:
-            self._pool.leave(member)
+        with self._pool.enter_first(timeout) as turn:
+            return Future(self._pool, batch._begin(turn.left), batch)
 
     # ---- inside
 
@@ -207,18 +212,18 @@ class Client(PrefixSwitches):
     run_script = _waited_for(Operations.run_script)
     run_script_multigpu = _waited_for(Operations.run_script_multigpu)
     key_exists = _waited_for(Operations.key_exists)
-    wait_for_key = _waited_for(Operations.wait_for_key)
-    wait_for_tensor = _waited_for(Operations.wait_for_tensor)
-    wait_for_dataset = _waited_for(Operations.wait_for_dataset)
-    wait_for_model = _waited_for(Operations.wait_for_model)
-    wait_for_list_length = _waited_for(Operations.wait_for_list_length)
-    poll_key = _waited_for(Operations.poll_key)
-    poll_tensor = _waited_for(Operations.poll_tensor)
-    poll_dataset = _waited_for(Operations.poll_dataset)
-    poll_model = _waited_for(Operations.poll_model)
-    poll_list_length = _waited_for(Operations.poll_list_length)
-    poll_list_length_gte = _waited_for(Operations.poll_list_length_gte)
-    poll_list_length_lte = _waited_for(Operations.poll_list_length_lte)
+    wait_for_key = _waited_for_long(Operations.wait_for_key)
+    wait_for_tensor = _waited_for_long(Operations.wait_for_tensor)
+    wait_for_dataset = _waited_for_long(Operations.wait_for_dataset)
+    wait_for_model = _waited_for_long(Operations.wait_for_model)
+    wait_for_list_length = _waited_for_long(Operations.wait_for_list_length)
+    poll_key = _waited_for_long(Operations.poll_key)
+    poll_tensor = _waited_for_long(Operations.poll_tensor)
+    poll_dataset = _waited_for_long(Operations.poll_dataset)
+    poll_model = _waited_for_long(Operations.poll_model)
+    poll_list_length = _waited_for_long(Operations.poll_list_length)
+    poll_list_length_gte = _waited_for_long(Operations.poll_list_length_gte)
+    poll_list_length_lte = _waited_for_long(Operations.poll_list_length_lte)
     control_poll = _waited_for(Operations.control_poll)
     control_send = _waited_for(Operations.control_send)
     control_clear = _waited_for(Operations.control_clear)
@@ -235,6 +240,9 @@ class Client(PrefixSwitches):
     start_unpack_tensor = _started(Operations.unpack_tensor)
     start_infer = _started(Operations.infer)
     start_run_model = _started(Operations.run_model)
+    start_run_model_multigpu = _started(Operations.run_model_multigpu)
+    start_run_script = _started(Operations.run_script)
+    start_run_script_multigpu = _started(Operations.run_script_multigpu)
 
 
 class Batch(BatchBase):
@@ -245,11 +253,8 @@ class Batch(BatchBase):
         self._pool = client._pool
 
     def _gather(self, *given: Any) -> Request[Any]:
-        member = self._pool.claim_first()
-        try:
+        with self._pool.claim_first():
             return super()._gather(*given)
-        finally:
-            self._pool.leave(member)
 
     def execute(self, *, timeout: float | None = None) -> None:
         """Carry out all operations; done when everything is acknowledged, outputs of runs included.
@@ -257,12 +262,15 @@ class Batch(BatchBase):
         After a failure nothing more is begun, and no run behind it stores its outputs. Raises the error of the operation
         that failed, or an ExceptionGroup of several; each handle keeps its own.
         """
-        member = self._pool.enter_first(timeout)
+        begun_before = self._core.whole
         try:
-            whole = self._begin(timeout)
-        finally:
-            self._pool.leave(member)
-        self._pool.finish(member, whole)
+            with self._pool.enter_first(timeout) as turn:
+                whole = self._begin(turn.left)
+            self._pool.wait(turn.member, (whole,), None)
+        except BaseException:
+            if self._core.whole is not None and self._core.whole is not begun_before:
+                self._pool.cancel(self._pool.first, self._core.whole)
+            raise
         self._raise_failures()
 
     def _begin(self, timeout: float | None) -> Request[None]:

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
 from ssasync.cyclient.errors import ForkedClient, StoreError, WrongLoop
+from ssasync.cyclient.key_watch import KeyWatch
 from ssasync.cyclient.operations import Operations, Request
 from ssasync.cyclient.prefixes import PrefixSwitches
 
@@ -34,31 +35,6 @@ def _awaited(
             request.cancel()  # if it is not done: the caller's memory is given back before anything is raised
 
     return operation
-
-
-class _Watch:
-    """One key, watched again whenever it changed: armed before it is told, so that no change is missed."""
-
-    def __init__(self, engine: _core.Engine, key: bytes, changed: Callable[[], None]) -> None:
-        self._engine = engine
-        self._key = key
-        self._changed = changed
-        self._request: Request[None] | None = None
-
-    def begin(self) -> None:
-        self._request = self._engine.watch(self._key).within(float("inf"))
-        self._engine.start(self._request).add_done_callback(self._ended)
-        self._changed()
-
-    def _ended(self, waiter: asyncio.Future[None]) -> None:
-        if self._request is not None and not waiter.cancelled() and not self._engine.closed:
-            waiter.exception()  # whatever ended it: look, and watch again
-            self.begin()
-
-    def stop(self) -> None:
-        request, self._request = self._request, None
-        if request is not None:
-            request.cancel()
 
 
 class Client(PrefixSwitches):
@@ -150,8 +126,13 @@ class Client(PrefixSwitches):
     # ---- changes of keys, for model workers
 
     def watch_key(self, key: bytes, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed` now and whenever the key may have changed. Returns the function that ends the watch."""
-        watch = _Watch(self._engine, key, changed)
+        """Call `changed` now and whenever the key may have changed. Returns the function that ends the watch.
+
+        key: the full one, whatever the prefixes are; changed: without arguments, called by the loop. A watch that the store
+        refuses is logged as an error of `ssasync.cyclient`, once, and tried again every 5 s at the latest, `changed` being
+        called each time; it ends with `close()`. Raises WrongType.
+        """
+        watch = KeyWatch(self._engine, key, changed)
         watch.begin()
         return watch.stop
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
-from ssasync.cyclient.errors import InvalidArgument
+from ssasync.cyclient.errors import InvalidArgument, WrongType
 from ssasync.cyclient.pool import Pool
 
 T = TypeVar("T")
@@ -25,15 +25,16 @@ class Future(Generic[T]):
     child of a fork one that is not done raises ForkedClient.
     """
 
-    __slots__ = ("__weakref__", "_batch", "_pool", "_request")
+    __slots__ = ("__weakref__", "_batch", "_grip", "_pool", "_request")
 
     def __init__(self, pool: Pool, request: _core.Request[T], batch: BatchBase | None = None) -> None:
         self._request = request
+        self._grip = request.grip()  # dropped with this, it cancels the request
         self._pool = pool
         self._batch = batch
 
-    def __del__(self) -> None:
-        self._request.cancel()
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a future cannot be pickled: it is an operation under way. Pass its result on.")
 
     def test(self) -> bool:
         """Whether it is done, however it ended; without waiting."""
@@ -88,6 +89,9 @@ def wait_any(futures: Sequence[Future[Any] | None], timeout: float | None = None
     None among them are passed over. Returns None if none is done after `timeout` seconds (None: as long as they may take).
     Raises InvalidArgument: there is none, or they are of several clients.
     """
+    for given in futures:
+        if given is not None and not isinstance(given, Future):
+            raise WrongType("a future", given, "give what start_put_tensor and its like return")
     there = [future for future in futures if future is not None]
     if not there or any(future._pool is not there[0]._pool for future in there):
         raise InvalidArgument("futures", f"{len(there)} to wait for", "give at least one, and all of one client")

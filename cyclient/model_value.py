@@ -30,24 +30,44 @@ def script_bytes(name: str, script: str | Callable[..., Any]) -> bytes:
     """The source of a script: text, or a function whose source can be found. Raises WrongType, InvalidArgument.
 
     A text must be Python as far as its syntax goes.
-    A function is stored as its source, without its decorators, and is compiled by TorchScript in the worker: it sees nothing
-    of the module in which it is defined.
+    A function must be a plain one: `def`, no method, class or lambda, not async. It is stored as its source, without its
+    decorators, and is compiled by TorchScript in the worker: it sees nothing of the module in which it is defined.
     """
     if isinstance(script, str):
         check_syntax(name, script)
         return script.encode()
     if not callable(script):
         raise WrongType("script", script, "give its text, or a function")
+    return _function_source(name, script).encode()
+
+
+def _function_source(name: str, function: Callable[..., Any]) -> str:
+    """The text of a `def`, from that word on. Raises InvalidArgument."""
+    inner = inspect.unwrap(function)
+    if inspect.ismethod(inner) or not inspect.isfunction(inner):
+        kind = "class" if inspect.isclass(inner) else "method" if inspect.ismethod(inner) else type(inner).__name__
+        raise _no_function(name, function, f"it is a {kind}")
     try:
-        source = textwrap.dedent(inspect.getsource(script))
-    except (OSError, TypeError):
-        raise InvalidArgument(
-            "function", repr(script), f"its source cannot be found; pass script {name!r} as text (set_script)"
-        ) from None
-    start = source.find("def ")
-    if start < 0:
-        raise InvalidArgument("function", repr(script), "it is no def; write one, or pass the text (set_script)")
-    return source[start:].encode()
+        source = textwrap.dedent(inspect.getsource(inner))
+        statements = ast.parse(source).body
+    except (OSError, TypeError, SyntaxError):  # the last: what stands around it is part of its lines
+        raise _no_function(name, function, "its source cannot be found") from None
+    definition = statements[0]
+    if inner.__name__ == "<lambda>" or len(statements) != 1 or not isinstance(definition, ast.FunctionDef):
+        kind = (
+            "a lambda" if inner.__name__ == "<lambda>" else "async" if inspect.iscoroutinefunction(inner) else "no def"
+        )
+        raise _no_function(name, function, f"it is {kind}")
+    class_, _, _ = inner.__qualname__.rpartition(".")
+    is_static = any(ast.unparse(decorator) == "staticmethod" for decorator in definition.decorator_list)
+    if class_ and not class_.endswith("<locals>") and not is_static:
+        raise _no_function(name, function, f"it is a method of {class_}")
+    return "\n".join(source.split("\n")[definition.lineno - 1 :])
+
+
+def _no_function(name: str, function: Callable[..., Any], why: str) -> InvalidArgument:
+    remedy = f"{why}. Give a plain function (def), or its text: set_script({name!r}, text)"
+    return InvalidArgument("function", repr(function), remedy)
 
 
 def check_syntax(name: str, script: str) -> None:
@@ -70,6 +90,17 @@ def read_model_file(name: str, path: str | Path) -> bytes:
         raise type(error)(error.errno, f"model {name!r} cannot be read: {error.strerror}", str(path)) from None
     check_archive(name, str(path), blob)
     return blob
+
+
+def read_script_file(name: str, path: str | Path) -> str:
+    """The text of a script file. Raises InvalidArgument, or the OSError that names the file."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start} of {path}"
+        raise InvalidArgument(
+            f"script {name!r}", "stored", f"{where} is not UTF-8; write the file anew in it"
+        ) from None
 
 
 def check_archive(name: str, where: str, blob: bytes) -> None:

@@ -109,11 +109,10 @@ const char *ssa_batch_error(const ssa_batch *batch, size_t place) {
 }
 
 void ssa_batch_free(ssa_batch *batch) {
-    if (!batch || !ssa_client_may_be_freed(batch->client))
+    if (!batch || !ssa_client_begin_to_free(batch->client))
         return;
     ssa_client *client = batch->client;
     ssa_future *future = batch->future;
-    ssa_client_lock(client);
     ssa_batch_cancel(batch);
     if (future) {
         future->batch = NULL;
@@ -126,8 +125,7 @@ void ssa_batch_free(ssa_batch *batch) {
     }
     ssa_batch_plan_free(batch->plan);
     ssa_client_moved(client);
-    ssa_client_unlock(client);
-    ssa_client_leave(client);
+    ssa_client_end_to_free(client);
     for (size_t i = 0; i < batch->count; i++)
         ssa_held_free(batch->items[i].result.held);
     ssa_release(batch->items);

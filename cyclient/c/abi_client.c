@@ -127,16 +127,14 @@ ssa_status ssa_client_new(const ssa_options *options, ssa_client **client) {
 }
 
 void ssa_client_free(ssa_client *client) {
-    if (!client || !ssa_client_may_be_freed(client))
+    if (!client || !ssa_client_begin_to_free(client))
         return;
-    ssa_client_lock(client);
     client->closed = 1;
     if (client->engine) {
         ssa_engine_close(client->engine);
         ssa_client_moved(client);
     }
-    ssa_client_unlock(client);
-    ssa_client_leave(client);
+    ssa_client_end_to_free(client);
 }
 
 /* ---- what it knows */

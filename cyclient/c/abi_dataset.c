@@ -1,32 +1,16 @@
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "allocator.h"
 #include "array_layout.h"
 #include "caller_array.h"
+#include "client_dataset.h"
 #include "client_tensor.h"
 #include "client_texts.h"
-#include "dataset_state.h"
 #include "tensor_text.h"
 
-/* ---- errors: those of dataset.c are fixed words, others are composed */
-
-__attribute__((format(printf, 3, 4)))
-static ssa_status fail(ssa_dataset *dataset, ssa_status status, const char *format, ...) {
-    if (!dataset->text)
-        dataset->text = ssa_allocate(SSA_MISTAKE_BYTES);
-    if (!dataset->text)
-        return ssa_dataset_fail(dataset, SSA_ENOMEM, "no memory for the text of an error");
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(dataset->text, SSA_MISTAKE_BYTES, format, arguments);
-    va_end(arguments);
-    return ssa_dataset_fail(dataset, status, dataset->text);
-}
-
 const char *ssa_dataset_error(const ssa_dataset *dataset) {
-    return dataset ? ssa_dataset_reason(dataset) : "there is no dataset";
+    return dataset ? ssa_dataset_reason(dataset)
+                   : "there is no dataset: ssa_dataset_new had no memory, was not called, or refused the name, which has "
+                     "1 to 1,024 bytes without braces and NUL";
 }
 
 const char *ssa_dataset_get_name(const ssa_dataset *dataset, size_t *bytes) {
@@ -36,99 +20,111 @@ const char *ssa_dataset_get_name(const ssa_dataset *dataset, size_t *bytes) {
     return name.text;
 }
 
-/* Every function begins with this: what is passed in is there. */
-static ssa_status begin(ssa_dataset *dataset, const char *name, size_t *name_bytes, const void *other) {
-    if (!dataset)
-        return SSA_EARGUMENT;
-    if (!name)
-        return fail(dataset, SSA_EARGUMENT, "name cannot be NULL: pass the text and its length.");
-    if (!other)
-        return fail(dataset, SSA_EARGUMENT, "no pointer of '%.100s' can be NULL.", name);
-    if (*name_bytes == SSA_TEXT_ENDS)
-        *name_bytes = strlen(name);
-    return SSA_OK;
-}
-
 /* ---- adding */
 
 ssa_status ssa_add_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, const ssa_array *array) {
     ssa_caller_array source = {.in_place = 1};
     char text[SSA_MISTAKE_BYTES];
-    ssa_status status = begin(dataset, name, &name_bytes, array);
-    if (status)
-        return status;
-    status = ssa_caller_array_take(&source, array, 0, text);
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_TENSOR, name, name_bytes);
+    if (part.status)
+        return part.status;
+    ssa_status status = ssa_caller_array_take(&source, array, 0, text);
     if (!status)
         status = ssa_caller_array_pack(&source, NULL, text);
     if (status)
-        fail(dataset, status, "%s", text);
+        ssa_part_fail(&part, status, ": %s", text);
     else if (source.in_place)
-        status = ssa_dataset_add_tensor(dataset, name, name_bytes, &source.header, source.data);
+        ssa_part_refused(&part, ssa_dataset_add_tensor(dataset, part.name.data, part.name.bytes, &source.header,
+                                                       source.data));
     else
-        status = ssa_dataset_own_tensor(dataset, name, name_bytes, &source.header, &source.packed);
-    if (status || source.in_place)
+        ssa_part_refused(&part, ssa_dataset_own_tensor(dataset, part.name.data, part.name.bytes, &source.header,
+                                                       &source.packed));
+    if (part.status || source.in_place)
         ssa_caller_array_free(&source);
-    return status;
+    return part.status;
 }
 
 ssa_status ssa_add_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *data, size_t bytes) {
-    ssa_status status = begin(dataset, name, &name_bytes, bytes ? data : "");
-    return status ? status : ssa_dataset_add_bytes(dataset, name, name_bytes, bytes ? data : "", bytes);
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_BYTES, name, name_bytes);
+    if (!part.status && bytes > PTRDIFF_MAX)
+        ssa_part_fail(&part, SSA_EARGUMENT, ": bytes cannot be %zu: pass how many there are.", bytes);
+    if (ssa_part_given(&part, "data", bytes ? data : ""))
+        return part.status;
+    return ssa_part_refused(&part, ssa_dataset_add_bytes(dataset, part.name.data, part.name.bytes, bytes ? data : "",
+                                                         bytes));
+}
+
+/* A field has values of one type. */
+static ssa_status added(ssa_part *part, ssa_status status, const char *type) {
+    ssa_metadata there;
+    char word[24];
+    if (status != SSA_EDTYPE || ssa_dataset_find_field(part->dataset, part->name.data, part->name.bytes, &there))
+        return ssa_part_refused(part, status);
+    ssa_dtype_text(there.type, 0, word, sizeof word);
+    return ssa_part_fail(part, status, " are %s: a value of %s goes to another field, or is converted.",
+                         there.type == SSA_STRING ? "strings" : word, type);
 }
 
 ssa_status ssa_add_meta_scalar(ssa_dataset *dataset, const char *name, size_t name_bytes, const void *value,
                                ssa_dtype type) {
-    ssa_status status = begin(dataset, name, &name_bytes, value);
-    if (!status &&
-        (type == SSA_STRING || (int)type < 0 || (int)type > UINT8_MAX || !ssa_metadata_type_exists((uint8_t)type)))
-        return fail(dataset, SSA_EARGUMENT,
-                    "type cannot be %d: use SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, "
-                    "SSA_FLOAT32 or SSA_FLOAT64; ssa_add_meta_string for texts.",
-                    (int)type);
-    return status ? status : ssa_dataset_add_scalars(dataset, name, name_bytes, (uint8_t)type, value, 1);
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_METADATA, name, name_bytes);
+    char word[24];
+    int is_scalar = (int)type >= 0 && (int)type <= UINT8_MAX && ssa_metadata_scalar_size((uint8_t)type);
+    if (!ssa_part_given(&part, "value", value) && !is_scalar)
+        ssa_part_fail(&part, SSA_EARGUMENT,
+                      ": type cannot be %d: use SSA_BOOL, SSA_INT32, SSA_INT64, SSA_UINT32, SSA_UINT64, SSA_FLOAT32 or "
+                      "SSA_FLOAT64; ssa_add_meta_string for texts.",
+                      (int)type);
+    if (part.status)
+        return part.status;
+    ssa_dtype_text((uint8_t)type, 0, word, sizeof word);
+    return added(&part, ssa_dataset_add_scalars(dataset, part.name.data, part.name.bytes, (uint8_t)type, value, 1), word);
 }
 
 ssa_status ssa_add_meta_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const char *text,
                                size_t text_bytes) {
-    ssa_status status = begin(dataset, name, &name_bytes, text_bytes ? text : "");
-    if (status)
-        return status;
-    if (text_bytes == SSA_TEXT_ENDS)
-        text_bytes = strlen(text);
-    return ssa_dataset_add_string(dataset, name, name_bytes, text ? text : "", text_bytes);
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_METADATA, name, name_bytes);
+    char problem[SSA_MISTAKE_BYTES];
+    ssa_text value;
+    if (!part.status && (part.status = ssa_text_given("text", text, text_bytes, &value, problem)))
+        ssa_part_fail(&part, part.status, ": %s", problem);
+    if (part.status)
+        return part.status;
+    return added(&part, ssa_dataset_add_string(dataset, part.name.data, part.name.bytes, value.data, value.bytes), "text");
 }
 
 /* ---- tensors and bytes of it */
 
-static ssa_status find_item(ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes,
-                            const ssa_item **item) {
-    *item = ssa_dataset_find_item(dataset, kind, name, name_bytes);
-    if (*item)
-        return SSA_OK;
-    return fail(dataset, SSA_ENOTFOUND, "the dataset has no %s '%.*s'.", kind == SSA_ITEM_TENSOR ? "tensor" : "bytes",
-                (int)(name_bytes < 200 ? name_bytes : 200), name);
+static ssa_status find_item(ssa_part *part, const ssa_item **item) {
+    ssa_item_kind kind = part->kind == SSA_DATASET_TENSOR ? SSA_ITEM_TENSOR : SSA_ITEM_BYTES;
+    if (part->status)
+        return part->status;
+    *item = ssa_dataset_find_item(part->dataset, kind, part->name.data, part->name.bytes);
+    return *item ? SSA_OK : ssa_part_missing(part);
 }
 
 ssa_status ssa_get_dataset_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_layout layout,
                                   ssa_tensor **tensor) {
     const ssa_item *item;
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_TENSOR, name, name_bytes);
     if (tensor)
         *tensor = NULL;
-    ssa_status status = begin(dataset, name, &name_bytes, tensor);
-    if (!status && ((int)layout < SSA_ROW_MAJOR || (int)layout > SSA_AS_STORED || layout == SSA_STRIDED))
-        return fail(dataset, SSA_EARGUMENT,
-                    "layout cannot be %d: use SSA_ROW_MAJOR, SSA_COLUMN_MAJOR, SSA_NESTED_POINTERS or "
-                    "SSA_AS_STORED.",
-                    (int)layout);
-    if (status || (status = find_item(dataset, SSA_ITEM_TENSOR, name, name_bytes, &item)))
-        return status;
+    if (!ssa_part_result(&part, "tensor", tensor) &&
+        ((int)layout < SSA_ROW_MAJOR || (int)layout > SSA_AS_STORED || layout == SSA_STRIDED))
+        ssa_part_fail(&part, SSA_EARGUMENT,
+                      ": layout cannot be %d: use SSA_ROW_MAJOR, SSA_COLUMN_MAJOR, SSA_NESTED_POINTERS or SSA_AS_STORED.",
+                      (int)layout);
+    if (find_item(&part, &item))
+        return part.status;
     ssa_tensor copy = {.header = item->header, .memory = ssa_memory_new(item->header.data_bytes)};
-    if (!copy.memory.data)
-        return fail(dataset, SSA_ENOMEM, "no memory for the tensor");
-    if (copy.header.data_bytes)
-        memcpy(copy.memory.data, item->data, copy.header.data_bytes);
-    status = ssa_tensor_make(&copy, layout, tensor);
-    return status ? fail(dataset, status, "no memory for the tensor") : SSA_OK;
+    if (copy.memory.data) {
+        if (copy.header.data_bytes)
+            memcpy(copy.memory.data, item->data, copy.header.data_bytes);
+        part.status = ssa_tensor_make(&copy, layout, tensor);
+    } else {
+        part.status = SSA_ENOMEM;
+    }
+    return part.status ? ssa_part_fail(&part, part.status, ": no memory for a copy") : SSA_OK;
 }
 
 static int has_type_and_shape(const ssa_tensor_header *a, const ssa_tensor_header *b, ssa_status *status) {
@@ -142,16 +138,17 @@ ssa_status ssa_unpack_dataset_tensor(ssa_dataset *dataset, const char *name, siz
     const ssa_item *item;
     ssa_caller_array target = {.in_place = 1};
     char text[SSA_MISTAKE_BYTES], stored[SSA_TENSOR_TEXT_BYTES], wanted[SSA_TENSOR_TEXT_BYTES];
-    ssa_status status = begin(dataset, name, &name_bytes, into);
-    if (status || (status = find_item(dataset, SSA_ITEM_TENSOR, name, name_bytes, &item)))
-        return status;
-    status = ssa_caller_array_take(&target, into, 1, text);
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_TENSOR, name, name_bytes);
+    if (find_item(&part, &item))
+        return part.status;
+    ssa_status status = ssa_caller_array_take(&target, into, 1, text);
     if (status)
-        return fail(dataset, status, "%s", text);
+        return ssa_part_fail(&part, status, ": %s", text);
     if (!has_type_and_shape(&item->header, &target.header, &status)) {
         ssa_tensor_text(&item->header, stored, sizeof stored);
         ssa_tensor_text(&target.header, wanted, sizeof wanted);
-        return fail(dataset, status, "the tensor is %s, the array to unpack into is %s.", stored, wanted);
+        return ssa_part_fail(&part, status, " is %s, the array to unpack into is %s: give one of its dtype and shape.",
+                             stored, wanted);
     }
     if (!target.header.data_bytes)
         return SSA_OK;
@@ -161,15 +158,17 @@ ssa_status ssa_unpack_dataset_tensor(ssa_dataset *dataset, const char *name, siz
         status = ssa_caller_array_unpack(&target, text);
     }
     ssa_caller_array_free(&target);
-    return status ? fail(dataset, status, "%s", text) : SSA_OK;
+    return status ? ssa_part_fail(&part, status, ": %s", text) : SSA_OK;
 }
 
 ssa_status ssa_get_dataset_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **data,
                                  size_t *bytes) {
     const ssa_item *item;
-    ssa_status status = begin(dataset, name, &name_bytes, data && bytes ? data : NULL);
-    if (status || (status = find_item(dataset, SSA_ITEM_BYTES, name, name_bytes, &item)))
-        return status;
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_BYTES, name, name_bytes);
+    ssa_part_result(&part, "data", data);
+    ssa_part_result(&part, "bytes", bytes);
+    if (find_item(&part, &item))
+        return part.status;
     *data = item->data;
     *bytes = item->header.data_bytes;
     return SSA_OK;
@@ -177,80 +176,86 @@ ssa_status ssa_get_dataset_bytes(ssa_dataset *dataset, const char *name, size_t 
 
 ssa_status ssa_get_tensor_type(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_dtype *type) {
     const ssa_item *item;
-    ssa_status status = begin(dataset, name, &name_bytes, type);
-    if (!status && !(status = find_item(dataset, SSA_ITEM_TENSOR, name, name_bytes, &item)))
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_TENSOR, name, name_bytes);
+    ssa_part_result(&part, "type", type);
+    if (!find_item(&part, &item))
         *type = (ssa_dtype)item->header.dtype;
-    return status;
+    return part.status;
 }
 
 ssa_status ssa_get_tensor_dims(ssa_dataset *dataset, const char *name, size_t name_bytes, const int64_t **shape,
                                int *ndim) {
     const ssa_item *item;
-    ssa_status status = begin(dataset, name, &name_bytes, shape && ndim ? shape : NULL);
-    if (status || (status = find_item(dataset, SSA_ITEM_TENSOR, name, name_bytes, &item)))
-        return status;
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_TENSOR, name, name_bytes);
+    ssa_part_result(&part, "shape", shape);
+    ssa_part_result(&part, "ndim", ndim);
+    if (find_item(&part, &item))
+        return part.status;
     *shape = (const int64_t *)item->header.shape;
     *ndim = item->header.ndim;
     return SSA_OK;
 }
 
-static ssa_status remove_item(ssa_dataset *dataset, ssa_item_kind kind, const char *name, size_t name_bytes) {
+static ssa_status remove_item(ssa_part part) {
     const ssa_item *item;
-    ssa_status status = begin(dataset, name, &name_bytes, "");
-    if (!status)
-        status = find_item(dataset, kind, name, name_bytes, &item);
-    return status ? status : ssa_dataset_remove_item(dataset, kind, name, name_bytes);
+    if (find_item(&part, &item))
+        return part.status;
+    return ssa_part_refused(&part, ssa_dataset_remove_item(part.dataset, item->kind, part.name.data, part.name.bytes));
 }
 
 ssa_status ssa_remove_tensor(ssa_dataset *dataset, const char *name, size_t name_bytes) {
-    return remove_item(dataset, SSA_ITEM_TENSOR, name, name_bytes);
+    return remove_item(ssa_part_of(dataset, SSA_DATASET_TENSOR, name, name_bytes));
 }
 
 ssa_status ssa_remove_bytes(ssa_dataset *dataset, const char *name, size_t name_bytes) {
-    return remove_item(dataset, SSA_ITEM_BYTES, name, name_bytes);
+    return remove_item(ssa_part_of(dataset, SSA_DATASET_BYTES, name, name_bytes));
 }
 
 /* ---- metadata */
 
-static ssa_status find_field(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_metadata *metadata) {
-    if (ssa_dataset_find_field(dataset, name, name_bytes, metadata) == SSA_OK)
-        return SSA_OK;
-    return fail(dataset, SSA_ENOTFOUND, "the dataset has no metadata '%.*s'.",
-                (int)(name_bytes < 200 ? name_bytes : 200), name);
+static ssa_status find_field(ssa_part *part, ssa_metadata *metadata) {
+    if (part->status)
+        return part->status;
+    ssa_status status = ssa_dataset_find_field(part->dataset, part->name.data, part->name.bytes, metadata);
+    return status ? ssa_part_missing(part) : SSA_OK;
 }
 
 ssa_status ssa_has_field(ssa_dataset *dataset, const char *name, size_t name_bytes, int *has) {
     ssa_metadata metadata;
-    ssa_status status = begin(dataset, name, &name_bytes, has);
-    if (!status)
-        *has = ssa_dataset_find_field(dataset, name, name_bytes, &metadata) == SSA_OK;
-    return status;
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_METADATA, name, name_bytes);
+    if (!ssa_part_result(&part, "has", has))
+        *has = ssa_dataset_find_field(dataset, part.name.data, part.name.bytes, &metadata) == SSA_OK;
+    return part.status;
 }
 
 ssa_status ssa_clear_field(ssa_dataset *dataset, const char *name, size_t name_bytes) {
     ssa_metadata metadata;
-    ssa_status status = begin(dataset, name, &name_bytes, "");
-    if (!status)
-        status = find_field(dataset, name, name_bytes, &metadata);
-    return status ? status : ssa_dataset_remove_field(dataset, name, name_bytes);
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_METADATA, name, name_bytes);
+    if (find_field(&part, &metadata))
+        return part.status;
+    return ssa_part_refused(&part, ssa_dataset_remove_field(dataset, part.name.data, part.name.bytes));
 }
 
 ssa_status ssa_get_metadata_field_type(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_dtype *type) {
     ssa_metadata metadata;
-    ssa_status status = begin(dataset, name, &name_bytes, type);
-    if (!status && !(status = find_field(dataset, name, name_bytes, &metadata)))
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_METADATA, name, name_bytes);
+    ssa_part_result(&part, "type", type);
+    if (!find_field(&part, &metadata))
         *type = (ssa_dtype)metadata.type;
-    return status;
+    return part.status;
 }
 
 ssa_status ssa_get_meta_scalars(ssa_dataset *dataset, const char *name, size_t name_bytes, const void **values,
                                 size_t *count, ssa_dtype *type) {
     ssa_metadata metadata;
-    ssa_status status = begin(dataset, name, &name_bytes, values && count && type ? values : NULL);
-    if (status || (status = find_field(dataset, name, name_bytes, &metadata)))
-        return status;
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_METADATA, name, name_bytes);
+    ssa_part_result(&part, "values", values);
+    ssa_part_result(&part, "count", count);
+    ssa_part_result(&part, "type", type);
+    if (find_field(&part, &metadata))
+        return part.status;
     if (metadata.type == SSA_STRING)
-        return fail(dataset, SSA_EDTYPE, "the metadata are strings: use ssa_get_meta_strings.");
+        return ssa_part_fail(&part, SSA_EDTYPE, " are strings: use ssa_get_meta_strings.");
     *values = metadata.values;
     *count = metadata.count;
     *type = (ssa_dtype)metadata.type;
@@ -271,67 +276,31 @@ static int next_string(void *self, size_t place, ssa_text *text) {
 
 ssa_status ssa_get_meta_strings(ssa_dataset *dataset, const char *name, size_t name_bytes, ssa_texts **texts) {
     string_walk walk;
+    char word[24];
+    ssa_part part = ssa_part_of(dataset, SSA_DATASET_METADATA, name, name_bytes);
     if (texts)
         *texts = NULL;
-    ssa_status status = begin(dataset, name, &name_bytes, texts);
-    if (status || (status = find_field(dataset, name, name_bytes, &walk.metadata)))
-        return status;
-    if (walk.metadata.type != SSA_STRING)
-        return fail(dataset, SSA_EDTYPE, "the metadata are scalars: use ssa_get_meta_scalars.");
-    *texts = ssa_texts_from(next_string, &walk, &status);
-    return status ? fail(dataset, status, "no memory for the strings") : SSA_OK;
+    ssa_part_result(&part, "texts", texts);
+    if (find_field(&part, &walk.metadata))
+        return part.status;
+    if (walk.metadata.type != SSA_STRING) {
+        ssa_dtype_text(walk.metadata.type, 0, word, sizeof word);
+        return ssa_part_fail(&part, SSA_EDTYPE, " are %s: use ssa_get_meta_scalars.", word);
+    }
+    *texts = ssa_texts_from(next_string, &walk, &part.status);
+    return part.status ? ssa_part_fail(&part, part.status, ": no memory for the strings") : SSA_OK;
 }
 
 /* ---- names */
 
-typedef struct item_walk {
-    const ssa_dataset *dataset;
-    ssa_item_kind kind;
-    size_t at;
-} item_walk;
-
-static int next_item(void *self, size_t place, ssa_text *text) {
-    item_walk *walk = self;
-    if (place == 0)
-        walk->at = 0;
-    while (walk->at < ssa_dataset_item_count(walk->dataset)) {
-        const ssa_item *item = ssa_dataset_item_at(walk->dataset, walk->at++);
-        if (item->kind == walk->kind) {
-            *text = (ssa_text){item->name.text, item->name.bytes};
-            return 1;
-        }
-    }
-    return 0;
+ssa_status ssa_get_tensor_names(ssa_dataset *dataset, ssa_texts **names) {
+    return ssa_part_names(dataset, SSA_DATASET_TENSOR, names);
 }
 
-static int next_field(void *self, size_t place, ssa_text *text) {
-    const ssa_dataset *dataset = self;
-    if (place >= ssa_dataset_field_count(dataset))
-        return 0;
-    ssa_name name = ssa_dataset_field_at(dataset, place).name;
-    *text = (ssa_text){name.text, name.bytes};
-    return 1;
+ssa_status ssa_get_bytes_names(ssa_dataset *dataset, ssa_texts **names) {
+    return ssa_part_names(dataset, SSA_DATASET_BYTES, names);
 }
 
-static ssa_status names(ssa_dataset *dataset, int (*next)(void *, size_t, ssa_text *), void *walk, ssa_texts **texts) {
-    size_t none = 0;
-    if (texts)
-        *texts = NULL;
-    ssa_status status = begin(dataset, "", &none, texts);
-    if (!status)
-        *texts = ssa_texts_from(next, walk, &status);
-    return status && dataset ? fail(dataset, status, "%s", texts ? "no memory for the names" : "names cannot be NULL.")
-                             : status;
-}
-
-ssa_status ssa_get_tensor_names(ssa_dataset *dataset, ssa_texts **texts) {
-    return names(dataset, next_item, &(item_walk){dataset, SSA_ITEM_TENSOR, 0}, texts);
-}
-
-ssa_status ssa_get_bytes_names(ssa_dataset *dataset, ssa_texts **texts) {
-    return names(dataset, next_item, &(item_walk){dataset, SSA_ITEM_BYTES, 0}, texts);
-}
-
-ssa_status ssa_get_metadata_field_names(ssa_dataset *dataset, ssa_texts **texts) {
-    return names(dataset, next_field, dataset, texts);
+ssa_status ssa_get_metadata_field_names(ssa_dataset *dataset, ssa_texts **names) {
+    return ssa_part_names(dataset, SSA_DATASET_METADATA, names);
 }

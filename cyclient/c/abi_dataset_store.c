@@ -3,7 +3,7 @@
 /* ---- putting, getting, deleting */
 
 static ssa_status put(ssa_ask *ask, ssa_dataset *dataset) {
-    ssa_entry_result(&ask->entry, "dataset", dataset);
+    ssa_entry_given(&ask->entry, "dataset", dataset);
     if (!ssa_ask_open(ask))
         ask->request = ssa_op_put_dataset(ask->entry.engine, dataset, &ask->entry.problem);
     return ssa_ask_end(ask);

@@ -18,7 +18,10 @@ static ssa_text text_of(const char *text) {
 }
 
 static ssa_status take_description(ssa_entry *entry, const ssa_model_description *given, ssa_model_options *options) {
-    ssa_entry_result(entry, "description", given);
+    ssa_model_description standard;
+    ssa_model_description_init(&standard, sizeof standard);
+    if (!given)
+        given = &standard;
     if (!entry->status && given->size != sizeof *given)
         ssa_entry_refuse(entry, SSA_EARGUMENT,
                          "description.size cannot be %zu: use ssa_model_description_init, with the header of "
@@ -26,8 +29,8 @@ static ssa_status take_description(ssa_entry *entry, const ssa_model_description
                          given->size);
     if (entry->status)
         return entry->status;
-    *options = (ssa_model_options){.backend = text_of(given->backend),
-                                   .device = text_of(given->device),
+    *options = (ssa_model_options){.backend = text_of(given->backend ? given->backend : standard.backend),
+                                   .device = text_of(given->device ? given->device : standard.device),
                                    .first_gpu = given->first_gpu,
                                    .num_gpus = given->num_gpus,
                                    .batch_size = given->batch_size,
@@ -162,9 +165,7 @@ ssa_status ssa_set_script_multigpu(ssa_client *client, const char *name, size_t 
     ssa_ask ask;
     given_model given = {.kind = SSA_KIND_SCRIPT, .data = script, .bytes = script_bytes, .is_multigpu = 1,
                          .first_gpu = first_gpu, .num_gpus = num_gpus};
-    ssa_model_description description;
-    ssa_model_description_init(&description, sizeof description);
-    return set(ssa_ask_now(&ask, client, timeout), name, name_bytes, given, &description);
+    return set(ssa_ask_now(&ask, client, timeout), name, name_bytes, given, NULL);
 }
 
 ssa_status ssa_batch_set_script_multigpu(ssa_batch *batch, const char *name, size_t name_bytes, const char *script,
@@ -172,9 +173,7 @@ ssa_status ssa_batch_set_script_multigpu(ssa_batch *batch, const char *name, siz
     ssa_ask ask;
     given_model given = {.kind = SSA_KIND_SCRIPT, .data = script, .bytes = script_bytes, .is_multigpu = 1,
                          .first_gpu = first_gpu, .num_gpus = num_gpus};
-    ssa_model_description description;
-    ssa_model_description_init(&description, sizeof description);
-    return set(ssa_ask_batch(&ask, batch), name, name_bytes, given, &description);
+    return set(ssa_ask_batch(&ask, batch), name, name_bytes, given, NULL);
 }
 
 ssa_status ssa_set_script_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file,
@@ -196,9 +195,7 @@ ssa_status ssa_set_script_from_file_multigpu(ssa_client *client, const char *nam
     ssa_ask ask;
     given_model given = {.kind = SSA_KIND_SCRIPT, .is_file = 1, .data = file, .bytes = file_bytes, .is_multigpu = 1,
                          .first_gpu = first_gpu, .num_gpus = num_gpus};
-    ssa_model_description description;
-    ssa_model_description_init(&description, sizeof description);
-    return set(ssa_ask_now(&ask, client, timeout), name, name_bytes, given, &description);
+    return set(ssa_ask_now(&ask, client, timeout), name, name_bytes, given, NULL);
 }
 
 ssa_status ssa_batch_set_script_from_file_multigpu(ssa_batch *batch, const char *name, size_t name_bytes,
@@ -206,7 +203,5 @@ ssa_status ssa_batch_set_script_from_file_multigpu(ssa_batch *batch, const char 
     ssa_ask ask;
     given_model given = {.kind = SSA_KIND_SCRIPT, .is_file = 1, .data = file, .bytes = file_bytes, .is_multigpu = 1,
                          .first_gpu = first_gpu, .num_gpus = num_gpus};
-    ssa_model_description description;
-    ssa_model_description_init(&description, sizeof description);
-    return set(ssa_ask_batch(&ask, batch), name, name_bytes, given, &description);
+    return set(ssa_ask_batch(&ask, batch), name, name_bytes, given, NULL);
 }

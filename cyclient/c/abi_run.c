@@ -22,13 +22,11 @@ static void choose_gpu(ssa_entry *entry, const named_run *run, char device[16]) 
     *device = 0;
     if (!run->multigpu || entry->status)
         return;
-    if (run->first_gpu < 0 || run->num_gpus < 1 || run->first_gpu > 9999 - run->num_gpus || run->offset < 0)
-        ssa_entry_refuse(entry, SSA_EARGUMENT,
-                         "offset %lld on %d GPUs from GPU:%d on is none: give an offset from 0 on and one GPU or "
-                         "more.",
-                         (long long)run->offset, run->num_gpus, run->first_gpu);
-    else
-        snprintf(device, 16, "GPU:%d", run->first_gpu + (int)(run->offset % run->num_gpus));
+    entry->status = ssa_op_check_gpus(run->first_gpu, run->num_gpus, &entry->problem);
+    if (entry->status)
+        return;
+    int turn = (int)(run->offset % run->num_gpus);
+    snprintf(device, 16, "GPU:%d", run->first_gpu + (turn < 0 ? turn + run->num_gpus : turn));
 }
 
 static ssa_status run_named(ssa_ask *ask, const char *model, size_t model_bytes, named_run run) {
@@ -81,6 +79,15 @@ ssa_status ssa_run_model_multigpu(ssa_client *client, const char *name, size_t n
     return run_named(ssa_ask_now(&ask, client, timeout), name, name_bytes, run);
 }
 
+ssa_status ssa_start_run_model_multigpu(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
+                                        ssa_names outputs, int64_t offset, int first_gpu, int num_gpus, double timeout,
+                                        ssa_future **future) {
+    ssa_ask ask;
+    named_run run = {.operation = "run_model_multigpu", .kind = SSA_KIND_MODEL, .inputs = inputs, .outputs = outputs,
+                     .multigpu = 1, .offset = offset, .first_gpu = first_gpu, .num_gpus = num_gpus};
+    return run_named(ssa_ask_future(&ask, client, timeout, future), name, name_bytes, run);
+}
+
 ssa_status ssa_batch_run_model_multigpu(ssa_batch *batch, const char *name, size_t name_bytes, ssa_names inputs,
                                         ssa_names outputs, int64_t offset, int first_gpu, int num_gpus, int keep) {
     ssa_ask ask;
@@ -95,6 +102,15 @@ ssa_status ssa_run_script(ssa_client *client, const char *name, size_t name_byte
     named_run run = {.operation = "run_script", .kind = SSA_KIND_SCRIPT, .function = function,
                      .function_bytes = function_bytes, .inputs = inputs, .outputs = outputs};
     return run_named(ssa_ask_now(&ask, client, timeout), name, name_bytes, run);
+}
+
+ssa_status ssa_start_run_script(ssa_client *client, const char *name, size_t name_bytes, const char *function,
+                                size_t function_bytes, ssa_names inputs, ssa_names outputs, double timeout,
+                                ssa_future **future) {
+    ssa_ask ask;
+    named_run run = {.operation = "run_script", .kind = SSA_KIND_SCRIPT, .function = function,
+                     .function_bytes = function_bytes, .inputs = inputs, .outputs = outputs};
+    return run_named(ssa_ask_future(&ask, client, timeout, future), name, name_bytes, run);
 }
 
 ssa_status ssa_batch_run_script(ssa_batch *batch, const char *name, size_t name_bytes, const char *function,
@@ -113,6 +129,16 @@ ssa_status ssa_run_script_multigpu(ssa_client *client, const char *name, size_t 
                      .function_bytes = function_bytes, .inputs = inputs, .outputs = outputs, .multigpu = 1,
                      .offset = offset, .first_gpu = first_gpu, .num_gpus = num_gpus};
     return run_named(ssa_ask_now(&ask, client, timeout), name, name_bytes, run);
+}
+
+ssa_status ssa_start_run_script_multigpu(ssa_client *client, const char *name, size_t name_bytes, const char *function,
+                                         size_t function_bytes, ssa_names inputs, ssa_names outputs, int64_t offset,
+                                         int first_gpu, int num_gpus, double timeout, ssa_future **future) {
+    ssa_ask ask;
+    named_run run = {.operation = "run_script_multigpu", .kind = SSA_KIND_SCRIPT, .function = function,
+                     .function_bytes = function_bytes, .inputs = inputs, .outputs = outputs, .multigpu = 1,
+                     .offset = offset, .first_gpu = first_gpu, .num_gpus = num_gpus};
+    return run_named(ssa_ask_future(&ask, client, timeout, future), name, name_bytes, run);
 }
 
 ssa_status ssa_batch_run_script_multigpu(ssa_batch *batch, const char *name, size_t name_bytes, const char *function,

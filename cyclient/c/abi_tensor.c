@@ -121,8 +121,10 @@ ssa_status ssa_batch_unpack_tensor(ssa_batch *batch, const char *name, size_t na
 
 static ssa_status put_bytes(ssa_ask *ask, const char *name, size_t name_bytes, const void *data, size_t bytes) {
     ssa_text text;
+    if (!ask->entry.status && bytes > PTRDIFF_MAX)
+        ssa_entry_refuse(&ask->entry, SSA_EARGUMENT, "bytes cannot be %zu: pass how many there are.", bytes);
     if (bytes)
-        ssa_entry_result(&ask->entry, "data", data);
+        ssa_entry_given(&ask->entry, "data", data);
     ssa_ask_text(ask, "name", name, name_bytes, &text);
     if (!ssa_ask_open(ask))
         ask->request = ssa_op_put_bytes(ask->entry.engine, text, data ? data : "", bytes, &ask->entry.problem);

@@ -7,7 +7,8 @@
 #include "failure_text.h"
 #include "op_build.h"
 
-#define SENT_TOGETHER 64 /* the server begins with them while the others are being started */
+/* The server begins with the first ones while the others are being started; then as many leave together as have left already. */
+#define SENT_FIRST 64
 
 ssa_batch_plan *ssa_batch_plan_new(ssa_engine *engine) {
     ssa_batch_plan *batch = ssa_allocate(sizeof *batch);
@@ -472,14 +473,17 @@ static void begin(ssa_request *whole) {
         return;
     }
     whole->outstanding = 1; /* its operations */
+    size_t flush_at = SENT_FIRST;
     for (size_t i = 0; i < batch->count && !whole->complete; i++) {
         const ssa_batch_chain *chain = chain_of(batch, i);
         if (chain && chain->state == SSA_CHAIN_WAITS && chain->first == i && !chain->holds)
             start_chain(batch, i);
         else if (!chain && batch->entries[i].state == SSA_ENTRY_HELD && !batch->entries[i].holds)
             start(batch, i);
-        if (i % SENT_TOGETHER == SENT_TOGETHER - 1)
+        if (i + 1 == flush_at) {
             ssa_engine_flush(batch->engine);
+            flush_at *= 2;
+        }
     }
 }
 

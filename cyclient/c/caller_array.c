@@ -41,12 +41,39 @@ static ssa_status check_numbers(const ssa_array *given, char *text) {
     return SSA_OK;
 }
 
-/* Written twice, an element would have two values. */
-static ssa_status check_strides(const ssa_array *given, int is_target, char *text) {
-    for (int i = 0; i < given->ndim && is_target; i++)
-        if (!given->strides[i] && given->shape[i] > 1)
-            return refuse_number(text, "array.strides", 0,
+static uint64_t distance(int64_t stride) {
+    return stride < 0 ? -(uint64_t)stride : (uint64_t)stride;
+}
+
+/* The dimensions of more than one element, those whose neighbours are nearest first; returns how many. */
+static int by_distance(const ssa_array *given, int dimensions[SSA_TENSOR_MAX_NDIM]) {
+    int count = 0;
+    for (int i = 0; i < given->ndim; i++) {
+        int at = count;
+        if (given->shape[i] < 2)
+            continue;
+        for (; at && distance(given->strides[dimensions[at - 1]]) > distance(given->strides[i]); at--)
+            dimensions[at] = dimensions[at - 1];
+        dimensions[at] = i;
+        count++;
+    }
+    return count;
+}
+
+/* An element that is written twice would have two values. So what is stepped over by the next longer stride is no shorter
+ * than all that lies within: true of every part of an array, and what a layout that is no such part would have to prove. */
+static ssa_status check_strides(const ssa_array *given, const ssa_tensor_header *header, char *text) {
+    int dimensions[SSA_TENSOR_MAX_NDIM], count = by_distance(given, dimensions);
+    uint64_t extent = header->itemsize, further;
+    for (int i = 0; i < count; i++) {
+        int64_t stride = given->strides[dimensions[i]];
+        if (distance(stride) < extent)
+            return refuse_number(text, "array.strides", stride,
                                  "elements of an array that is written must not lie upon each other");
+        if (__builtin_mul_overflow(distance(stride), (uint64_t)given->shape[dimensions[i]] - 1, &further) ||
+            __builtin_add_overflow(extent, further, &extent) || extent > PTRDIFF_MAX)
+            return refuse_number(text, "array.strides", stride, "no memory is so large");
+    }
     return SSA_OK;
 }
 
@@ -75,8 +102,6 @@ ssa_status ssa_caller_array_take(ssa_caller_array *array, const ssa_array *given
     if (!given)
         return refuse_null(text, "array", "describe one: ssa_array_init");
     ssa_status status = check_numbers(given, text);
-    if (!status && given->layout == SSA_STRIDED)
-        status = check_strides(given, is_target, text);
     if (status)
         return status;
     int order = given->layout == SSA_COLUMN_MAJOR ? SSA_COLUMN_MAJOR : SSA_ROW_MAJOR;
@@ -91,6 +116,9 @@ ssa_status ssa_caller_array_take(ssa_caller_array *array, const ssa_array *given
     }
     if (!given->data && array->header.data_bytes)
         return refuse_null(text, "array.data", "point it to the elements");
+    if (is_target && given->layout == SSA_STRIDED && array->header.data_bytes &&
+        (status = check_strides(given, &array->header, text)))
+        return status;
     array->layout = (ssa_layout)given->layout;
     array->data = given->data ? given->data : nothing;
     array->in_place = given->layout == SSA_ROW_MAJOR || given->layout == SSA_COLUMN_MAJOR ||

@@ -44,13 +44,14 @@ struct ssa_client {
     ssa_engine *engine;
     ssa_memory_cache *memory;     /* the engine's, which needs no lock */
 
-    atomic_int inside;            /* threads that are in a call */
+    atomic_int inside;            /* threads that are in a call, also in one that frees */
     atomic_size_t users;          /* those, the handle, its futures and batches: the last one frees everything */
     pthread_mutex_t lock;         /* of all that follows */
     pthread_t last;               /* that had the lock */
     int turns;                    /* while above 0 threads take turns; counts down while one has it all the time */
     int closed;
     int driving;                  /* a thread drives the engine */
+    const ssa_client_waiter *driver; /* it; NULL: nobody drives, or for nothing of its own */
     const ssa_poll_watch *watch;  /* what it polls for, with the lock given away; NULL: it does not */
     int intruded;                 /* somebody had the lock since then */
     int woken;                    /* there is a byte in the pipe */
@@ -82,9 +83,14 @@ ssa_status ssa_entry_begin(ssa_entry *entry, ssa_client *client, double timeout)
 /* What the caller did wrong. */
 __attribute__((format(printf, 3, 4)))
 ssa_status ssa_entry_refuse(ssa_entry *entry, ssa_status status, const char *format, ...);
-/* A text that is passed in. SSA_TEXT_ENDS: it ends in NUL. what: its name. */
+/* A text that is passed in: where it is, its length or SSA_TEXT_ENDS, what it is called. SSA_EARGUMENT: it is none;
+ * problem says so. */
+ssa_status ssa_text_given(const char *what, const char *data, size_t bytes, ssa_text *text,
+                          char problem[SSA_MISTAKE_BYTES]);
+/* The same of an entry. */
 ssa_status ssa_entry_text(ssa_entry *entry, const char *what, const char *data, size_t bytes, ssa_text *text);
-/* Where a result goes. */
+/* What an argument points to, and where a result goes. */
+ssa_status ssa_entry_given(ssa_entry *entry, const char *what, const void *argument);
 ssa_status ssa_entry_result(ssa_entry *entry, const char *what, const void *result);
 /* Take the lock. Only with SSA_OK may entry->engine be touched. */
 ssa_status ssa_entry_open(ssa_entry *entry);
@@ -101,8 +107,6 @@ ssa_status ssa_entry_run(ssa_entry *entry, ssa_request *request);
 ssa_status ssa_entry_wait(ssa_entry *entry, ssa_request *request);
 /* Leave: what is left is freed, a failure is noted. */
 ssa_status ssa_entry_end(ssa_entry *entry);
-/* Whether the handle may be taken apart: not in the child of a fork during which a thread was in a call. */
-int ssa_client_may_be_freed(const ssa_client *client);
 
 /* Seconds as the caller gives them in nanoseconds of ssa_request_start; 0: that is no time. */
 int ssa_seconds(double seconds, int64_t *nanoseconds);
@@ -115,6 +119,11 @@ void ssa_client_unlock(ssa_client *client);
 void ssa_client_join(ssa_client *client);
 /* One user less; the last one frees the client. With the lock not held. */
 void ssa_client_leave(ssa_client *client);
+/* For a user that is freed: take the lock. 0: nothing may be taken apart, for this is the child of a fork during which a
+ * thread was in a call, perhaps with the lock. */
+int ssa_client_begin_to_free(ssa_client *client);
+/* Give the lock back; one user less. */
+void ssa_client_end_to_free(ssa_client *client);
 
 /* Until one of the requests whose tickets name this waiter is complete. With the lock held. until: a moment.
  * SSA_OK: waiter->done; SSA_MORE: the moment has come; SSA_ENOMEM. */

@@ -28,7 +28,7 @@ ssa_status ssa_entry_begin(ssa_entry *entry, ssa_client *client, double timeout)
         return entry->status = SSA_EFORK;
     entry->client = client;
     ssa_client_join(client); /* before it sleeps for the lock, while another thread may close the client */
-    atomic_fetch_add_explicit(&client->inside, 1, memory_order_relaxed);
+    atomic_fetch_add(&client->inside, 1);
     if (!ssa_seconds(timeout, &entry->timeout))
         return ssa_entry_refuse(entry, SSA_EARGUMENT, "timeout cannot be nan: use seconds; negative: the client's own; "
                                 "INFINITY: none.");
@@ -43,16 +43,30 @@ ssa_status ssa_entry_refuse(ssa_entry *entry, ssa_status status, const char *for
     return entry->status = status;
 }
 
-ssa_status ssa_entry_text(ssa_entry *entry, const char *what, const char *data, size_t bytes, ssa_text *text) {
-    if (entry->status)
-        return entry->status;
-    if (!data && bytes)
-        return ssa_entry_refuse(entry, SSA_EARGUMENT, "%s cannot be NULL: pass the text and its length.", what);
-    if (bytes > PTRDIFF_MAX && bytes != SSA_TEXT_ENDS)
-        return ssa_entry_refuse(entry, SSA_EARGUMENT, "%s cannot be %zu bytes long: pass its length, or SSA_TEXT_ENDS.",
-                                what, bytes);
+ssa_status ssa_text_given(const char *what, const char *data, size_t bytes, ssa_text *text,
+                          char problem[SSA_MISTAKE_BYTES]) {
+    if (!data && bytes) {
+        snprintf(problem, SSA_MISTAKE_BYTES, "%s cannot be NULL: pass the text and its length.", what);
+        return SSA_EARGUMENT;
+    }
+    if (bytes > PTRDIFF_MAX && bytes != SSA_TEXT_ENDS) {
+        snprintf(problem, SSA_MISTAKE_BYTES, "%s cannot be %zu bytes long: pass its length, or SSA_TEXT_ENDS.", what, bytes);
+        return SSA_EARGUMENT;
+    }
     *text = (ssa_text){data ? data : "", bytes == SSA_TEXT_ENDS ? strlen(data) : bytes};
     return SSA_OK;
+}
+
+ssa_status ssa_entry_text(ssa_entry *entry, const char *what, const char *data, size_t bytes, ssa_text *text) {
+    if (!entry->status)
+        entry->status = ssa_text_given(what, data, bytes, text, entry->problem.text);
+    return entry->status;
+}
+
+ssa_status ssa_entry_given(ssa_entry *entry, const char *what, const void *argument) {
+    if (!entry->status && !argument)
+        ssa_entry_refuse(entry, SSA_EARGUMENT, "%s cannot be NULL: point it to what is to be read.", what);
+    return entry->status;
 }
 
 ssa_status ssa_entry_result(ssa_entry *entry, const char *what, const void *result) {
@@ -124,10 +138,6 @@ static void note_failure(const ssa_entry *entry) {
     ssa_client_note(entry->client, *text ? text : ssa_status_name(entry->status));
 }
 
-int ssa_client_may_be_freed(const ssa_client *client) {
-    return ssa_is_at_home(&client->home) || !atomic_load(&client->inside);
-}
-
 ssa_status ssa_entry_end(ssa_entry *entry) {
     ssa_client *client = entry->client;
     if (!client)
@@ -140,7 +150,7 @@ ssa_status ssa_entry_end(ssa_entry *entry) {
         ssa_request_free(entry->request);
         ssa_client_unlock(client);
     }
-    atomic_fetch_sub_explicit(&client->inside, 1, memory_order_relaxed);
+    atomic_fetch_sub(&client->inside, 1);
     ssa_client_leave(client);
     return entry->status;
 }

@@ -25,10 +25,6 @@ void ssa_client_lock(ssa_client *client) {
     }
 }
 
-void ssa_client_unlock(ssa_client *client) {
-    pthread_mutex_unlock(&client->lock);
-}
-
 static void free_client(ssa_client *client) {
     ssa_engine_free(client->engine);
     for (int i = 0; i < 2; i++)
@@ -50,6 +46,20 @@ void ssa_client_leave(ssa_client *client) {
         free_client(client);
 }
 
+int ssa_client_begin_to_free(ssa_client *client) {
+    if (!ssa_is_at_home(&client->home) && atomic_load(&client->inside))
+        return 0;
+    atomic_fetch_add(&client->inside, 1);
+    ssa_client_lock(client);
+    return 1;
+}
+
+void ssa_client_end_to_free(ssa_client *client) {
+    ssa_client_unlock(client);
+    atomic_fetch_sub(&client->inside, 1);
+    ssa_client_leave(client);
+}
+
 /* ---- waking the thread that polls */
 
 static void wake(ssa_client *client) {
@@ -60,14 +70,26 @@ static void wake(ssa_client *client) {
     client->woken = 1;
 }
 
+/* Another thread may have taken the answer out of the socket that is polled: it looks there for what was told
+ * (op_control.c), and for why it cannot send (connection.c). The poll would wait for more of it. */
+static int is_over_for_the_driver(const ssa_client *client) {
+    return client->closed || (client->driver && client->driver->done);
+}
+
 static void wake_if_needed(ssa_client *client) {
-    if (client->watch && (client->closed || !ssa_poll_covers(client->watch, client->engine)))
+    if (client->watch && (is_over_for_the_driver(client) || !ssa_poll_covers(client->watch, client->engine)))
         wake(client);
+}
+
+/* Whatever was done with the lock held: who polls meanwhile notices. */
+void ssa_client_unlock(ssa_client *client) {
+    wake_if_needed(client);
+    pthread_mutex_unlock(&client->lock);
 }
 
 /* ---- telling who waits */
 
-/* Who drives looks by itself. */
+/* Who drives looks by itself, and is woken when the lock is given back (wake_if_needed). */
 static void tell_waiters(ssa_client *client) {
     ssa_request *request;
     while ((request = ssa_engine_next_complete(client->engine))) {
@@ -84,7 +106,6 @@ static void tell_waiters(ssa_client *client) {
 void ssa_client_moved(ssa_client *client) {
     ssa_engine_flush(client->engine);
     tell_waiters(client);
-    wake_if_needed(client);
 }
 
 /* What is not sent here leaves with the next call that waits or tests. */
@@ -153,8 +174,10 @@ static ssa_status drive(ssa_client *client, const ssa_client_waiter *waiter, int
                             .release = release,
                             .take = take};
     client->driving = 1;
+    client->driver = waiter;
     ssa_status status = ssa_poll_guarded(client->engine, until, &guard);
     client->driving = 0;
+    client->driver = NULL;
     return status;
 }
 

@@ -29,9 +29,9 @@ static void take_name(ssa_entry *entry, const char *what, ssa_names names, size_
 ssa_status ssa_run_arguments_names(ssa_run_arguments *arguments, ssa_entry *entry, ssa_names inputs,
                                    ssa_names outputs) {
     if (inputs.count)
-        ssa_entry_result(entry, "inputs.names", inputs.names);
+        ssa_entry_given(entry, "inputs.names", inputs.names);
     if (outputs.count)
-        ssa_entry_result(entry, "outputs.names", outputs.names);
+        ssa_entry_given(entry, "outputs.names", outputs.names);
     if (!entry->status && !outputs.count)
         ssa_entry_refuse(entry, SSA_EARGUMENT, "outputs.count cannot be 0: name where the outputs are to be stored.");
     arguments->inputs = make_places(entry, "inputs", inputs.count, sizeof *arguments->inputs);
@@ -48,7 +48,7 @@ ssa_status ssa_run_arguments_names(ssa_run_arguments *arguments, ssa_entry *entr
 ssa_status ssa_run_arguments_arrays(ssa_run_arguments *arguments, ssa_entry *entry, const ssa_array *inputs,
                                     size_t count) {
     if (count)
-        ssa_entry_result(entry, "inputs", inputs);
+        ssa_entry_given(entry, "inputs", inputs);
     arguments->inputs = make_places(entry, "inputs", count, sizeof *arguments->inputs);
     arguments->arrays = make_places(entry, "inputs", count, sizeof *arguments->arrays);
     for (size_t i = 0; i < count && !entry->status; i++) {

@@ -64,33 +64,33 @@ void ssa_tensor_free(ssa_tensor *tensor) {
 }
 
 ssa_dtype ssa_tensor_dtype(const ssa_tensor *tensor) {
-    return (ssa_dtype)tensor->header.dtype;
+    return (ssa_dtype)(tensor ? tensor->header.dtype : 0);
 }
 
 size_t ssa_tensor_itemsize(const ssa_tensor *tensor) {
-    return tensor->header.itemsize;
+    return tensor ? tensor->header.itemsize : 0;
 }
 
 int ssa_tensor_ndim(const ssa_tensor *tensor) {
-    return tensor->header.ndim;
+    return tensor ? tensor->header.ndim : 0;
 }
 
 const int64_t *ssa_tensor_shape(const ssa_tensor *tensor) {
-    return (const int64_t *)tensor->header.shape; /* below 2^63, as every header is checked */
+    return tensor ? (const int64_t *)tensor->header.shape : NULL; /* below 2^63, as every header is checked */
 }
 
 ssa_layout ssa_tensor_layout(const ssa_tensor *tensor) {
-    return (ssa_layout)tensor->header.order;
+    return tensor ? (ssa_layout)tensor->header.order : SSA_ROW_MAJOR;
 }
 
 size_t ssa_tensor_bytes(const ssa_tensor *tensor) {
-    return tensor->header.data_bytes;
+    return tensor ? tensor->header.data_bytes : 0;
 }
 
 void *ssa_tensor_data(const ssa_tensor *tensor) {
-    return tensor->memory.data;
+    return tensor ? tensor->memory.data : NULL;
 }
 
 void *ssa_tensor_nested(const ssa_tensor *tensor) {
-    return ((const given_tensor *)tensor)->nested;
+    return tensor ? ((const given_tensor *)tensor)->nested : NULL;
 }

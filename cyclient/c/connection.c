@@ -1,14 +1,18 @@
 #include "connection_private.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "allocator.h"
 
 #define BUFFER_BYTES ((size_t)64 << 10)
-#define PIECES 64
+#define PIECES 256 /* in one write */
+#define SHORTEST_REST (32 << 10) /* of a value, and the longest, for which the socket is waited for a moment */
+#define LONGEST_REST (4 << 20)
 #define SEND_WAITING ((size_t)2 << 20) /* between two looks at deadline and signals */
 
 static void queue_append(ssa_command_queue *q, ssa_command *command) {
@@ -162,8 +166,17 @@ static ssa_status send_queued_ciphered(ssa_connection *connection) {
     return connection->unsent ? SSA_MORE : flushed;
 }
 
+int ssa_connection_soon_ready(const ssa_connection *connection, short events, uint64_t left) {
+    if (left < SHORTEST_REST || left > LONGEST_REST)
+        return 0;
+    struct pollfd watched = {.fd = connection->descriptor, .events = events};
+    const struct timespec briefly = {.tv_nsec = 50000};
+    return ppoll(&watched, 1, &briefly, NULL) == 1;
+}
+
 /* interrupted: NULL: take what the socket takes now; else wait until it took a good part. */
 static ssa_status send_queued(ssa_connection *connection, int *interrupted) {
+    int waits = interrupted ? 0 : SSA_BRIEF_WAITS;
     while (connection->unsent) {
         struct iovec pieces[PIECES];
         size_t count = unsent_pieces(connection, pieces);
@@ -178,8 +191,12 @@ static ssa_status send_queued(ssa_connection *connection, int *interrupted) {
                 return SSA_MORE;
             if (errno == EINTR)
                 continue;
-            if (errno == EAGAIN || errno == EWOULDBLOCK)
+            if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                uint64_t left = connection->unsent->total - connection->unsent->sent;
+                if (waits-- > 0 && ssa_connection_soon_ready(connection, POLLOUT, left))
+                    continue;
                 return SSA_MORE;
+            }
             return why_it_closed(connection);
         }
         was_sent(connection, (size_t)sent);

@@ -1,6 +1,7 @@
 #include "connection_private.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -97,9 +98,14 @@ static ssa_status receive_ciphered(ssa_connection *connection) {
     }
 }
 
+static int more_comes_soon(const ssa_connection *connection) {
+    return connection->stage == SSA_READING_TENSOR_BODY &&
+           ssa_connection_soon_ready(connection, POLLIN, connection->target_left);
+}
+
 /* interrupted: NULL: take what the socket has now; else wait for the first of it. */
 static ssa_status receive(ssa_connection *connection, int *interrupted) {
-    int flags = interrupted ? 0 : MSG_DONTWAIT;
+    int flags = interrupted ? 0 : MSG_DONTWAIT, waits = SSA_BRIEF_WAITS;
     for (int calls = 0; calls < RECEIVE_CALLS; calls++) {
         struct iovec pieces[2];
         size_t space;
@@ -128,7 +134,7 @@ static ssa_status receive(ssa_connection *connection, int *interrupted) {
         ssa_status status = take_received(connection, (size_t)got, direct);
         if (status != SSA_MORE)
             return status;
-        if ((size_t)got < direct + space)
+        if ((size_t)got < direct + space && !(waits-- > 0 && more_comes_soon(connection)))
             return SSA_MORE; /* the socket is empty: no further call to be told so */
         flags = MSG_DONTWAIT;
     }

@@ -249,6 +249,10 @@ void ssa_engine_tick(ssa_engine *engine, int64_t now) {
     ssa_timer_fire_due(&engine->timers, now);
 }
 
+void ssa_engine_tidy(ssa_engine *engine) {
+    ssa_worker_pool_tidy(&engine->workers);
+}
+
 int64_t ssa_engine_next_moment(const ssa_engine *engine) {
     return ssa_timer_next(&engine->timers);
 }

@@ -107,6 +107,8 @@ void ssa_engine_free(ssa_engine *engine);
 /* ---- for the driver */
 
 void ssa_engine_tick(ssa_engine *engine, int64_t now);    /* fire the timers that are due */
+/* Free the links that nobody needs any more. Whenever no other function of the engine is under way, now and then. */
+void ssa_engine_tidy(ssa_engine *engine);
 int64_t ssa_engine_next_moment(const ssa_engine *engine); /* when to call it next; SSA_NEVER */
 void ssa_engine_flush(ssa_engine *engine);                /* send what is queued */
 /* Commands that were sent, or are to be, and are not answered; those too that nobody waits for any more. */

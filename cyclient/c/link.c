@@ -58,7 +58,18 @@ static void close_socket(ssa_link *link) {
     link->descriptor = -1;
 }
 
+static void forget_dirty(ssa_link *link) {
+    ssa_link **at = &link->engine->dirty;
+    while (*at && *at != link)
+        at = &(*at)->next_dirty;
+    if (*at)
+        *at = link->next_dirty;
+    link->dirty = 0;
+}
+
 void ssa_link_end(ssa_link *link) {
+    if (link->dirty)
+        forget_dirty(link);
     ssa_timer_cancel(&link->engine->timers, &link->retry);
     if (link->connection && ssa_connection_tls(link->connection) && ssa_is_at_home(&link->engine->home))
         ssa_tls_say_goodbye(ssa_connection_tls(link->connection));

@@ -200,14 +200,16 @@ static ssa_request *refuse_number(ssa_problem *problem, const char *thing, int64
     return NULL;
 }
 
-static int refuse_gpus(int first_gpu, int num_gpus, ssa_problem *problem) {
+ssa_status ssa_op_check_gpus(int first_gpu, int num_gpus, ssa_problem *problem) {
     if (first_gpu < 0)
         refuse_number(problem, "first_gpu", first_gpu, "it counts from 0");
+    else if (first_gpu > 9999)
+        refuse_number(problem, "first_gpu", first_gpu, "give 9999 at most");
     else if (num_gpus < 1 || num_gpus > 1024)
         refuse_number(problem, "num_gpus", num_gpus, "give 1 to 1024");
     else
-        return 0;
-    return 1;
+        return SSA_OK;
+    return SSA_EARGUMENT;
 }
 
 /* CPU, GPU, or either with :<n>; upper case is written. */
@@ -301,7 +303,7 @@ ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, 
         memcpy(backend, "TORCH", 6);
     }
     if (options->num_gpus) {
-        if (refuse_gpus(options->first_gpu, options->num_gpus, problem))
+        if (ssa_op_check_gpus(options->first_gpu, options->num_gpus, problem))
             return NULL;
     } else if (!is_device(options->device, device)) {
         return refuse(problem, "device", options->device, "write CPU, GPU or GPU:<n>");
@@ -519,7 +521,7 @@ ssa_request *ssa_op_delete_model(ssa_engine *engine, ssa_kind kind, ssa_text nam
 
 ssa_request *ssa_op_delete_model_multigpu(ssa_engine *engine, ssa_kind kind, ssa_text name, int first_gpu, int num_gpus,
                                           ssa_problem *problem) {
-    if (refuse_gpus(first_gpu, num_gpus, problem))
+    if (ssa_op_check_gpus(first_gpu, num_gpus, problem))
         return NULL;
     const char *operation = kind == SSA_KIND_MODEL ? "delete_model_multigpu" : "delete_script_multigpu";
     return new_request(engine, operation, kind, name, SSA_READING, delete_step, problem);

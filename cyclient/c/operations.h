@@ -168,6 +168,8 @@ typedef struct ssa_model_options {
     ssa_text tag, inputs, outputs; /* kept with the model; names parted by commas */
 } ssa_model_options;
 
+/* Whether GPU:<first_gpu> and those behind it can be meant; SSA_EARGUMENT: the problem says why not. */
+ssa_status ssa_op_check_gpus(int first_gpu, int num_gpus, ssa_problem *problem);
 /* A new version. Borrows the blob. Result: number, the version. SSA_EFULL; SSA_EMODEL (from here): a model that is no zip archive,
  * as TorchScript is. */
 ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_text blob, const ssa_model_options *options,

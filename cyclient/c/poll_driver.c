@@ -143,6 +143,7 @@ static ssa_status drive(const waiting *w) {
     const ssa_poll_guard *guard = w->guard;
     for (int is_slow = 0;;) {
         engine->now = ssa_now();
+        ssa_engine_tidy(engine);
         ssa_engine_flush(engine);
         ssa_engine_tick(engine, engine->now);
         if (is_done(w))

@@ -87,27 +87,27 @@ static size_t load_of(const ssa_worker_peer *peer) {
     return peer->link.waiting.length + ssa_link_unanswered(&peer->link);
 }
 
-/* Those that are no longer listed, once they owe nothing. */
-static void drop_retired(ssa_worker_pool *pool) {
+void ssa_worker_pool_tidy(ssa_worker_pool *pool) {
+    if (!pool->has_retired)
+        return;
+    pool->has_retired = 0;
     for (ssa_worker_peer **at = &pool->peers; *at;) {
         ssa_worker_peer *peer = *at;
-        int is_opening = peer->link.state == SSA_LINK_RESOLVING || peer->link.state == SSA_LINK_CONNECTING ||
-                         peer->link.state == SSA_LINK_HANDSHAKE;
-        if (peer->listed || load_of(peer) || is_opening) {
-            at = &peer->next;
+        if (!peer->listed && !load_of(peer)) {
+            *at = peer->next;
+            free_peer(peer);
             continue;
         }
-        *at = peer->next;
-        free_peer(peer);
+        pool->has_retired |= !peer->listed;
+        at = &peer->next;
     }
 }
 
+/* Whatever its version is: a store that was made anew counts from 1 again. */
 static ssa_status use_list(ssa_worker_pool *pool, const ssa_worker_list *list) {
-    if (list->version < pool->version)
-        return SSA_OK;
-    pool->version = list->version;
     for (ssa_worker_peer *peer = pool->peers; peer; peer = peer->next)
         peer->listed = 0;
+    pool->has_retired = pool->peers != NULL;
     for (size_t i = 0; i < list->count; i++) {
         ssa_worker_peer *peer = find(pool, list->workers[i].id);
         const ssa_address *address = reachable(&list->workers[i]);
@@ -116,7 +116,6 @@ static ssa_status use_list(ssa_worker_pool *pool, const ssa_worker_list *list) {
         else if (address && add_peer(pool, &list->workers[i], address))
             return SSA_ENOMEM;
     }
-    drop_retired(pool);
     return SSA_OK;
 }
 
@@ -177,22 +176,25 @@ static void list_changed(ssa_waiter *waiter) {
 
 /* ---- runs */
 
+/* In the order in which they came. Who waits already keeps its place. */
 static void wait_for_worker(ssa_worker_pool *pool, ssa_run *run) {
-    run->next = pool->waiting;
-    run->place = &pool->waiting;
-    if (run->next)
-        run->next->place = &run->next;
-    pool->waiting = run;
+    if (run->waits)
+        return;
+    run->waits = 1;
+    run->next = NULL;
+    run->previous = pool->last_waiting;
+    *(run->previous ? &run->previous->next : &pool->waiting) = run;
+    pool->last_waiting = run;
 }
 
-static void stop_waiting(ssa_run *run) {
-    if (!run->place)
+static void stop_waiting(ssa_worker_pool *pool, ssa_run *run) {
+    if (!run->waits)
         return;
-    *run->place = run->next;
-    if (run->next)
-        run->next->place = run->place;
-    run->place = NULL;
-    run->next = NULL;
+    run->waits = 0;
+    *(run->previous ? &run->previous->next : &pool->waiting) = run->next;
+    *(run->next ? &run->next->previous : &pool->last_waiting) = run->previous;
+    if (pool->served_next == run)
+        pool->served_next = run->next;
 }
 
 static int is_refused_device(const ssa_run *run, const char *device) {
@@ -227,6 +229,7 @@ static int64_t time_left(const ssa_run *run) {
 }
 
 static void send_to(ssa_worker_pool *pool, ssa_run *run, ssa_worker_peer *peer) {
+    stop_waiting(pool, run);
     int64_t left = time_left(run);
     uint64_t milliseconds = left == SSA_NEVER ? UINT64_C(86400000) : left > 1000000 ? (uint64_t)(left / 1000000) : 1;
     ssa_command *command = run->encode(run, pool->next_id++, ++run->attempt, milliseconds);
@@ -265,22 +268,13 @@ static void serve(ssa_worker_pool *pool, ssa_run *run) {
         try_again(pool, run, 0);
 }
 
-/* In the order in which they came: the list has the last one first. */
-static ssa_run *last_of(ssa_run *list) {
-    while (list->next)
-        list = list->next;
-    return list;
-}
-
+/* What fails may take others out of the list. */
 static void serve_waiting(ssa_worker_pool *pool) {
-    ssa_run *list = pool->waiting;
-    pool->waiting = NULL;
-    if (list)
-        list->place = &list;
-    while (list) {
-        ssa_run *run = last_of(list);
-        stop_waiting(run);
+    ssa_run *run = pool->waiting;
+    for (; run; run = pool->served_next) {
+        pool->served_next = run->next;
         if (*pool->error && strncmp(pool->error, "not a list", 10) == 0) {
+            stop_waiting(pool, run);
             ssa_request_fail(run->request, SSA_EWORKERLIST, "%s", pool->error);
             continue;
         }
@@ -288,9 +282,7 @@ static void serve_waiting(ssa_worker_pool *pool) {
         if (peer && run->failures < 2) {
             ssa_timer_cancel(&pool->engine->timers, &run->pause);
             send_to(pool, run, peer);
-        } else if (run->pause.place) {
-            wait_for_worker(pool, run);
-        } else {
+        } else if (!run->pause.place) {
             try_again(pool, run, 0);
         }
     }
@@ -299,7 +291,6 @@ static void serve_waiting(ssa_worker_pool *pool) {
 static void pause_is_over(ssa_timer *timer) {
     ssa_run *run = timer->owner;
     ssa_worker_pool *pool = &run->request->engine->workers;
-    stop_waiting(run);
     pool->current = 0; /* the watch may have been lost: the list decides */
     run->failures = run->failures > 1 ? 1 : run->failures;
     serve(pool, run);
@@ -318,7 +309,7 @@ ssa_status ssa_run_start(ssa_run *run) {
 
 void ssa_run_end(ssa_run *run) {
     ssa_engine *engine = run->request->engine;
-    stop_waiting(run);
+    stop_waiting(&engine->workers, run);
     ssa_timer_cancel(&engine->timers, &run->pause);
     ssa_engine_abandon(engine, &run->call);
     ssa_command_free(run->call.command);
@@ -407,9 +398,8 @@ static void run_answered(ssa_call *call) {
         refused_device(pool, run, peer);
         return;
     }
+    run->peer = NULL;
     run->finished(run);
-    if (!peer->listed)
-        drop_retired(pool);
 }
 
 void ssa_run_overdue(ssa_run *run) {

@@ -25,7 +25,8 @@ typedef struct ssa_worker_peer {
 
 /* One request to a worker. Lives inside the state of an operation. */
 typedef struct ssa_run {
-    struct ssa_run *next, **place; /* among those that wait for a worker */
+    struct ssa_run *next, *previous; /* among those that wait for a worker */
+    int waits;
     struct ssa_request *request;
     /* Encode it for this attempt; NULL: no memory. */
     ssa_command *(*encode)(struct ssa_run *run, uint64_t id, uint64_t attempt, uint64_t timeout_ms);
@@ -48,18 +49,23 @@ typedef struct ssa_run {
 typedef struct ssa_worker_pool {
     struct ssa_engine *engine;
     ssa_worker_peer *peers;
-    uint64_t version;
+    int has_retired;           /* some of them may be listed no longer */
     int current;               /* the list that we have, as far as we know */
     ssa_call question;
     int asking;
     ssa_waiter waiter;         /* for a change of the list */
-    ssa_run *waiting;
+    ssa_run *waiting, *last_waiting;
+    ssa_run *served_next;      /* of those that wait, while all are served */
     uint64_t next_id;
     char error[300];           /* the list is no list: why; "" : it is one */
 } ssa_worker_pool;
 
 ssa_status ssa_worker_pool_start(ssa_worker_pool *pool, struct ssa_engine *engine);
 void ssa_worker_pool_end(ssa_worker_pool *pool);
+
+/* Free those that are no longer listed, once they owe nothing: while no function of the engine is under way, for links call
+ * what answers, and whoever polls holds them (test_c_engine_workers.py). */
+void ssa_worker_pool_tidy(ssa_worker_pool *pool);
 
 /* Give the request to a worker, soon. It ends with `finished`, or with the request. SSA_ENOMEM. */
 ssa_status ssa_run_start(ssa_run *run);

@@ -146,17 +146,18 @@ typedef struct ssa_array {
 SSA_API void ssa_array_init(ssa_array *array, size_t size, const void *data, ssa_dtype dtype, const int64_t *shape,
                             int ndim);
 
-/* A tensor that came from the store, in memory of the library's. It needs no client, and may outlive it. */
+/* A tensor that came from the store, in memory of the library's. It needs no client, and may outlive it. NULL is
+ * allowed everywhere here: nothing is freed, and what is asked is 0 or NULL. */
 typedef struct ssa_tensor ssa_tensor;
 
-SSA_API void ssa_tensor_free(ssa_tensor *tensor); /* NULL is allowed */
+SSA_API void ssa_tensor_free(ssa_tensor *tensor);
 SSA_API ssa_dtype ssa_tensor_dtype(const ssa_tensor *tensor);
 SSA_API size_t ssa_tensor_itemsize(const ssa_tensor *tensor);
 SSA_API int ssa_tensor_ndim(const ssa_tensor *tensor);
 SSA_API const int64_t *ssa_tensor_shape(const ssa_tensor *tensor); /* ndim numbers, the tensor's */
 SSA_API ssa_layout ssa_tensor_layout(const ssa_tensor *tensor);    /* SSA_ROW_MAJOR or SSA_COLUMN_MAJOR */
 SSA_API size_t ssa_tensor_bytes(const ssa_tensor *tensor);
-/* The elements, in one piece, at a multiple of 64 bytes; they may be changed. Never NULL. */
+/* The elements, in one piece, at a multiple of 64 bytes; they may be changed. */
 SSA_API void *ssa_tensor_data(const ssa_tensor *tensor);
 /* What a T** or T*** variable takes, if it was asked for as SSA_NESTED_POINTERS; else NULL. With fewer than two
  * dimensions the elements. */
@@ -367,7 +368,7 @@ SSA_API ssa_dataset *ssa_datasets_take(ssa_datasets *datasets, size_t place);
 
 /* ---- Models and scripts ----------------------------------------------------------------------------------------- */
 
-/* How a model is to be served. Texts end in NUL; NULL: not said. */
+/* How a model is to be served. Texts end in NUL; NULL: as ssa_model_description_init says. */
 typedef struct ssa_model_description {
     size_t size;            /* of this struct, as the caller was compiled */
     const char *backend;    /* "TORCH"; not looked at for a script */
@@ -382,11 +383,11 @@ typedef struct ssa_model_description {
     const char *outputs;
 } ssa_model_description;
 
-/* On the CPU, one by one. size: sizeof(ssa_model_description). */
+/* By TORCH on the CPU, one by one, without tag and names. size: sizeof(ssa_model_description). */
 SSA_API void ssa_model_description_init(ssa_model_description *description, size_t size);
 
-/* Store a new version and make it the current one. The bytes are borrowed until this returns. SSA_EARGUMENT: a device,
- * a backend or a number that cannot be; SSA_EFULL. _from_file: SSA_ESYSTEM: it cannot be read. */
+/* Store a new version and make it the current one. The bytes are borrowed until this returns. description NULL: as
+ * ssa_model_description_init says. SSA_EARGUMENT: a device, a backend or a number that cannot be; SSA_EFULL. _from_file: SSA_ESYSTEM: it cannot be read. */
 SSA_API ssa_status ssa_set_model(ssa_client *client, const char *name, size_t name_bytes, const void *model,
                                  size_t model_bytes, const ssa_model_description *description, double timeout);
 SSA_API ssa_status ssa_set_model_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file,
@@ -442,7 +443,8 @@ SSA_API ssa_status ssa_run_model(ssa_client *client, const char *name, size_t na
                                  ssa_names outputs, double timeout);
 SSA_API ssa_status ssa_run_script(ssa_client *client, const char *name, size_t name_bytes, const char *function,
                                   size_t function_bytes, ssa_names inputs, ssa_names outputs, double timeout);
-/* offset: the caller's number, a rank for instance: callers take turns on the GPUs. */
+/* On the worker of GPU:<first_gpu + offset % num_gpus>. offset: the caller's number, a rank for instance: callers take
+ * turns on the GPUs. Below 0 it counts from the last GPU. */
 SSA_API ssa_status ssa_run_model_multigpu(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
                                           ssa_names outputs, int64_t offset, int first_gpu, int num_gpus,
                                           double timeout);
@@ -514,6 +516,16 @@ SSA_API ssa_status ssa_start_infer(ssa_client *client, const char *model, size_t
                                    size_t input_count, double timeout, ssa_future **future);
 SSA_API ssa_status ssa_start_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
                                        ssa_names outputs, double timeout, ssa_future **future);
+SSA_API ssa_status ssa_start_run_model_multigpu(ssa_client *client, const char *name, size_t name_bytes,
+                                                ssa_names inputs, ssa_names outputs, int64_t offset, int first_gpu,
+                                                int num_gpus, double timeout, ssa_future **future);
+SSA_API ssa_status ssa_start_run_script(ssa_client *client, const char *name, size_t name_bytes, const char *function,
+                                        size_t function_bytes, ssa_names inputs, ssa_names outputs, double timeout,
+                                        ssa_future **future);
+SSA_API ssa_status ssa_start_run_script_multigpu(ssa_client *client, const char *name, size_t name_bytes,
+                                                 const char *function, size_t function_bytes, ssa_names inputs,
+                                                 ssa_names outputs, int64_t offset, int first_gpu, int num_gpus,
+                                                 double timeout, ssa_future **future);
 
 /* Whether it is done, without waiting. SSA_MORE: it is not; else how it ended. */
 SSA_API ssa_status ssa_future_test(ssa_future *future);
@@ -528,7 +540,8 @@ SSA_API ssa_status ssa_wait_any(ssa_future *const *futures, size_t count, double
 SSA_API ssa_status ssa_future_cancel(ssa_future *future);
 /* NULL is allowed. Cancels it if it is not done. */
 SSA_API void ssa_future_free(ssa_future *future);
-/* Why it failed; "" if it did not, or is not done. Borrowed from the future. */
+/* Why the last call on it failed, or the operation did; "" if neither has. Borrowed until the next call on it, or on its
+ * client by this thread. Never NULL, also without a future. */
 SSA_API const char *ssa_future_error(const ssa_future *future);
 /* What ssa_start_get_tensor got, once: freed by ssa_tensor_free. SSA_MORE: not done; SSA_EARGUMENT: it gets none, or it
  * was taken; else how it ended. */

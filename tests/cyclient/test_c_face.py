@@ -3,8 +3,10 @@
 import os
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ import pytest
 from tests.cyclient.c_builder import SANITIZERS, CBuilder
 from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.engine_process import EngineProcess
-from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
+from tests.cyclient.scripted_worker import Models, ScriptedWorker, list_workers
+from tests.cyclient.scripted_worker import Run as WorkerRun
 from tests.cyclient.tls_engine import TlsEngine
 from tests.cyclient.write_test_vectors import FOLDER as VECTORS
 from tests.model_archive import archive_of
@@ -103,6 +106,27 @@ def test_batches_of_cpp(run_on, store):
     run_on("address", "batch_face")
 
 
+@pytest.mark.parametrize("store", ["unix"], indirect=True)
+def test_cpp_lends_nothing_that_is_const_or_gone(run_on, store):
+    run_on("address", "misuse")
+
+
+class AddingModels(Models):
+    """Any model adds 1 to each of its inputs; from names it makes one output, of as many elements as there are names."""
+
+    def _outputs(self, run: WorkerRun, given: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+        if run.inputs and isinstance(run.inputs[0], str):
+            return (np.arange(float(len(run.inputs))),)
+        return tuple(self._array(each, given) + 1 for each in run.inputs)
+
+
+@contextmanager
+def adding_worker(folder: Path, store: EngineProcess) -> Iterator[None]:
+    with ScriptedWorker(folder / "w", store.password, AddingModels(store, {})) as worker:
+        list_workers(store, worker)
+        yield
+
+
 @pytest.mark.parametrize("program", ["models", "model_face", "batch_face"])
 @pytest.mark.parametrize("store", ["unix"], indirect=True)
 def test_models_and_runs(run_on, store, program, tmp_path):
@@ -114,9 +138,11 @@ def test_models_and_runs(run_on, store, program, tmp_path):
 
 @pytest.mark.parametrize("store", ["unix", "tls", "cluster"], indirect=True)
 def test_any_allocation_may_be_refused(run_on, store, tmp_path):
-    is_alone = not isinstance(store, EngineProcess)
-    with contextlib.nullcontext() if is_alone else adding_worker(tmp_path, store):
-        said = run_on("address", "fail", **({} if is_alone else {"HAS_WORKER": "1"}))
+    if isinstance(store, ClusterProcess):
+        said = run_on("address", "fail")
+    else:
+        with adding_worker(tmp_path, store):
+            said = run_on("address", "fail", HAS_WORKER="1")
     assert re.search(r"^([2-9]\d\d|\d{4,}) allocations refused one by one$", said, re.MULTILINE)
 
 

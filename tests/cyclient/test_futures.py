@@ -3,7 +3,6 @@
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,7 +18,6 @@ from ssasync.cyclient import (
     TensorNotFound,
     UnsupportedDtype,
 )
-from ssasync.cyclient.pool import Pool
 from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
 from tests.cyclient.test_client import in_fork, interrupted
 
@@ -99,7 +97,7 @@ def test_models_are_run_meanwhile(engine, tmp_path):
     answer = threading.Event()
 
     def script(worker):
-        for _ in range(2):
+        for _ in range(3):
             run = worker.run()
             while not answer.wait(0.05):
                 worker.alive(run)
@@ -114,13 +112,15 @@ def test_models_are_run_meanwhile(engine, tmp_path):
         y = client.start_infer("m", X)
         assert not y.test()
         run = client.start_run_model("m", "x", "y")
+        scripted = client.start_run_script("m", "f", "x", "z")
         client.put_tensor("unrelated", X)
         assert not y.wait(0.01)
         assert y.error is None
         answer.set()
         np.testing.assert_array_equal(y.result(), 2 * X)
-        assert run.result() is None
-        np.testing.assert_array_equal(client.get_tensor("y"), 2 * X)
+        for done, name in ((run, "y"), (scripted, "z")):
+            assert done.result() is None
+            np.testing.assert_array_equal(client.get_tensor(name), 2 * X)
 
 
 def test_a_batch_is_carried_out_meanwhile(client):
@@ -221,7 +221,7 @@ def test_the_array_is_given_back(client, engine, how):
             del future
         else:
             with in_thread(lambda: client.put_tensor("beside", X)):
-                until(lambda: client._pool.first not in client._pool._free)
+                until(lambda: not client._pool.first.is_free)
                 del future
                 until(lambda: not client._pool.first.engine.put_off)
                 array[:] = POISON
@@ -329,7 +329,7 @@ def test_who_waits_for_a_future_keeps_nobody_out(engine, tmp_path):
 
 def test_who_waits_in_an_operation_keeps_nobody_out(client):
     with in_thread(lambda: client.wait_for_tensor("late")):
-        until(lambda: client._pool.first not in client._pool._free)
+        until(lambda: not client._pool.first.is_free)
         for i in range(50):
             batch = client.batch()
             batch.put_tensor("t", np.full(3, i))
@@ -360,7 +360,7 @@ def test_closing_ends_them_and_who_waits(engine):
     with stopped(engine):
         future, other = client.start_put_tensor("t", X), client.start_get_tensor("t")
         with in_thread(lambda: future.wait(10)) as thread:
-            until(lambda: client._pool.first not in client._pool._free)
+            until(lambda: not client._pool.first.is_free)
             client.close()
             thread.join(5)
             assert not thread.is_alive()
@@ -402,33 +402,17 @@ def test_what_is_dropped_meanwhile_waits_for_the_thread_that_drives(client):
 
     def drop_at_once(count=20):
         """Whether all of it was put off: the other thread looks up five times a second, and frees it."""
-        pool.claim_first()
-        dropped = [engine.put_tensor("x", X) for _ in range(count)]
-        pool.leave(pool.first)
+        with pool.claim_first():
+            dropped = [engine.put_tensor("x", X) for _ in range(count)]
         batch = client.batch()
         batch.put_tensor("x", X)
-        until(lambda: pool.first not in pool._free)
+        until(lambda: not pool.first.is_free)
         del batch, dropped
         return engine.put_off == count + 1
 
     with in_thread(lambda: client.wait_for_tensor("late")):
-        until(lambda: pool.first not in pool._free)
+        until(lambda: not pool.first.is_free)
         until(drop_at_once)
         until(lambda: not engine.put_off)
         client.put_tensor("late", X)
     assert not engine.put_off
-
-
-def test_a_thread_waits_for_a_connection_no_longer_than_its_deadline(client, monkeypatch):
-    monkeypatch.setattr(Pool, "MOST_MEMBERS", 2)
-    with ThreadPoolExecutor(2) as threads:
-        waits = [threads.submit(client.wait_for_tensor, "flag", timeout=20) for _ in range(2)]
-        until(lambda: len(client._pool._members) == 2 and not client._pool._free)
-        started = time.monotonic()
-        with pytest.raises(OperationTimeout, match=r"within 0\.2 s: other threads use all 2 of this client"):
-            client.tensor_exists("t", timeout=0.2)
-        assert 0.2 <= time.monotonic() - started < 10
-        future = client.start_put_tensor("flag", np.ones(1))
-        for wait in waits:
-            wait.result()
-        future.result()

@@ -295,6 +295,46 @@ async def test_a_request_waits_for_the_first_worker(engine, start):
         assert time.monotonic() - started < 0.4  # told by the push, not by the next look
 
 
+async def test_requests_that_wait_for_a_worker_are_served_in_the_order_in_which_they_came(engine, start):
+    seen = []
+
+    def script(worker):
+        while True:
+            run = worker.run()
+            seen.append(run.inputs[0].item())
+            worker.answer(run, *run.inputs)
+
+    async with Client(engine.unix, password=engine.password) as client:
+        requests = []
+        for number in range(12):
+            looks = reads_of_the_list(engine)
+            requests.append(asyncio.create_task(client.infer("m", np.float64(number))))
+            while reads_of_the_list(engine) < looks + 3:  # the older ones look, and wait on for longer and longer
+                await client.ping()
+        start(script)
+        await asyncio.gather(*requests)
+    assert seen == list(range(12))
+
+
+async def test_a_change_of_the_list_costs_little_however_many_requests_wait_for_a_worker(engine):
+    async with Client(engine.unix, password=engine.password) as client:
+        await client.ping()
+        begun = time.process_time()
+        requests = [asyncio.create_task(client.infer("m", X)) for _ in range(16_000)]
+        await client.ping()
+        cost_of_starting = time.process_time() - begun
+        looks = reads_of_the_list(engine)
+        begun = time.process_time()
+        list_workers(engine, version=2)
+        while reads_of_the_list(engine) <= looks:
+            await client.ping()
+        await client.ping()  # the answer to the look was before this one's
+        assert time.process_time() - begun < cost_of_starting
+        for request in requests:
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+
+
 @pytest.mark.parametrize("value", [b"2 1\n", b"1\n", b"1 x\n", b"1 1\nshort 1 CPU unix:///x\n", b"\xff"])
 def test_a_list_of_workers_that_cannot_be_read_is_an_error(engine, client, value):
     engine.redis.set(WORKER_LIST_KEY, value)
@@ -357,6 +397,16 @@ def test_run_model_reads_and_writes_the_store(engine, client, start):
     with pytest.raises(ModelError, match=r"2 (outputs|tensors)"):
         client.run_model("m", "u", "c")
     assert not client.tensor_exists("c")
+
+
+def test_the_list_of_a_store_that_was_made_anew_is_read_though_it_counts_from_1_again(engine, client, tmp_path):
+    with ScriptedWorker(tmp_path / "old", engine.password, doubles) as old:
+        list_workers(engine, old, version=40)
+        np.testing.assert_array_equal(client.infer("m", X), 2 * X)
+        engine.redis.flushall()
+    with ScriptedWorker(tmp_path / "new", engine.password, doubles) as new:
+        list_workers(engine, new, version=1)
+        np.testing.assert_array_equal(client.infer("m", X, timeout=10), 2 * X)
 
 
 async def test_workers_that_leave_the_list_end_what_they_have(engine, start):

@@ -81,6 +81,9 @@ static ssa_request *request_of(char *const *words) {
         return ssa_op_save(engine, TEXT(1), &problem);
     if (IS("flush"))
         return ssa_op_flush(engine, TEXT(1), &problem);
+    if (IS("run")) /* of a model, on a tensor of the store */
+        return ssa_op_run(engine, "run_model", SSA_KIND_MODEL, TEXT(1), &(ssa_run_input){.name = TEXT(2)}, 1, NULL, 0,
+                          &(ssa_run_options){.function = {"", 0}, .device = {"", 0}}, &problem);
     if (IS("control_poll"))
         return ssa_op_control_poll(engine, TEXT(1), &problem);
     if (IS("control_send"))

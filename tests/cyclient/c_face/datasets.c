@@ -114,6 +114,77 @@ static void test_in_memory(void) {
     ssa_dataset_free(NULL);
 }
 
+#define SAYS(call, status, text) (REFUSED(call, status), CHECK_HAS(ssa_dataset_error(dataset), text))
+
+static void test_texts_name_the_dataset_the_part_and_the_remedy(void) {
+    ssa_dataset *dataset = make("ocean", 9), *empty, *none;
+    double value = 1;
+    int64_t two = 2;
+    ssa_dtype type;
+    ssa_texts *texts;
+    const void *data;
+    size_t bytes;
+    ssa_array array = face_array(&value, SSA_FLOAT64, NULL, 0, SSA_ROW_MAJOR);
+    char *unended = malloc(3); /* a name that nothing ends */
+    memcpy(unended, "abc", 3);
+    SAYS(ssa_get_tensor_type(dataset, NAME("none"), &type), SSA_ENOTFOUND,
+         "dataset 'ocean' has no tensor 'none'. Its tensor names are: 'field', 'nested'.");
+    SAYS(ssa_remove_bytes(dataset, NAME("none")), SSA_ENOTFOUND,
+         "dataset 'ocean' has no bytes 'none'. Its bytes names are: 'blob'.");
+    SAYS(ssa_get_meta_strings(dataset, NAME("none"), &texts), SSA_ENOTFOUND, "Its metadata names are: ");
+    SAYS(ssa_get_tensor_type(dataset, unended, 3, &type), SSA_ENOTFOUND, "no tensor 'abc'.");
+    SAYS(ssa_get_tensor_type(dataset, unended, 3, NULL), SSA_EARGUMENT,
+         "tensor 'abc' of dataset 'ocean': type cannot be NULL: pass where the result goes.");
+    SAYS(ssa_get_tensor_type(dataset, unended, (size_t)-5, &type), SSA_EARGUMENT, "name cannot be 1844674407370955161");
+    SAYS(ssa_add_tensor(dataset, unended, (size_t)-5, &array), SSA_EARGUMENT, "name cannot be 1844674407370955161");
+    SAYS(ssa_add_tensor(dataset, NULL, 3, &array), SSA_EARGUMENT, "name cannot be NULL: pass the text and its length.");
+    SAYS(ssa_add_tensor(dataset, NAME("x"), NULL), SSA_EARGUMENT, "tensor 'x' of dataset 'ocean': array cannot be NULL");
+    SAYS(ssa_add_tensor(dataset, NAME("blob"), &array), SSA_EARGUMENT,
+         "tensor of dataset 'ocean' cannot be 'blob': the dataset has a tensor or bytes of this name; remove them first");
+    SAYS(ssa_add_bytes(dataset, NAME("x"), NULL, 3), SSA_EARGUMENT, "data cannot be NULL: point it to what is to be read.");
+    SAYS(ssa_add_bytes(dataset, NAME("x"), "b", (size_t)-5), SSA_EARGUMENT, "bytes cannot be 18446744073709551611");
+    SAYS(ssa_add_meta_string(dataset, NAME("x"), "b", (size_t)-5), SSA_EARGUMENT, "text cannot be 18446744073709551611");
+    SAYS(ssa_add_meta_string(dataset, NAME("x"), NULL, SSA_TEXT_ENDS), SSA_EARGUMENT, "text cannot be NULL");
+    SAYS(ssa_add_meta_scalar(dataset, NAME("dt"), &two, SSA_INT64), SSA_EDTYPE,
+         "metadata 'dt' of dataset 'ocean' are float64: a value of int64 goes to another field, or is converted.");
+    SAYS(ssa_add_meta_string(dataset, NAME("dt"), "s", 1), SSA_EDTYPE, "are float64: a value of text goes");
+    SAYS(ssa_add_meta_scalar(dataset, NAME("units"), &two, SSA_INT64), SSA_EDTYPE, "are strings: a value of int64");
+    SAYS(ssa_get_meta_scalars(dataset, NAME("units"), &data, &bytes, &type), SSA_EDTYPE,
+         "metadata 'units' of dataset 'ocean' are strings: use ssa_get_meta_strings.");
+    SAYS(ssa_get_meta_strings(dataset, NAME("dt"), &texts), SSA_EDTYPE, "are float64: use ssa_get_meta_scalars.");
+    SAYS(ssa_get_tensor_names(dataset, NULL), SSA_EARGUMENT, "tensor of dataset 'ocean': names cannot be NULL");
+    CHECK(ssa_dataset_new(NAME("a}"), &none) == SSA_EARGUMENT && !none);
+    CHECK_HAS(ssa_dataset_error(none), "1 to 1,024 bytes without braces");
+    OK(ssa_dataset_new(NAME("empty"), &empty));
+    CHECK(ssa_get_tensor_type(empty, NAME("x"), &type) == SSA_ENOTFOUND);
+    CHECK_HAS(ssa_dataset_error(empty), "dataset 'empty' has no tensor 'x'. It has no tensor at all.");
+    ssa_dataset_free(empty);
+    ssa_dataset_free(dataset);
+    free(unended);
+}
+
+/* Names that a text has no room for. */
+static void test_texts_of_long_names(void) {
+    ssa_dataset *dataset;
+    ssa_dtype type;
+    char name[1024];
+    memset(name, '\'', sizeof name);
+    OK(ssa_dataset_new(name, sizeof name, &dataset));
+    for (size_t i = 0; i < 40; i++) {
+        name[0] = (char)('0' + i);
+        IN_MEMORY(ssa_add_bytes(dataset, name, sizeof name, "b", 1));
+    }
+    name[0] = '\1';
+    memset(name + 1, '\2', sizeof name - 1);
+    REFUSED(ssa_remove_bytes(dataset, name, sizeof name), SSA_ENOTFOUND);
+    CHECK_HAS(ssa_dataset_error(dataset), ", ...");
+    REFUSED(ssa_get_tensor_type(dataset, name, sizeof name, &type), SSA_ENOTFOUND);
+    CHECK_HAS(ssa_dataset_error(dataset), "It has no tensor at all.");
+    REFUSED(ssa_get_tensor_type(dataset, name, sizeof name, NULL), SSA_EARGUMENT);
+    CHECK_HAS(ssa_dataset_error(dataset), "pass where the result goes.");
+    ssa_dataset_free(dataset);
+}
+
 static void test_taking_out(void) {
     ssa_dataset *dataset = make("ocean", 9), *back;
     int has = -1;
@@ -232,4 +303,5 @@ static void close_client(void) {
     ssa_client_free(client);
 }
 
-FACE_MAIN(open_client, test_in_memory, test_taking_out, test_in_the_store, test_lists, close_client)
+FACE_MAIN(open_client, test_in_memory, test_texts_name_the_dataset_the_part_and_the_remedy, test_texts_of_long_names,
+          test_taking_out, test_in_the_store, test_lists, close_client)

@@ -132,6 +132,10 @@ static void use_batches(void) {
     ssa_future_free(future);
 }
 
+static ssa_names one(const char *const *name) {
+    return (ssa_names){name, NULL, 1};
+}
+
 /* Two runs in one request; where a worker is. */
 static void use_chains(void) {
     static const char *const inputs[] = {"fail_in"}, *const hidden[] = {"fail_hidden"}, *const outputs[] = {"fail_out"};
@@ -142,11 +146,14 @@ static void use_chains(void) {
     MAY_FAIL(ssa_batch_new(client, &batch));
     if (!batch)
         return;
-    MAY_FAIL(ssa_batch_put_tensor(batch, NAME("fail_in"), &array));
-    MAY_FAIL(ssa_batch_run_model(batch, NAME("closure"), names_of(inputs, 1), names_of(hidden, 1), 0));
-    MAY_FAIL(ssa_batch_run_script(batch, NAME("s"), NAME("f"), names_of(hidden, 1), names_of(outputs, 1), 1));
-    MAY_FAIL(ssa_batch_get_tensor(batch, NAME("fail_out"), SSA_ROW_MAJOR, &got));
-    MAY_FAIL(ssa_batch_execute(batch, OWN));
+    ssa_status status = ssa_batch_put_tensor(batch, NAME("fail_in"), &array);
+    if (!status)
+        status = ssa_batch_run_model(batch, NAME("closure"), one(inputs), one(hidden), 0);
+    if (!status)
+        status = ssa_batch_run_script(batch, NAME("s"), NAME("f"), one(hidden), one(outputs), 1);
+    if (!status)
+        status = ssa_batch_get_tensor(batch, NAME("fail_out"), SSA_ROW_MAJOR, &got);
+    MAY_FAIL(status ? status : ssa_batch_execute(batch, OWN));
     if (got && *(const double *)ssa_tensor_data(got) != 3) {
         printf("a chain gave something else\n");
         face_state.failures++;

@@ -38,6 +38,10 @@ static void test_runs(ssasync::Client &client) {
     CHECK(client.get_tensor("out_0").size() == 1);
     ssasync::Future run = client.start_run_model("closure", {"x", "y"}, {"out_0"});
     CHECK(run.wait() && client.get_tensor("out_0").size() == 2);
+    ssasync::Future script = client.start_run_script("script", "f", {"x"}, {"out_0"});
+    CHECK(script.wait() && client.get_tensor("out_0").size() == 1);
+    THROWS(InvalidArgument, "", client.start_run_model_multigpu("m", {"x"}, {"y"}, 0, 0, 0));
+    THROWS(InvalidArgument, "", client.start_run_script_multigpu("m", "f", {"x"}, {"y"}, 0, 0, 0));
     client.delete_tensor("out_0");
     try {
         client.run_model_multigpu("closure", {"x"}, {"out_0"}, 0, 0, 0);

@@ -38,7 +38,6 @@ static void test_models_are_stored(void) {
     CHECK_STATUS(ssa_set_model_from_file(client, NAME("m"), NAME("/no/such/file"), &description, OWN), SSA_ESYSTEM);
     CHECK_HAS(ssa_client_error(client), "/no/such/file");
     CHECK_STATUS(ssa_set_model(client, NAME("m"), NULL, 8, &description, OWN), SSA_EARGUMENT);
-    CHECK_STATUS(ssa_set_model(client, NAME("m"), NAME("no model"), NULL, OWN), SSA_EARGUMENT);
     description.size = 1;
     CHECK_STATUS(ssa_set_model(client, NAME("m"), NAME("no model"), &description, OWN), SSA_EARGUMENT);
     CHECK_HAS(ssa_client_error(client), "description.size cannot be 1");
@@ -51,6 +50,32 @@ static void test_models_are_stored(void) {
     CHECK_STATUS(ssa_set_model_from_file(client, NAME("m"), getenv("MODEL"), SSA_TEXT_ENDS, &description, OWN),
                  SSA_EARGUMENT);
     ssa_model_description_init(NULL, 8);
+}
+
+/* A value of the metadata of model "plain". */
+static int is_told(const char *field, const char *value) {
+    ssa_texts *metadata;
+    int told = 0;
+    OK(ssa_get_model_metadata(client, NAME("plain"), &metadata, OWN));
+    for (size_t i = 0; i + 1 < ssa_texts_count(metadata); i += 2)
+        told += !strcmp(ssa_texts_at(metadata, i, NULL), field) && !strcmp(ssa_texts_at(metadata, i + 1, NULL), value);
+    ssa_texts_free(metadata);
+    return told;
+}
+
+static void test_what_is_not_described_is_as_usual(void) {
+    ssa_model_description description;
+    const char *file = getenv("MODEL");
+    OK(ssa_set_model_from_file(client, NAME("plain"), file, SSA_TEXT_ENDS, NULL, OWN));
+    CHECK(is_told("backend", "TORCH") && is_told("device", "CPU") && is_told("batch_size", "0"));
+    ssa_model_description_init(&description, sizeof description);
+    description.device = description.backend = NULL;
+    description.batch_size = 4;
+    OK(ssa_set_model_from_file(client, NAME("plain"), file, SSA_TEXT_ENDS, &description, OWN));
+    CHECK(is_told("backend", "TORCH") && is_told("device", "CPU") && is_told("batch_size", "4"));
+    description.device = "";
+    CHECK_STATUS(ssa_set_model_from_file(client, NAME("plain"), file, SSA_TEXT_ENDS, &description, OWN), SSA_EARGUMENT);
+    OK(ssa_delete_model(client, NAME("plain"), OWN));
 }
 
 static void test_scripts_are_stored(void) {
@@ -144,6 +169,17 @@ static void test_runs_by_name(void) {
     OK(ssa_future_wait(future, -1));
     ssa_future_free(future);
     OK(ssa_delete_tensor(client, NAME("out_0"), OWN));
+    OK(ssa_start_run_script(client, NAME("script"), NAME("f"), names_of(inputs, 2), names_of(outputs, 1), OWN, &future));
+    OK(ssa_future_wait(future, -1));
+    ssa_future_free(future);
+    OK(ssa_unpack_tensor(client, NAME("out_0"), &array, OWN));
+    OK(ssa_delete_tensor(client, NAME("out_0"), OWN));
+    CHECK_STATUS(ssa_start_run_model_multigpu(client, NAME("m"), names_of(inputs, 2), names_of(outputs, 1), 0, 0, 0, OWN,
+                                              &future), SSA_EARGUMENT);
+    CHECK(!future);
+    CHECK_STATUS(ssa_start_run_script_multigpu(client, NAME("m"), NAME("f"), names_of(inputs, 2), names_of(outputs, 1), 0,
+                                               -1, 1, OWN, &future), SSA_EARGUMENT);
+    CHECK(!future);
     CHECK_STATUS(ssa_run_model(client, NAME("closure"), names_of(broken, 2), names_of(outputs, 1), OWN), SSA_EARGUMENT);
     CHECK_STATUS(ssa_run_model(client, NAME("closure"), names_of(NULL, 2), names_of(outputs, 1), OWN), SSA_EARGUMENT);
     CHECK_STATUS(ssa_run_model(client, NAME("closure"), names_of(inputs, 2), names_of(NULL, 0), OWN), SSA_EARGUMENT);
@@ -155,7 +191,11 @@ static void test_runs_by_name(void) {
     CHECK_STATUS(
         ssa_run_script_multigpu(client, NAME("s"), NAME("f"), names_of(inputs, 2), names_of(outputs, 1), 3, 0, 0, OWN),
         SSA_EARGUMENT);
-    CHECK_HAS(ssa_client_error(client), "0 GPUs");
+    CHECK_HAS(ssa_client_error(client), "num_gpus cannot be 0: give 1 to 1024");
+    CHECK_STATUS(
+        ssa_run_model_multigpu(client, NAME("closure"), names_of(inputs, 2), names_of(outputs, 1), -1, 4, 3, 0.2),
+        SSA_ENOWORKER);
+    CHECK_HAS(ssa_client_error(client), "GPU:6");
 }
 
 /* ---- in batches */
@@ -184,7 +224,6 @@ static void test_models_and_scripts_in_a_batch(void) {
     OK(ssa_batch_delete_model(batch, NAME("batch_model")));
     OK(ssa_batch_model_exists(batch, NAME("batch_model"), &gone));
     CHECK_STATUS(ssa_batch_set_model_from_file(batch, NAME("m"), NAME("/no/such/file"), &description), SSA_ESYSTEM);
-    CHECK_STATUS(ssa_batch_set_script(batch, NAME("m"), source, SSA_TEXT_ENDS, NULL), SSA_EARGUMENT);
     CHECK_STATUS(ssa_batch_set_script_multigpu(batch, NAME("m"), source, SSA_TEXT_ENDS, 0, 0), SSA_EARGUMENT);
     CHECK_HAS(ssa_client_error(client), "num_gpus cannot be 0");
     CHECK(!script && !metadata && !of_script && !model && !found);
@@ -301,6 +340,6 @@ static void close_client(void) {
     ssa_client_free(client);
 }
 
-FACE_MAIN(open_client, test_models_are_stored, test_scripts_are_stored, test_infer, test_infer_as_futures,
-          test_runs_by_name, test_models_and_scripts_in_a_batch, test_multigpu_forms, test_a_run_after_a_put,
-          close_client)
+FACE_MAIN(open_client, test_models_are_stored, test_what_is_not_described_is_as_usual, test_scripts_are_stored,
+          test_infer, test_infer_as_futures, test_runs_by_name, test_models_and_scripts_in_a_batch, test_multigpu_forms,
+          test_a_run_after_a_put, close_client)

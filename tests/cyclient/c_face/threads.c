@@ -2,8 +2,10 @@
  * thread. */
 #include "face.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -169,6 +171,68 @@ static void test_each_thread_has_its_own_deadline(void) {
     ssa_client_free(shared);
 }
 
+/* ---- one takes the answer of another out of the socket that this one polls */
+
+static _Thread_local int holds_its_poll;
+static sem_t begins_to_poll, may_poll;
+static struct pollfd held[16];
+static nfds_t held_count;
+
+/* In place of the system's, so that a thread begins to wait in the kernel when it is told to. */
+int poll(struct pollfd *descriptors, nfds_t count, int milliseconds) {
+    struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+    if (holds_its_poll && milliseconds && count <= sizeof held / sizeof *held) {
+        holds_its_poll = 0;
+        memcpy(held, descriptors, count * sizeof *held);
+        held_count = count;
+        sem_post(&begins_to_poll);
+        sem_wait(&may_poll);
+    }
+    return ppoll(descriptors, count, milliseconds < 0 ? NULL : &time, NULL);
+}
+
+static void *put_with_a_held_poll(void *took) {
+    double value = 2, begin = seconds();
+    ssa_array array = face_array(&value, SSA_FLOAT64, NULL, 0, SSA_ROW_MAJOR);
+    holds_its_poll = 1;
+    expect(!ssa_put_tensor(shared, NAME("held"), &array, 20), "put");
+    holds_its_poll = 0;
+    *(double *)took = seconds() - begin;
+    return NULL;
+}
+
+/* Twice: the second one looks into the sockets for what it was told, and asks nothing. */
+static void control_poll_twice(void) {
+    for (int i = 0; i < 2; i++) {
+        ssa_texts *requests;
+        OK(ssa_control_poll(shared, NAME("simulation"), &requests, OWN));
+        ssa_texts_free(requests);
+    }
+}
+
+static void test_who_polls_is_told_that_another_thread_received_its_answer(void) {
+    pthread_t thread;
+    double took = 0, value = 1;
+    ssa_array array = face_array(&value, SSA_FLOAT64, NULL, 0, SSA_ROW_MAJOR);
+    struct timespec deadline = {time(NULL) + 60, 0};
+    sem_init(&begins_to_poll, 0, 0);
+    sem_init(&may_poll, 0, 0);
+    shared = face_open();
+    OK(ssa_put_tensor(shared, NAME("held"), &array, OWN));
+    control_poll_twice();
+    pthread_create(&thread, NULL, put_with_a_held_poll, &took);
+    CHECK(sem_timedwait(&begins_to_poll, &deadline) == 0);
+    for (nfds_t i = 0; i < held_count; i++)
+        held[i].events = POLLIN;
+    CHECK(poll(held, held_count, 20000) > 0);
+    control_poll_twice();
+    sem_post(&may_poll);
+    pthread_join(thread, NULL);
+    CHECK(took < 10);
+    CHECK(wrong == 0);
+    ssa_client_free(shared);
+}
+
 /* ---- closing under those who wait */
 
 static atomic_long inside[4]; /* thread ids */
@@ -216,4 +280,4 @@ static void test_closing_ends_the_calls_of_others(void) {
 }
 
 FACE_MAIN(test_every_thread_has_its_own_answers, test_who_waits_holds_nobody_up, test_each_thread_has_its_own_deadline,
-          test_closing_ends_the_calls_of_others)
+          test_who_polls_is_told_that_another_thread_received_its_answer, test_closing_ends_the_calls_of_others)

@@ -1,0 +1,81 @@
+"""The connections of the C core to workers that come and go, under AddressSanitizer: no link is freed that is still used."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
+from tests.cyclient.wire_format import bulk, encode_tensor
+
+X = np.ones(4, np.float32)
+SECONDS = 20.0
+
+
+@pytest.fixture
+def talk(connect, engine):
+    engine.redis.set("x", encode_tensor(X))
+    talk = connect(engine)
+    assert talk.do("ping", "").status == "SSA_OK"
+    return talk
+
+
+def ran(talk, *, timeout: float = SECONDS) -> str:
+    return talk.do("run", "m", "x", timeout=timeout).status
+
+
+def answers(worker):
+    while True:
+        worker.answer(worker.run(), X)
+
+
+@pytest.mark.parametrize("how", ["one by one", "in one piece"])
+def test_a_worker_that_was_unlisted_answers_and_is_let_go(talk, engine, tmp_path, how):
+    asked, listed = threading.Event(), threading.Event()
+
+    def script(worker):
+        runs = [worker.run()]
+        asked.set()
+        runs.append(worker.run())
+        assert listed.wait(SECONDS)
+        said = [b"*3\r\n:%d\r\n" % run.id + bulk(b"1") + bulk(encode_tensor(X)) for run in runs]
+        for piece in said if how == "one by one" else [b"".join(said)]:
+            worker.say(piece)
+        worker.stall()
+
+    with (
+        ScriptedWorker(tmp_path / "old", engine.password, script) as old,
+        ScriptedWorker(tmp_path / "new", engine.password, answers) as new,
+    ):
+        list_workers(engine, old, version=1)
+        first = talk.start("run", "m", "x")
+        while not asked.is_set():
+            talk.do("ping", "")
+        list_workers(engine, new, version=2)
+        for _ in range(2):  # the change was told before the second of them was answered
+            talk.do("ping", "")
+        second = talk.start("run", "m", "x")  # with the only worker that is known; asks for the list
+        talk.do("ping", "")  # the list came before its answer
+        listed.set()
+        assert talk.ended(first).status == talk.ended(second).status == "SSA_OK"
+        assert (old.connections, new.connections) == (1, 0)
+        assert ran(talk) == "SSA_OK"
+        assert (old.connections, new.connections) == (1, 1)
+
+
+def test_an_idle_worker_is_unlisted_and_closes_at_once(talk, engine, tmp_path):
+    with ScriptedWorker(tmp_path / "stays", engine.password, answers) as stays:
+        with ScriptedWorker(tmp_path / "goes", engine.password, answers) as goes:
+            list_workers(engine, stays, goes, version=1)
+            while not stays.proved or not goes.proved:
+                both = talk.start("run", "m", "x"), talk.start("run", "m", "x")
+                assert {talk.ended(each).status for each in both} == {"SSA_OK"}
+            list_workers(engine, stays, version=2)
+            talk.do("ping", "")
+            talk.do("ping", "")
+            run = talk.start("run", "m", "x")  # asks for the list
+            engine.redis.ping()
+            engine.redis.ping()
+        # The list and the end of the connection are there: one poll of the client finds both.
+        assert talk.ended(run).status == "SSA_OK"
+        assert ran(talk) == "SSA_OK"
