@@ -440,6 +440,7 @@ int ssa_engine_hand_over(ssa_call *call, ssa_call *heir) {
     heir->link = call->link;
     heir->last_link = call->last_link;
     heir->command = call->command;
+    heir->number = call->number;
     heir->key_hash = call->key_hash;
     heir->slot = call->slot;
     heir->flags = SSA_CALL_WATCHED; /* never repeated: what it borrowed is not there any more */
