@@ -48,25 +48,27 @@ typedef struct ssa_chunk_io {
 ssa_chunk_io *ssa_chunk_io_new(ssa_request *request, const ssa_buffer *key);
 void ssa_chunk_io_free(ssa_request *request); /* it need not have one */
 
-/* Read all chunks of io->manifest to io->into. vanished: it was replaced meanwhile, look again; the request fails when the same
- * manifest misses them a second time. */
+/* Read all chunks of io->manifest to io->into. vanished: it was replaced meanwhile, look again; the request fails
+ * when the same manifest misses them a second time. */
 void ssa_chunks_read(ssa_request *request, ssa_chunk_step done, ssa_chunk_step vanished);
 /* Write io->data as io->manifest says, with a new nonce, for io->ttl. */
 void ssa_chunks_write(ssa_request *request, ssa_chunk_step done);
-/* Memory in io->result for the whole value, head included, and io->into behind the head. 0: none, the request has ended. */
+/* Memory in io->result for the whole value, head included, and io->into behind the head. 0: none, the request has
+ * ended. */
 int ssa_chunks_reserve(ssa_request *request);
 
 /* A new nonce. SSA_ESYSTEM: there is nothing random. */
 ssa_status ssa_manifest_renew(ssa_manifest *manifest);
-/* Send SET of all chunks of a value whose rest is `data` (borrowed), as calls from `first` on; they go after an hour, unless they are
- * claimed. */
+/* Send SET of all chunks of a value whose rest is `data` (borrowed), as calls from `first` on; they go after an
+ * hour, unless they are claimed. */
 void ssa_chunks_send(ssa_request *request, size_t first, const ssa_buffer *key, const ssa_manifest *manifest, const unsigned char *data);
-/* Add to a transaction: PERSIST of each chunk, or PEXPIRE with a positive ttl, then EXISTS of all. ssa_chunks_claimed: its answers are
- * these, from *node on, which is moved behind them, and all chunks were there. */
+/* Add to a transaction: PERSIST of each chunk, or PEXPIRE with a positive ttl, then EXISTS of all.
+ * ssa_chunks_claimed: its answers are these, from *node on, which is moved behind them, and all chunks were there. */
 ssa_status ssa_chunks_claim(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, int64_t ttl);
 int ssa_chunks_claimed(const ssa_command *answer, size_t *node, const ssa_manifest *manifest);
-/* Whether a transaction that claims chunks, call 0, must be done again with new ones: its answer was lost, or it is to come after
- * another that was refused. To repeat it as it is would bring back chunks that another writer has removed since. */
+/* Whether a transaction that claims chunks, call 0, must be done again with new ones: its answer was lost, or it is
+ * to come after another that was refused. To repeat it as it is would bring back chunks that another writer has
+ * removed since. */
 int ssa_chunks_lost(const ssa_request *request);
 
 /* The manifest that this answer to a GET is; it was asked for as a tensor, or as bytes. */
@@ -74,7 +76,8 @@ int ssa_chunks_answered(const ssa_command *answer, int as_tensor, ssa_manifest *
 /* If the answer of this get is a manifest, go on with the chunks; 0: it is not. */
 int ssa_chunks_begin_read(ssa_request *request);
 
-/* Make a put of this single, where value_limit is set. header NULL: of bytes. data: borrowed. NULL: the request was freed. */
+/* Make a put of this single, where value_limit is set. header NULL: of bytes. data: borrowed. NULL: the request was
+ * freed. */
 ssa_request *ssa_chunks_put(ssa_request *request, const ssa_tensor_header *header, const void *data, uint64_t bytes,
                             ssa_problem *problem);
 /* Whether bytes must be stored in chunks, whatever value_limit is, because they look like a manifest. */
@@ -86,7 +89,8 @@ ssa_status ssa_chunks_look(ssa_command *command, const ssa_buffer *key);
 ssa_command *ssa_chunks_look_command(const ssa_buffer *key);
 /* Its answer, of a value that is no string, and so has no chunks. */
 int ssa_chunks_says_no_string(const ssa_command *answer);
-/* MULTI, what is given, GETRANGE of what may be a manifest, EXEC. Arguments as of ssa_command_of, before or after that. */
+/* MULTI, what is given, GETRANGE of what may be a manifest, EXEC. Arguments as of ssa_command_of, before or after
+ * that. */
 ssa_command *ssa_chunks_look_and(const ssa_buffer *key, const ssa_text *before, const ssa_text *after);
 /* The manifest in an answer at this node. */
 int ssa_chunks_found(const ssa_command *answer, size_t node, ssa_manifest *manifest);
@@ -106,24 +110,30 @@ ssa_command *ssa_transaction_end(ssa_command *command, ssa_status status);
 
 /* ---- one transaction on a key that is as it was when it was looked at (op_chunk_watch.c; call_routing.c, "turns") */
 
-/* WATCH the key, look at it, and call `decide` with the manifest found, or NULL. That sends its transaction by ssa_chunks_act; between it
- * may send calls of its own; or it goes another way after ssa_chunks_unwatch. When the key changed meanwhile `decide` is called again,
- * after another look. key: borrowed. flags: SSA_CALL_FENCE if the transaction names keys of other hash tags. The request has chunks. */
+/* WATCH the key, look at it, and call `decide` with the manifest found, or NULL. That sends its transaction by
+ * ssa_chunks_act; between it may send calls of its own; or it goes another way after ssa_chunks_unwatch. When the
+ * key changed meanwhile `decide` is called again, after another look. key: borrowed. flags: SSA_CALL_FENCE if the
+ * transaction names keys of other hash tags. The request has chunks. */
 void ssa_chunks_watch(ssa_request *request, const ssa_buffer *key, unsigned flags,
                       void (*decide)(ssa_request *request, const ssa_manifest *found));
-/* The transaction; NULL: no memory. It was carried out, or refused: `done`. Its answer was lost: may_repeat: as if the key had changed;
- * else the request fails. */
+/* The transaction; NULL: no memory. It was carried out, or refused: `done`. Its answer was lost: may_repeat: as if
+ * the key had changed; else the request fails. */
 void ssa_chunks_act(ssa_request *request, ssa_command *command, int may_repeat, ssa_chunk_step done);
 void ssa_chunks_unwatch(ssa_request *request);
+/* Key and chunks get this end, none without a positive ttl; then succeed. The request has chunks. */
+void ssa_chunks_set_ttl(ssa_request *request, const ssa_buffer *key, int64_t ttl);
 /* In `decide`: there is nothing at the key (or a value without bytes). */
 int ssa_chunks_watched_nothing(const ssa_request *request);
 /* Of a command that was not carried out, and may be soon; or of a connection that was lost. */
 int ssa_answer_is_not_now(const ssa_command *answer);
 
-/* ---- what is left of a request that ends early (op_chunk_errand.c). Without memory for it, chunks stay for their hour */
+/* ---- what is left of a request that ends early (op_chunk_errand.c). Without memory for it, chunks stay for their
+ * hour */
 
 /* Unlink these chunks; nobody waits for that. */
 void ssa_chunks_forget(ssa_engine *engine, const ssa_buffer *key, const ssa_manifest *manifest);
+/* The same as ssa_chunks_set_ttl: a key never outlives its chunks because a caller went between two steps. */
+void ssa_chunks_end_alike(ssa_engine *engine, const ssa_buffer *key, int64_t ttl);
 /* For request->forsaken: the chunks of io->manifest are sent, their manifest is not. */
 void ssa_chunks_forsake_new(ssa_request *request);
 /* The transaction with the manifest is under way, as call 0. */

@@ -31,7 +31,8 @@ static void look(ssa_request *request) {
     }
     request->step = take_look;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_request_send(request, 0, command, key->data, key->bytes, SSA_CALL_IDEMPOTENT | SSA_CALL_WATCH | io->watch.flags);
+    ssa_request_send(request, 0, command, key->data, key->bytes,
+                     SSA_CALL_IDEMPOTENT | SSA_CALL_WATCH | io->watch.flags);
 }
 
 static void after_pause(ssa_timer *timer) {
@@ -96,4 +97,41 @@ void ssa_chunks_act(ssa_request *request, ssa_command *command, int may_repeat, 
     request->step = conclude;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
     ssa_request_send(request, 0, command, key->data, key->bytes, SSA_CALL_WATCHED | (io->watch.flags & SSA_CALL_FENCE));
+}
+
+/* ---- key and chunks get the same end */
+
+static void after_expiry(ssa_request *request) {
+    if (ssa_transaction_failed(request, 0))
+        return;
+    request->forsaken = NULL;
+    ssa_request_succeed(request);
+}
+
+/* A key that is not there any more has no end to set. */
+static void expire_all(ssa_request *request, const ssa_manifest *found) {
+    const ssa_buffer *key = request->chunks->watch.key;
+    int64_t ttl = request->chunks->ttl;
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? ssa_command_next(command, ttl > 0 ? 3 : 2) : SSA_ENOMEM;
+    if (!status)
+        status = ssa_command_argument(command, ttl > 0 ? "PEXPIRE" : "PERSIST", 7);
+    if (!status)
+        status = ssa_command_argument(command, key->data, key->bytes);
+    if (!status && ttl > 0)
+        status = ssa_command_number(command, (uint64_t)ttl);
+    if (!status && found)
+        status = ssa_chunks_expire(command, key, found, ttl);
+    ssa_chunks_act(request, ssa_transaction_end(command, status), 1, after_expiry);
+}
+
+static void forsake_ttl(ssa_request *request) {
+    ssa_chunks_end_alike(request->engine, request->chunks->watch.key, request->chunks->ttl);
+}
+
+void ssa_chunks_set_ttl(ssa_request *request, const ssa_buffer *key, int64_t ttl) {
+    request->chunks->ttl = ttl;
+    request->chunks->watch.key = key;
+    request->forsaken = forsake_ttl;
+    ssa_chunks_watch(request, key, 0, expire_all);
 }

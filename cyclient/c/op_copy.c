@@ -59,7 +59,8 @@ static void finish_on_one_server(ssa_request *request) {
         ssa_request_succeed(request);
 }
 
-/* ---- what may be in chunks: under a watch, so that a manifest, whose chunks are named after its key, is never taken along alone */
+/* ---- what may be in chunks: under a watch, so that a manifest, whose chunks are named after its key, is never
+ * taken along alone */
 
 static void looked(ssa_request *request, const ssa_manifest *found);
 
@@ -98,7 +99,8 @@ static void take_along(ssa_request *request) {
     ssa_chunks_act(request, ssa_transaction_end(command, status), !state->moves, finish_watched);
 }
 
-/* ---- the source goes, if it is still what was copied; of a short one, that went between servers, nothing tells that */
+/* ---- the source goes, if it is still what was copied; of a short one, that went between servers, nothing tells
+ * that */
 
 static void after_removal(ssa_request *request) {
     if (!ssa_transaction_failed(request, 0))

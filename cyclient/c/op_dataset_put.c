@@ -196,7 +196,8 @@ static void step(ssa_request *request) {
         state->put_done(request);
 }
 
-/* Once it has left it may be carried out: then the chunks are the dataset's, whose names lead to them; else they go after their hour. */
+/* Once it has left it may be carried out: then the chunks are the dataset's, whose names lead to them; else they go
+ * after their hour. */
 static void forsake_put(ssa_request *request) {
     if (!ssa_request_has_left(request))
         ssa_pieces_forsake(request);

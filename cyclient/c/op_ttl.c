@@ -24,26 +24,11 @@ static const char *const persisting[] = {"persist_tensor", "persist_dataset", "p
 
 /* ---- a key, and its chunks if it has some */
 
-static void after_all(ssa_request *request) {
-    if (!ssa_transaction_failed(request, 0))
-        ssa_request_succeed(request);
-}
-
-/* All keys of the value at one moment. A key that is not there any more has no end to set. */
-static void expire_all(ssa_request *request, const ssa_manifest *found) {
-    const ssa_buffer *key = &((const ssa_single *)request->state)->key;
-    int64_t ttl = request->chunks->ttl;
-    ssa_command *command = ssa_transaction_begin();
-    ssa_status status = command ? ssa_command_next(command, ttl > 0 ? 3 : 2) : SSA_ENOMEM;
-    if (!status)
-        status = ssa_command_argument(command, ttl > 0 ? "PEXPIRE" : "PERSIST", 7);
-    if (!status)
-        status = ssa_command_argument(command, key->data, key->bytes);
-    if (!status && ttl > 0)
-        status = ssa_command_number(command, (uint64_t)ttl);
-    if (!status && found)
-        status = ssa_chunks_expire(command, key, found, ttl);
-    ssa_chunks_act(request, ssa_transaction_end(command, status), 1, after_all);
+/* For request->forsaken: the first transaction may have been carried out, which tells only then whether there are
+ * chunks. */
+static void forsake(ssa_request *request) {
+    if (ssa_request_has_left(request))
+        ssa_chunks_end_alike(request->engine, &((const ssa_single *)request->state)->key, request->number);
 }
 
 /* The answers of EXEC: what was said of the key, at `says`, and what may be a manifest, at the node after it. */
@@ -51,13 +36,13 @@ static void go_on(ssa_request *request, size_t says, int64_t ttl) {
     const ssa_single *single = request->state;
     const ssa_command *answer = ssa_request_answer(request, 0);
     ssa_manifest manifest;
+    request->forsaken = NULL;
     if (ssa_chunks_failed(request, says + 1))
         return;
     if (answer->reply.count <= says || !answer->reply.nodes[says].number) {
         ssa_request_fail_not_found(request, 0);
     } else if (ssa_chunks_found(answer, says + 1, &manifest) && ssa_chunk_io_new(request, &single->key)) {
-        request->chunks->ttl = ttl;
-        ssa_chunks_watch(request, &single->key, 0, expire_all);
+        ssa_chunks_set_ttl(request, &single->key, ttl);
     }
 }
 
@@ -101,6 +86,7 @@ ssa_request *ssa_op_set_ttl(ssa_engine *engine, ssa_kind kind, ssa_text name, in
     char text[24];
     ssa_text time = {text, decimal(text, milliseconds)};
     single->finished = after_expire;
+    request->forsaken = forsake;
     request->number = milliseconds;
     ssa_command *command =
         ssa_chunks_look_and(&single->key, SSA_TEXTS(SSA_TEXT("PEXPIRE"), SSA_KEY_TEXT(single->key), time), SSA_TEXTS({NULL, 0}));
@@ -115,6 +101,7 @@ ssa_request *ssa_op_persist(ssa_engine *engine, ssa_kind kind, ssa_text name, ss
         return NULL;
     ssa_single *single = request->state;
     single->finished = after_persist;
+    request->forsaken = forsake;
     return ssa_single_ready(request, persist_command(&single->key), SSA_CALL_IDEMPOTENT, problem);
 }
 

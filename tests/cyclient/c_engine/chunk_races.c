@@ -1,4 +1,5 @@
-/* Values in chunks when something comes between: an early end, another client, a full store. Nothing is lost, and nothing left. */
+/* Values in chunks when something comes between: an early end, another client, a full store. Nothing is lost, and
+ * nothing left. */
 #include "chunk_values.h"
 
 /* The value, of so many bytes, is all there is. */
@@ -7,7 +8,8 @@ static void is_alone(const char *name, size_t bytes) {
     keys_are(bytes > LIMIT ? (int64_t)(bytes + LIMIT - 1) / LIMIT + 1 : 1);
 }
 
-/* A put that ends early after any number of its steps: the value is the old or the new one, with its own chunks and no others. */
+/* A put that ends early after any number of its steps: the value is the old or the new one, with its own chunks and
+ * no others. */
 static void put_ends_early(size_t old, size_t new, void (*early)(ssa_request *)) {
     for (int steps = 0, goes_on = 1; goes_on; steps++) {
         SUCCEEDS(put("b", old));
@@ -59,8 +61,8 @@ static int reads(const char *name, size_t bytes, unsigned seed) {
            !memcmp(store.last->tensors[0].memory.data, pattern, bytes);
 }
 
-/* Another client puts the source of a copy or rename after any number of its steps. Either of both comes first: no put is lost, every
- * value is whole. */
+/* Another client puts the source of a copy or rename after any number of its steps. Either of both comes first: no
+ * put is lost, every value is whole. */
 static void source_is_put_meanwhile(int moves, const char *target, size_t old, size_t new) {
     ssa_engine *own = E, *other = store_connect();
     for (int steps = 0, goes_on = 1; goes_on; steps++) {
@@ -98,7 +100,8 @@ static void test_a_source_that_is_put_while_it_is_copied(void) {
     }
 }
 
-/* While one client sets the time another one does, after any number of its steps: one of both holds for the whole value. */
+/* While one client sets the time another one does, after any number of its steps: one of both holds for the whole
+ * value. */
 static void test_times_to_live_that_cross(void) {
     ssa_engine *own = E, *other = store_connect();
     for (int i = 0; i < 2; i++)
@@ -128,6 +131,26 @@ static int bears_config(const char *maxmemory) {
         return 0;
     const ssa_text *words = SSA_TEXTS(SSA_TEXT("CONFIG"), SSA_TEXT("SET"), SSA_TEXT("maxmemory"), {maxmemory, strlen(maxmemory)});
     return bears(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_REPLY, words), SSA_CALL_IDEMPOTENT, P));
+}
+
+/* One that ends early after any number of its steps: key and chunks have the same end all the same. */
+static void test_times_to_live_that_end_early(void) {
+    for (int i = 0; i < 2; i++)
+        for (int steps = 0, goes_on = 1; goes_on; steps++) {
+            SUCCEEDS(put("b", 2500));
+            if (i)
+                SUCCEEDS(ssa_op_set_ttl(E, SSA_KIND_TENSOR, name_of("b"), 60000, P));
+            ssa_request *request = i ? ssa_op_persist(E, SSA_KIND_TENSOR, name_of("b"), P)
+                                     : ssa_op_set_ttl(E, SSA_KIND_TENSOR, name_of("b"), 7000000, P);
+            goes_on = begin(request, steps);
+            ssa_request_free(request);
+            settle();
+            SUCCEEDS(ssa_op_get_ttl(E, SSA_KIND_TENSOR, name_of("b"), P));
+            int64_t ttl = store.last->number;
+            value_ends(ttl < 0 ? -1 : ttl - 5000, ttl);
+        }
+    SUCCEEDS(drop("b"));
+    keys_are(0);
 }
 
 /* A put fails for want of room, and of what it has sent nothing stays. */
@@ -196,7 +219,8 @@ static const store_test exercises[] = {exercise_early_ends, exercise_full, NULL}
 
 static const store_test tests[] = {
     test_a_put_that_ends_early_leaves_no_chunks, test_a_delete_that_ends_early_leaves_no_chunks,
-    test_a_source_that_is_put_while_it_is_copied, test_times_to_live_that_cross, test_a_full_store_keeps_nothing,
+    test_a_source_that_is_put_while_it_is_copied, test_times_to_live_that_cross, test_times_to_live_that_end_early,
+    test_a_full_store_keeps_nothing,
 };
 
 int main(int count, char **words) {

@@ -1,4 +1,5 @@
-/* What the tests of values in chunks share: values of a pattern under a name, what the store then has, and requests that go step by step. */
+/* What the tests of values in chunks share: values of a pattern under a name, what the store then has, and requests
+ * that go step by step. */
 #ifndef CHUNK_VALUES_H
 #define CHUNK_VALUES_H
 
