@@ -32,7 +32,7 @@ cdef class BatchCore:
             request.c = NULL
             if status == SSA_ENOMEM:
                 raise MemoryError
-            raise errors.InvalidArgument("batch", "executed twice", "make a new one: client.batch()")
+            raise errors.InvalidArgument("batch", "added to after execute()", "make a new one: client.batch()")
         request.in_batch = True
         self.requests.append(request)
 

@@ -124,8 +124,8 @@ cdef class Dataset:
     cdef ssa_dataset *d
     cdef dict held  # name: the array or bytes whose memory the C side borrows, or that took its memory over
 
-    def __cinit__(self, str name not None):
-        cdef bytes text = _encoded("dataset", name)
+    def __cinit__(self, name=None):
+        cdef bytes text = _encoded("name of a dataset", name)
         cdef ssa_status status = ssa_dataset_new(text, len(text), &self.d)
         if status == SSA_EARGUMENT:
             raise errors.InvalidArgument("dataset", repr(name), ssa_dataset_name_refusal(text, len(text)).decode())

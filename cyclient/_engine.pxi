@@ -59,7 +59,7 @@ cdef class Request:
         elif self.result_kind == REPLY:
             self.value = _tree(&c.reply)
         elif self.result_kind == TEXT:
-            self.value = (<bytes>_tree(&c.reply)).decode()
+            self.value = (<bytes>_tree(&c.reply)).decode("utf-8", "replace")
         elif self.result_kind == MODEL:
             self.value = (_tree(&c.reply), _tree(&c.second_reply))
         elif self.result_kind == VERSION:
@@ -705,10 +705,12 @@ _LOG_LEVELS = ("quiet", "error", "info", "debug")  # in the order of ssa_log_lev
 
 
 cdef int _log_level(object level) except? -1:
-    """Its number, from that or from the word; numbers are checked in C."""
+    """Its number, from that or from the word."""
     if not isinstance(level, str):
         number = arguments.whole_number("log_level", level)
-        return number if 0 <= number < len(_LOG_LEVELS) else len(_LOG_LEVELS)
+        if not 0 <= number < len(_LOG_LEVELS):
+            raise errors.InvalidArgument("log_level", number, "write quiet, error, info or debug")
+        return number
     if level not in _LOG_LEVELS:
         raise errors.InvalidArgument("log_level", repr(level), "write quiet, error, info or debug")
     return _LOG_LEVELS.index(level)

@@ -96,7 +96,8 @@ cdef class EngineOperations:
         cdef ssa_model_options options
         cdef bytes encoded = _encoded("model" if kind == SSA_KIND_MODEL else "script", name)
         cdef bytes backend_text = _encoded("backend", backend), device_text = _encoded("device", device)
-        cdef bytes tag_text = _encoded("tag", tag), inputs_text = ",".join(inputs).encode(), outputs_text = ",".join(outputs).encode()
+        cdef bytes tag_text = _encoded("tag", tag)
+        cdef bytes inputs_text = _encoded("inputs", ",".join(inputs)), outputs_text = _encoded("outputs", ",".join(outputs))
         memset(&options, 0, sizeof(options))
         options.backend = _text(backend_text)
         options.device = _text(device_text)
@@ -132,8 +133,10 @@ cdef class EngineOperations:
         """Raises InvalidArgument."""
         if first_gpu < 0:
             raise errors.InvalidArgument("first_gpu", first_gpu, "it counts from 0")
-        if num_gpus < 1:
-            raise errors.InvalidArgument("num_gpus", num_gpus, "give 1 or more")
+        if first_gpu > 9999:  # the limits of ssa_op_check_gpus, to which numbers come that C has no room for
+            raise errors.InvalidArgument("first_gpu", first_gpu, "give 9999 at most")
+        if not 1 <= num_gpus <= 1024:
+            raise errors.InvalidArgument("num_gpus", num_gpus, "give 1 to 1024")
 
     cdef Request _get_model(self, ssa_kind kind, object name):
         cdef ssa_problem problem
@@ -163,6 +166,7 @@ cdef class EngineOperations:
         cdef bytes encoded = _encoded("model" if kind == SSA_KIND_MODEL else "script", name)
         cdef int first, count
         if gpus:
+            self.check_gpus(*gpus)
             first, count = gpus
             return self._request(ssa_op_delete_model_multigpu(self.c, kind, _text(encoded), first, count, &problem), &problem,
                                  NOTHING, None)
@@ -285,7 +289,9 @@ cdef class EngineOperations:
             return self._request(ssa_op_get_ttl(self.c, kind, _text(encoded), &problem), &problem, NUMBER, None)
         if seconds == 0:
             return self._request(ssa_op_persist(self.c, kind, _text(encoded), &problem), &problem, NOTHING, None)
-        if not 0.001 <= seconds <= 1e12:
+        if seconds > 1e12:
+            raise errors.InvalidArgument("seconds", seconds, f"give at most 1e12; persist_{word} is for what stays")
+        if not seconds >= 0.001:
             raise errors.InvalidArgument("seconds", seconds, "give at least 0.001")
         return self._request(ssa_op_set_ttl(self.c, kind, _text(encoded), <int64_t>(1000 * <double>seconds), &problem), &problem,
                              NOTHING, None)

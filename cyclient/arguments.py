@@ -89,11 +89,16 @@ def array(argument: str, value: Any) -> Array:
         reason = str(error).rstrip(".")
         raise WrongType(argument, value, f"convert it first; numpy says: {reason}") from error
     if isinstance(made, np.ma.MaskedArray) and np.ma.is_masked(made):
-        masked = int(np.sum(np.ma.getmaskarray(made)))
-        what = f"an array with {masked} masked element{'s' if masked > 1 else ''}"
-        raise InvalidArgument(argument, what, "masks are not stored; put .filled(value), and the mask by itself")
+        raise InvalidArgument(
+            argument, _masked(made), "masks are not stored; put .filled(value), and the mask by itself"
+        )
     plain: Array = made.view(np.ndarray)
     return plain
+
+
+def _masked(value: np.ma.MaskedArray[Any, Any]) -> str:
+    masked = int(np.sum(np.ma.getmaskarray(value)))
+    return f"an array with {masked} masked element{'s' if masked > 1 else ''}"
 
 
 def writable_array(argument: str, value: Array) -> Array:
@@ -102,11 +107,27 @@ def writable_array(argument: str, value: Array) -> Array:
         raise WrongType(argument, value, "give a numpy array of the stored dtype and shape")
     if not value.flags.writeable:
         raise InvalidArgument(argument, "a read-only array", "pass one that can be written")
-    # Written twice, an element would have two values.
-    if value.size and any(not step and extent > 1 for step, extent in zip(value.strides, value.shape, strict=True)):
+    if value.size and _may_overlap(value):
         what = f"an array with strides {value.strides}"
         raise InvalidArgument(argument, what, "its elements lie upon each other; pass a copy")
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise InvalidArgument(argument, _masked(value), "what is read there would stay masked; pass value.data")
     return value
+
+
+def _may_overlap(value: Array) -> bool:
+    """Whether an element could be written twice, and have two values.
+
+    No step from one element to the next along a dimension is shorter than all that lies within: true of every part of an
+    array, and what a layout that is no such part would have to prove.
+    """
+    extent = value.itemsize
+    for step, count in sorted((abs(step), count) for step, count in zip(value.strides, value.shape, strict=True)):
+        if count > 1:
+            if step < extent:
+                return True
+            extent += step * (count - 1)
+    return False
 
 
 def buffer(argument: str, value: Any) -> memoryview:

@@ -7,7 +7,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from ssasync.cyclient import _core
 from ssasync.cyclient.batch import BatchBase
-from ssasync.cyclient.errors import InvalidArgument
+from ssasync.cyclient.errors import InvalidArgument, WrongType
 from ssasync.cyclient.pool import Pool
 
 T = TypeVar("T")
@@ -89,6 +89,9 @@ def wait_any(futures: Sequence[Future[Any] | None], timeout: float | None = None
     None among them are passed over. Returns None if none is done after `timeout` seconds (None: as long as they may take).
     Raises InvalidArgument: there is none, or they are of several clients.
     """
+    for given in futures:
+        if given is not None and not isinstance(given, Future):
+            raise WrongType("a future", given, "give what start_put_tensor and its like return")
     there = [future for future in futures if future is not None]
     if not there or any(future._pool is not there[0]._pool for future in there):
         raise InvalidArgument("futures", f"{len(there)} to wait for", "give at least one, and all of one client")

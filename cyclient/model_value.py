@@ -92,6 +92,17 @@ def read_model_file(name: str, path: str | Path) -> bytes:
     return blob
 
 
+def read_script_file(name: str, path: str | Path) -> str:
+    """The text of a script file. Raises InvalidArgument, or the OSError that names the file."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start} of {path}"
+        raise InvalidArgument(
+            f"script {name!r}", "stored", f"{where} is not UTF-8; write the file anew in it"
+        ) from None
+
+
 def check_archive(name: str, where: str, blob: bytes) -> None:
     """Refuse what cannot be TorchScript: a zip file with a folder of code in it. Raises BadModel."""
     try:

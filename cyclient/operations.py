@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ssasync.cyclient import _core
 from ssasync.cyclient._core import Dataset
 from ssasync.cyclient.arguments import Array, Names, array, names, names_in_one_text, seconds, whole_number
-from ssasync.cyclient.errors import InvalidArgument, WrongType
-from ssasync.cyclient.model_value import model_bytes, read_model_file, script_bytes
+from ssasync.cyclient.errors import BadModel, InvalidArgument, WrongType
+from ssasync.cyclient.model_value import model_bytes, read_model_file, read_script_file, script_bytes
 from ssasync.cyclient.unpack import unpack_request
 
 Seconds = float | None
@@ -30,12 +31,15 @@ def _blob(stored: tuple[bytes, dict[bytes, bytes]]) -> bytes:
     return stored[0]
 
 
-def _source(stored: tuple[bytes, dict[bytes, bytes]]) -> str:
-    return stored[0].decode()
+def _source(stored: tuple[bytes, dict[bytes, bytes]], name: str) -> str:
+    try:
+        return stored[0].decode()
+    except UnicodeDecodeError:
+        raise BadModel(name, "a script", "its source is not UTF-8; get_script_blob gives its bytes") from None
 
 
 def _metadata(stored: tuple[bytes, dict[bytes, bytes]]) -> dict[str, str]:
-    return {field.decode(): value.decode() for field, value in stored[1].items()}
+    return {field.decode("utf-8", "replace"): value.decode("utf-8", "replace") for field, value in stored[1].items()}
 
 
 def _blob_and_metadata(stored: tuple[bytes, dict[bytes, bytes]]) -> tuple[bytes, dict[str, str]]:
@@ -105,6 +109,21 @@ def _gpu(offset: int, first_gpu: int, num_gpus: int) -> str:
 def _stored(argument: str, given: Names) -> list[str]:
     """Names of tensors in the store. Raises WrongType."""
     return names(argument, given, "give names of tensors in the store; infer() takes arrays")
+
+
+def _targets(given: Names) -> list[str]:
+    """Where outputs are to be stored. Raises WrongType, InvalidArgument."""
+    listed = _stored("outputs", given)
+    if not listed:
+        raise InvalidArgument("outputs", "empty", "name where the outputs are to be stored; infer() returns them")
+    return listed
+
+
+def _array_to_run_on(value: Any) -> Array:
+    """Raises WrongType, InvalidArgument."""
+    if isinstance(value, str | bytes):
+        raise WrongType("an input", value, "give arrays; to run on stored tensors use run_model")
+    return array("an input", value)
 
 
 def _batching(batch_size: int, min_batch_size: int, min_batch_timeout: int) -> tuple[int, int, int]:
@@ -183,7 +202,8 @@ class Operations:
     def copy_tensor(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
         """Store a copy of the tensor `source` under `target`, whatever was there. Raises TensorNotFound, StoreFull.
 
-        source has the prefix to read from, target the one to write with. One command where one shard has both.
+        source has the prefix to read from, target the one to write with. Where one shard has both, the tensor stays there:
+        one command looks at it and a second one copies it; elsewhere it goes through this client.
         """
         return self._engine.copy_tensor(source, target).within(timeout)
 
@@ -444,7 +464,7 @@ class Operations:
         Raises ModelNotFound, BadModel (the worker cannot load it), BadInput (it refuses number, dtype or shape), ModelFailed
         (it raised an error), NoWorker.
         """
-        arrays = [array("an input", x) for x in inputs]
+        arrays = [_array_to_run_on(x) for x in inputs]
         return self._engine.run("infer", model, arrays, None).then(_one_or_all).within(timeout)
 
     def run_model(
@@ -457,9 +477,9 @@ class Operations:
         keep: False, in a batch: the outputs are not stored, only later steps and gets of the batch see them.
         Raises as `infer`; BadInput: no such tensor.
         """
-        return self._engine.run(
-            "run_model", name, _stored("inputs", inputs), _stored("outputs", outputs), keep=keep
-        ).within(timeout)
+        return self._engine.run("run_model", name, _stored("inputs", inputs), _targets(outputs), keep=keep).within(
+            timeout
+        )
 
     def run_model_multigpu(
         self,
@@ -476,7 +496,7 @@ class Operations:
         """As `run_model`, on the worker of GPU:<first_gpu + offset % num_gpus>; `offset`: a rank, say."""
         device = _gpu(offset, first_gpu, num_gpus)
         request = self._engine.run(
-            "run_model_multigpu", name, _stored("inputs", inputs), _stored("outputs", outputs), device=device, keep=keep
+            "run_model_multigpu", name, _stored("inputs", inputs), _targets(outputs), device=device, keep=keep
         )
         return request.within(timeout)
 
@@ -500,15 +520,14 @@ class Operations:
     def set_script_from_file(
         self, name: str, script_file: str | Path, device: str = "CPU", *, timeout: Seconds = None
     ) -> Request[str]:
-        """As `set_script`, with the text of a file (UTF-8). Raises FileNotFoundError."""
-        return self.set_script(name, Path(script_file).read_text(encoding="utf-8"), device, timeout=timeout)
+        """As `set_script`, with the text of a file (UTF-8). Raises FileNotFoundError, InvalidArgument (other bytes)."""
+        return self.set_script(name, read_script_file(name, script_file), device, timeout=timeout)
 
     def set_script_from_file_multigpu(
         self, name: str, script_file: str | Path, first_gpu: int, num_gpus: int, *, timeout: Seconds = None
     ) -> Request[str]:
         """As `set_script_multigpu`, with the text of a file (UTF-8). Raises FileNotFoundError."""
-        text = Path(script_file).read_text(encoding="utf-8")
-        return self.set_script_multigpu(name, text, first_gpu, num_gpus, timeout=timeout)
+        return self.set_script_multigpu(name, read_script_file(name, script_file), first_gpu, num_gpus, timeout=timeout)
 
     def set_function(
         self, name: str, function: Callable[..., Any], device: str = "CPU", *, timeout: Seconds = None
@@ -527,8 +546,8 @@ class Operations:
         return self._engine.set_script_multigpu(name, script_bytes(name, function), *gpus).within(timeout)
 
     def get_script(self, name: str, *, timeout: Seconds = None) -> Request[str]:
-        """The source of the current version of the script `name`. Raises ScriptNotFound."""
-        return self._engine.get_script(name).then(_source).within(timeout)
+        """The source of the current version of the script `name`. Raises ScriptNotFound, BadModel (it is not UTF-8)."""
+        return self._engine.get_script(name).then(partial(_source, name=name)).within(timeout)
 
     def get_script_metadata(self, name: str, *, timeout: Seconds = None) -> Request[dict[str, str]]:
         """What was stored with the current version (WIRE.md, "Script"). Raises ScriptNotFound."""
@@ -577,7 +596,7 @@ class Operations:
             "run_script",
             name,
             _stored("inputs", inputs),
-            _stored("outputs", outputs),
+            _targets(outputs),
             script=True,
             function=function,
             keep=keep,
@@ -602,7 +621,7 @@ class Operations:
             "run_script_multigpu",
             name,
             _stored("inputs", inputs),
-            _stored("outputs", outputs),
+            _targets(outputs),
             script=True,
             function=function,
             device=_gpu(offset, first_gpu, num_gpus),
@@ -636,6 +655,8 @@ class Operations:
         self, list_name: str, length: int, comparison: str = ">=", *, timeout: Seconds = None
     ) -> Request[int]:
         """Until the list is so long; returns its length. comparison: "==", ">=" or "<=". Raises WaitTimeout, WrongKind."""
+        if not isinstance(comparison, str):
+            raise WrongType("comparison", comparison, "write ==, >= or <=")
         return self._engine.wait_for_list_length(list_name, whole_number("length", length), comparison).within(timeout)
 
     def poll_key(self, key: str, poll_frequency_ms: int, num_tries: int, *, timeout: Seconds = None) -> Request[bool]:

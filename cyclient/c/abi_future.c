@@ -41,23 +41,38 @@ static ssa_status enter(ssa_entry *entry, ssa_future *future, double timeout) {
     return entry->status;
 }
 
+/* Leave it: not because of how the operation ended. */
+static ssa_status leave_refused(ssa_entry *entry, ssa_future *future) {
+    future->refused = entry->status < 0;
+    return ssa_entry_end(entry);
+}
+
 /* Leave it; what the request ended with is told by the future, and noted. */
 static ssa_status leave(ssa_entry *entry, ssa_future *future) {
     if (!entry->status && future->request->complete) {
         ssa_entry_unlock(entry);
+        future->refused = 0;
         entry->status = finish(future);
         entry->reason = ssa_future_error(future);
     } else if (!entry->status) {
         entry->status = SSA_MORE;
+    } else {
+        return leave_refused(entry, future);
     }
     return ssa_entry_end(entry);
+}
+
+/* Nothing is left to be done. */
+static int is_over(ssa_future *future) {
+    future->refused = 0;
+    return future->finished;
 }
 
 ssa_status ssa_future_test(ssa_future *future) {
     ssa_entry entry;
     if (!future)
         return SSA_EARGUMENT;
-    if (future->finished)
+    if (is_over(future))
         return future->status;
     if (!enter(&entry, future, 0) && !future->request->complete)
         entry.status = ssa_client_progress(future->client);
@@ -73,7 +88,7 @@ ssa_status ssa_future_wait(ssa_future *future, double timeout) {
     size_t index;
     if (!future)
         return SSA_EARGUMENT;
-    if (future->finished)
+    if (is_over(future))
         return future->status;
     ssa_status status = ssa_wait_any(&future, 1, timeout, &index);
     return status ? status : future->status;
@@ -109,9 +124,13 @@ static void set_waiter(ssa_future *const *futures, size_t count, ssa_client_wait
 }
 
 /* Of a future that is none, nothing can be noted: there is no client. */
-static ssa_status misuse(const ssa_future *future, const char *text) {
-    if (future && ssa_is_at_home(&future->client->home))
-        ssa_client_note(future->client, text);
+static ssa_status misuse(ssa_future *future, const char *text) {
+    if (!future)
+        return SSA_EARGUMENT;
+    future->refused = 1;
+    if (!ssa_is_at_home(&future->client->home))
+        return SSA_EFORK;
+    ssa_client_note(future->client, text);
     return SSA_EARGUMENT;
 }
 
@@ -123,7 +142,7 @@ ssa_status ssa_wait_any(ssa_future *const *futures, size_t count, double timeout
     if (!are_of_one_client(futures, count, first->client))
         return misuse(first, "futures cannot be of several clients: wait for those of one client at a time.");
     if (enter(&entry, first, timeout))
-        return ssa_entry_end(&entry);
+        return leave_refused(&entry, first);
     int64_t until = moment_after(entry.timeout);
     while (!entry.status && (*index = find_done(futures, count)) == count) {
         ssa_client_waiter waiter = {.done = 0};
@@ -134,7 +153,7 @@ ssa_status ssa_wait_any(ssa_future *const *futures, size_t count, double timeout
     if (entry.status < 0)
         ssa_entry_refuse(&entry, entry.status, "no memory to wait for futures");
     if (entry.status)
-        return ssa_entry_end(&entry);
+        return leave_refused(&entry, first);
     ssa_future *done = futures[*index];
     if (done->finished) {
         ssa_entry_end(&entry);
@@ -148,10 +167,10 @@ ssa_status ssa_future_cancel(ssa_future *future) {
     ssa_entry entry;
     if (!future)
         return SSA_EARGUMENT;
-    if (future->finished)
+    if (is_over(future))
         return SSA_OK;
     if (enter(&entry, future, 0))
-        return ssa_entry_end(&entry);
+        return leave_refused(&entry, future);
     if (!future->request->complete) {
         if (future->batch)
             ssa_batch_cancel(future->batch);
@@ -187,7 +206,11 @@ void ssa_future_free(ssa_future *future) {
 }
 
 const char *ssa_future_error(const ssa_future *future) {
-    if (!future || !future->finished || future->status >= 0)
+    if (!future)
+        return "there is no future: it was not started, or it was moved or freed";
+    if (future->refused)
+        return ssa_client_error(future->client);
+    if (!future->finished || future->status >= 0)
         return "";
     return future->request->error.bytes ? (const char *)future->request->error.data : ssa_status_name(future->status);
 }
@@ -222,7 +245,7 @@ ssa_status ssa_future_outputs(ssa_future *future, ssa_tensor **outputs, size_t *
         return misuse(future, "future cannot give its outputs twice: they were taken already.");
     status = ssa_run_outputs(future->request, outputs, output_count, text);
     if (status < 0)
-        ssa_client_note(future->client, text);
+        misuse(future, text);
     future->taken = status != SSA_ELIMIT; /* with more room it can be asked again */
     return status;
 }

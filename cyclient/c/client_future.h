@@ -13,6 +13,7 @@ struct ssa_future {
     ssa_tensor *tensor;    /* got, and not taken yet */
     int gives_outputs;     /* it is of an infer, */
     int taken;             /* and they were taken */
+    int refused;           /* the last call on it failed by itself; the client has noted why */
     int finished;          /* status is the last word */
     ssa_status status;
 };

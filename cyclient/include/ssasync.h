@@ -540,7 +540,8 @@ SSA_API ssa_status ssa_wait_any(ssa_future *const *futures, size_t count, double
 SSA_API ssa_status ssa_future_cancel(ssa_future *future);
 /* NULL is allowed. Cancels it if it is not done. */
 SSA_API void ssa_future_free(ssa_future *future);
-/* Why it failed; "" if it did not, or is not done. Borrowed from the future. */
+/* Why the last call on it failed, or the operation did; "" if neither has. Borrowed until the next call on it, or on its
+ * client by this thread. Never NULL, also without a future. */
 SSA_API const char *ssa_future_error(const ssa_future *future);
 /* What ssa_start_get_tensor got, once: freed by ssa_tensor_free. SSA_MORE: not done; SSA_EARGUMENT: it gets none, or it
  * was taken; else how it ended. */

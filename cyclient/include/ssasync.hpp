@@ -40,14 +40,12 @@ public:
     // test().
     bool wait(double timeout = client_timeout) { return told(ssa_future_wait(handle(), timeout)); }
     // The caller's array is the caller's again.
-    void cancel() { ssa_future_cancel(handle()); }
+    void cancel() { told(ssa_future_cancel(handle())); }
     // What a get got, once; waits for it.
     Tensor tensor() {
         wait();
         ssa_tensor *tensor = nullptr;
-        const ssa_status status = ssa_future_tensor(handle(), &tensor);
-        if (status < 0)
-            raise(status, "this future has no tensor, or it was taken.");
+        told(ssa_future_tensor(handle(), &tensor));
         return Tensor(tensor);
     }
     // What an infer got, once; waits for it.
@@ -59,8 +57,7 @@ public:
         std::vector<ssa_tensor *> handles(count);
         if (status == SSA_ELIMIT)
             status = ssa_future_outputs(handle(), handles.data(), &count);
-        if (status < 0)
-            raise(status, "this future has no outputs, or they were taken.");
+        told(status);
         std::vector<Tensor> outputs;
         outputs.reserve(count);
         for (ssa_tensor *tensor : handles)
@@ -79,6 +76,18 @@ private:
     detail::Owned<ssa_future, ssa_future_free> future_;
 };
 
+namespace detail {
+
+// The first that there is has the text.
+[[noreturn]] inline void raise_of_futures(ssa_status status, const std::vector<ssa_future *> &futures) {
+    for (const ssa_future *future : futures)
+        if (future)
+            raise(status, ssa_future_error(future));
+    raise(status, "futures cannot be none: give at least one that was not moved from.");
+}
+
+} // namespace detail
+
 // The place of one that is done, however it ended; nothing: none is after so many seconds. All of one client.
 inline std::optional<std::size_t> wait_any(const std::vector<Future> &futures, double timeout = client_timeout) {
     std::vector<ssa_future *> handles;
@@ -88,7 +97,7 @@ inline std::optional<std::size_t> wait_any(const std::vector<Future> &futures, d
     std::size_t index = 0;
     const ssa_status status = ssa_wait_any(handles.data(), handles.size(), timeout, &index);
     if (status < 0)
-        raise(status, "futures to wait for: at least one, and all of one client.");
+        detail::raise_of_futures(status, handles);
     return status == SSA_OK ? std::optional<std::size_t>(index) : std::nullopt;
 }
 
@@ -219,6 +228,8 @@ public:
             };
             given.log_user = sink_.get();
         }
+        refuse_negative("timeout", options.timeout.value_or(0), "a positive number of seconds");
+        refuse_negative("value_limit", options.value_limit.value_or(0), "bytes, or 0 for none");
         ssa_client *made = nullptr;
         const ssa_status status = ssa_client_new(&given, &made);
         client_.reset(made);
@@ -262,12 +273,17 @@ public:
         const ssa_array described = array.described();
         check(ssa_put_tensor(handle(), name.data(), name.size(), &described, timeout));
     }
+    // Also of one that is gone behind the call.
+    template <class T, class Allocator>
+    void put_tensor(std::string_view name, const std::vector<T, Allocator> &elements, double timeout = client_timeout) {
+        put_tensor(name, Array(elements), timeout);
+    }
     Tensor get_tensor(std::string_view name, ssa_layout layout = SSA_ROW_MAJOR, double timeout = client_timeout) {
         ssa_tensor *tensor = nullptr;
         check(ssa_get_tensor(handle(), name.data(), name.size(), layout, &tensor, timeout));
         return Tensor(tensor);
     }
-    void unpack_tensor(std::string_view name, const Array &into, double timeout = client_timeout) {
+    void unpack_tensor(std::string_view name, const MutableArray &into, double timeout = client_timeout) {
         const ssa_array described = into.described();
         check(ssa_unpack_tensor(handle(), name.data(), name.size(), &described, timeout));
     }
@@ -311,7 +327,7 @@ public:
         check(ssa_start_get_tensor(handle(), name.data(), name.size(), layout, timeout, &future));
         return Future(future);
     }
-    Future start_unpack_tensor(std::string_view name, const Array &into, double timeout = client_timeout) {
+    Future start_unpack_tensor(std::string_view name, const MutableArray &into, double timeout = client_timeout) {
         const ssa_array described = into.described();
         ssa_future *future = nullptr;
         check(ssa_start_unpack_tensor(handle(), name.data(), name.size(), &described, timeout, &future));
@@ -672,6 +688,11 @@ private:
             raise(status, ssa_client_error(handle()));
     }
     static const char *text(const std::optional<std::string> &text) noexcept { return text ? text->c_str() : nullptr; }
+    // Which in C means that nothing is given.
+    template <class T> static void refuse_negative(const char *option, T value, const char *remedy) {
+        if (value < 0)
+            raise(SSA_EARGUMENT, std::string(option) + " cannot be " + std::to_string(value) + ": give " + remedy + ".");
+    }
     static int flag(const std::optional<bool> &flag) noexcept { return flag ? static_cast<int>(*flag) : -1; }
 
     void on(OnName *call, std::string_view name, double timeout) {

@@ -10,6 +10,9 @@ namespace detail {
 
 using OwnedBatch = Owned<ssa_batch, ssa_batch_free>;
 
+// A string that nothing holds cannot be borrowed from.
+template <class Text> using IfString = std::enable_if_t<std::is_same_v<Text, std::string>, int>;
+
 // Where the library writes a result of a batch, and how it becomes what the caller gets. Stays where it is until then.
 
 struct FlagPlace {
@@ -126,7 +129,9 @@ class Batch {
 public:
     explicit Batch(Client &client) : client_(client.handle()) {
         ssa_batch *made = nullptr;
-        check(ssa_batch_new(client_, &made));
+        const ssa_status status = ssa_batch_new(client_, &made);
+        if (status < 0)
+            raise(status, ssa_client_error(client_));
         batch_ = std::make_shared<detail::OwnedBatch>(made);
     }
 
@@ -143,7 +148,7 @@ public:
         return Future(future);
     }
     std::size_t size() const noexcept { return ssa_batch_count(handle()); } // operations that were added
-    ssa_batch *handle() const noexcept { return batch_->get(); }
+    ssa_batch *handle() const noexcept { return batch_ ? batch_->get() : nullptr; }
 
     // ---- tensors
 
@@ -155,7 +160,7 @@ public:
         auto place = make<detail::TensorPlace>();
         return add(ssa_batch_get_tensor(handle(), name.data(), name.size(), layout, &place->raw), place);
     }
-    Pending<void> unpack_tensor(std::string_view name, const Array &into) {
+    Pending<void> unpack_tensor(std::string_view name, const MutableArray &into) {
         const ssa_array described = into.described();
         return add(ssa_batch_unpack_tensor(handle(), name.data(), name.size(), &described));
     }
@@ -178,6 +183,8 @@ public:
     Pending<void> put_bytes(std::string_view name, std::string_view bytes) {
         return add(ssa_batch_put_bytes(handle(), name.data(), name.size(), bytes.data(), bytes.size()));
     }
+    template <class Text, detail::IfString<Text> = 0>
+    Pending<void> put_bytes(std::string_view name, const Text &&bytes) = delete; // it is gone soon; so below
     Pending<std::string> get_bytes(std::string_view name) {
         auto place = make<detail::BytesPlace>();
         return add(ssa_batch_get_bytes(handle(), name.data(), name.size(), &place->raw), place);
@@ -246,6 +253,10 @@ public:
         return add(ssa_batch_set_model_multigpu(handle(), name.data(), name.size(), model.data(), model.size(), first_gpu,
                                                 num_gpus, &given));
     }
+    template <class Text, class... More, detail::IfString<Text> = 0>
+    Pending<void> set_model(std::string_view name, const Text &&model, const More &...more) = delete;
+    template <class Text, class... More, detail::IfString<Text> = 0>
+    Pending<void> set_model_multigpu(std::string_view name, const Text &&model, const More &...more) = delete;
     Pending<void> set_model_from_file(std::string_view name, std::string_view file,
                                       const ModelDescription &description = {}) {
         const ssa_model_description given = detail::described(description);
@@ -276,6 +287,10 @@ public:
         return add(ssa_batch_set_script_multigpu(handle(), name.data(), name.size(), script.data(), script.size(),
                                                  first_gpu, num_gpus));
     }
+    template <class Text, class... More, detail::IfString<Text> = 0>
+    Pending<void> set_script(std::string_view name, const Text &&script, const More &...more) = delete;
+    template <class Text, class... More, detail::IfString<Text> = 0>
+    Pending<void> set_script_multigpu(std::string_view name, const Text &&script, const More &...more) = delete;
     Pending<void> set_script_from_file(std::string_view name, std::string_view file,
                                        const ModelDescription &description = {}) {
         const ssa_model_description given = detail::described(description);
@@ -341,7 +356,8 @@ private:
 
     void check(ssa_status status) const {
         if (status < 0)
-            raise(status, ssa_client_error(client_));
+            raise(status, batch_ || status != SSA_EARGUMENT ? ssa_client_error(client_)
+                                                            : "there is no batch: it was moved from.");
     }
     // A place for a result, which the batch keeps: the library writes to it for as long as the batch lives.
     template <class Place, class... Arguments> std::shared_ptr<Place> make(Arguments... arguments) {

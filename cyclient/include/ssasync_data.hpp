@@ -211,23 +211,23 @@ private:
     std::size_t size_ = 0;
 };
 
-// An array of the caller: where it lies and how. The elements are borrowed, shape and strides are its own.
+class MutableArray;
+
+// An array of the caller that is read: where it lies and how. The elements are borrowed, shape and strides are its own. A
+// vector that nothing holds cannot be borrowed from; functions that need their elements no longer than a call take it.
 class Array {
 public:
     // One piece, row- or column-major.
     template <class T>
-    Array(T *data, Shape shape, ssa_layout layout = SSA_ROW_MAJOR)
-        : Array(data, dtype_of<std::remove_const_t<T>>(), std::move(shape), layout) {}
+    Array(const T *data, Shape shape, ssa_layout layout = SSA_ROW_MAJOR)
+        : Array(data, dtype_of<T>(), std::move(shape), layout) {}
 
     // A row.
     template <class T, class Allocator> Array(const std::vector<T, Allocator> &elements)
         : Array(elements.data(), {static_cast<std::int64_t>(elements.size())}) {
         static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no elements in memory");
     }
-    template <class T, class Allocator>
-    Array(std::vector<T, Allocator> &elements) : Array(elements.data(), {static_cast<std::int64_t>(elements.size())}) {
-        static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no elements in memory");
-    }
+    template <class T, class Allocator> Array(const std::vector<T, Allocator> &&elements) = delete; // it is gone soon
     template <class T> Array(Span<T> elements) : Array(elements.data(), {static_cast<std::int64_t>(elements.size())}) {}
 
     // Of any dtype.
@@ -238,20 +238,13 @@ public:
         array_.itemsize = itemsize;
     }
 
-    // Any distance in bytes between neighbours along each dimension.
-    template <class T> static Array strided(T *data, Shape shape, Shape strides) {
-        Array array(data, std::move(shape), SSA_STRIDED);
-        array.strides_ = std::move(strides);
-        if (array.strides_.size() != array.shape_.size())
-            throw InvalidArgument(SSA_EARGUMENT, "strides cannot be " + std::to_string(array.strides_.size()) +
-                                                     " numbers: give one for each dimension.");
-        return array;
-    }
+    // Any distance in bytes between neighbours along each dimension. Gives an Array of const elements, of others a
+    // MutableArray.
+    template <class T> static auto strided(T *data, Shape shape, Shape strides);
 
-    // T** for two dimensions, T*** for three: `rows` is what such a variable holds.
-    template <class T> static Array nested(const void *rows, Shape shape) {
-        return Array(rows, dtype_of<T>(), std::move(shape), SSA_NESTED_POINTERS);
-    }
+    // T** for two dimensions, T*** for three: `rows` is what such a variable holds. As strided: const elements or const T
+    // make an Array, others a MutableArray.
+    template <class T, class Pointer> static auto nested(Pointer rows, Shape shape);
 
     const Shape &shape() const noexcept { return shape_; }
 
@@ -267,6 +260,50 @@ private:
     ssa_array array_;
     Shape shape_, strides_;
 };
+
+// One that may be written: what an unpack fills. Made as an Array is, of elements that are not const.
+class MutableArray : public Array {
+public:
+    template <class T, std::enable_if_t<!std::is_const_v<T>, int> = 0>
+    MutableArray(T *data, Shape shape, ssa_layout layout = SSA_ROW_MAJOR) : Array(data, std::move(shape), layout) {}
+    template <class T, class Allocator> MutableArray(std::vector<T, Allocator> &elements) : Array(elements) {}
+    template <class T, std::enable_if_t<!std::is_const_v<T>, int> = 0>
+    MutableArray(Span<T> elements) : Array(elements) {}
+    MutableArray(void *data, ssa_dtype dtype, Shape shape, ssa_layout layout = SSA_ROW_MAJOR, std::size_t itemsize = 0)
+        : Array(data, dtype, std::move(shape), layout, itemsize) {}
+};
+
+namespace detail {
+
+// What is behind all pointers.
+template <class T> struct behind { using type = T; };
+template <class T> struct behind<T *> : behind<T> {};
+template <class T> struct behind<T *const> : behind<T> {};
+
+template <class T> using ArrayOf = std::conditional_t<std::is_const_v<T>, Array, MutableArray>;
+
+} // namespace detail
+
+template <class T> auto Array::strided(T *data, Shape shape, Shape strides) {
+    detail::ArrayOf<T> array(data, std::move(shape), SSA_STRIDED);
+    Array &made = array;
+    made.strides_ = std::move(strides);
+    if (made.strides_.size() != made.shape_.size())
+        throw InvalidArgument(SSA_EARGUMENT, "strides cannot be " + std::to_string(made.strides_.size()) +
+                                                 " numbers: give one for each dimension.");
+    return array;
+}
+
+template <class T, class Pointer> auto Array::nested(Pointer rows, Shape shape) {
+    using Element = typename detail::behind<std::decay_t<Pointer>>::type;
+    static_assert(std::is_void_v<Element> || std::is_same_v<std::remove_const_t<Element>, std::remove_const_t<T>>,
+                  "the rows have elements of another type");
+    using Made = detail::ArrayOf<std::conditional_t<std::is_const_v<Element>, const T, T>>;
+    using Rows = std::conditional_t<std::is_same_v<Made, Array>, const void *, void *>;
+    // The pointers between are only read.
+    return Made(const_cast<Rows>(static_cast<const void *>(rows)), dtype_of<std::remove_const_t<T>>(), std::move(shape),
+                SSA_NESTED_POINTERS);
+}
 
 // A tensor that came from the store. It may outlive its client.
 class Tensor {
@@ -332,9 +369,11 @@ public:
     explicit Dataset(std::string_view name) {
         ssa_dataset *made = nullptr;
         const ssa_status status = ssa_dataset_new(name.data(), name.size(), &made);
+        if (status == SSA_ENOMEM)
+            raise(status, "no memory for dataset '" + std::string(name) + "'.");
         if (status < 0)
-            raise(status,
-                  "a dataset cannot be called '" + std::string(name) + "': use 1 to 1,024 bytes without braces.");
+            raise(status, "a dataset cannot be called '" + std::string(name) +
+                              "': use 1 to 1,024 bytes without braces and NUL.");
         dataset_.reset(made);
     }
     explicit Dataset(ssa_dataset *dataset) noexcept : dataset_(dataset) {}
@@ -349,6 +388,11 @@ public:
     void add_tensor(std::string_view name, const Array &array) {
         const ssa_array described = array.described();
         check(ssa_add_tensor(handle(), name.data(), name.size(), &described));
+    }
+    // Also of one that is gone behind the call.
+    template <class T, class Allocator>
+    void add_tensor(std::string_view name, const std::vector<T, Allocator> &elements) {
+        add_tensor(name, Array(elements));
     }
     void add_bytes(std::string_view name, std::string_view bytes) {
         check(ssa_add_bytes(handle(), name.data(), name.size(), bytes.data(), bytes.size()));
@@ -365,7 +409,7 @@ public:
         check(ssa_get_dataset_tensor(handle(), name.data(), name.size(), layout, &tensor));
         return Tensor(tensor);
     }
-    void unpack_tensor(std::string_view name, const Array &into) const {
+    void unpack_tensor(std::string_view name, const MutableArray &into) const {
         const ssa_array described = into.described();
         check(ssa_unpack_dataset_tensor(handle(), name.data(), name.size(), &described));
     }
@@ -383,9 +427,9 @@ public:
         ssa_dtype type{};
         check(ssa_get_meta_scalars(handle(), name.data(), name.size(), &values, &count, &type));
         if (type != dtype_of<T>())
-            throw TensorMismatch(SSA_EDTYPE, "metadata '" + std::string(name) + "' are of dtype " +
-                                                 std::to_string(type) + ", not " + std::to_string(dtype_of<T>()) +
-                                                 " (ssa_dtype).");
+            throw TensorMismatch(SSA_EDTYPE, "metadata '" + std::string(name) + "' of dataset '" + this->name() +
+                                                 "' are " + dtype_word(type) + ", not " + dtype_word(dtype_of<T>()) +
+                                                 ": ask for the type that they have (get_metadata_field_type).");
         const T *first = static_cast<const T *>(values);
         return {first, first + count};
     }

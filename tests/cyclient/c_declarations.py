@@ -36,10 +36,10 @@ def functions_in_c() -> dict[str, Declared]:
 
 
 def methods_in_cpp(class_: str) -> dict[str, Declared]:
-    """The public methods of a class of the headers for C++."""
+    """The public methods of a class of the headers for C++; of those of one name the first."""
     text = FACE[FACE.index(f"\nclass {class_} {{") :]
-    found = METHOD.findall(text[: text.index("\nprivate:")])
-    return {name: Declared(returns, _split(parameters)) for returns, name, parameters in found if returns != "explicit"}
+    found = [each for each in METHOD.findall(text[: text.index("\nprivate:")]) if each[0] != "explicit"]
+    return {name: Declared(returns, _split(parameters)) for returns, name, parameters in reversed(found)}
 
 
 def wanted(table: dict[str, Any], name: str, row: dict[str, Any], face: str, of_dataset: bool = False) -> Declared:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssasync.cyclient import Batch, Client, Dataset, InvalidArgument, WrongType, _core, arguments
+from ssasync.blocking import wait_any
+from ssasync.cyclient import BadModel, Batch, Client, Dataset, InvalidArgument, WrongType, _core, arguments
 from ssasync.cyclient.blocking import Client as BlockingClient
 from ssasync.cyclient.errors import Status
 from tests.model_archive import archive_of
@@ -88,6 +89,44 @@ REFUSED = {
         lambda c: c.unpack_tensor("t", overlapping()),
         "out cannot be .*lie upon each other; pass a copy",
     ),
+    "windows of an array": (
+        lambda c: c.unpack_tensor("t", np.lib.stride_tricks.as_strided(np.zeros(4), (3, 2), (8, 8))),
+        "out cannot be .*lie upon each other; pass a copy",
+    ),
+    "a masked array to unpack into": (
+        lambda c: c.unpack_tensor("t", np.ma.masked_all(3)),
+        "out cannot be an array with 3 masked elements: what is read there would stay masked; pass value.data",
+    ),
+    "no outputs": (lambda c: c.run_model("m", "x", []), "outputs cannot be empty: name where the outputs are to be"),
+    "no outputs of a script": (lambda c: c.run_script("s", "f", "x", ()), "outputs cannot be empty"),
+    "a name for an array": (
+        lambda c: c.infer("m", "x"),
+        r"an input cannot be 'x' \(str\): give arrays; to run on stored tensors use run_model",
+    ),
+    "bytes for an array": (lambda c: c.infer("m", X, b"x"), r"an input cannot be b'x' \(bytes\): give arrays"),
+    "a large GPU": (
+        lambda c: c.run_model_multigpu("m", "x", "y", 0, 2**40, 1),
+        "first_gpu cannot be 1099511627776: give",
+    ),
+    "many GPUs": (
+        lambda c: c.set_script_multigpu("s", "", 0, 2**40),
+        "num_gpus cannot be 1099511627776: give 1 to 1024",
+    ),
+    "many GPUs to delete from": (lambda c: c.delete_model_multigpu("m", 2**40, 1), "first_gpu cannot be 1099511627776"),
+    "a name without a form": (
+        lambda c: c.set_model("m", MODEL, "TORCH", inputs=["\ud800"]),
+        r"inputs cannot be '\\ud800': it has no form in UTF-8",
+    ),
+    "a comparison": (
+        lambda c: c.wait_for_list_length("l", 1, 5),
+        r"comparison cannot be 5 \(int\): write ==, >= or <=",
+    ),
+    "a time without end": (
+        lambda c: c.set_tensor_ttl("t", float("inf")),
+        "seconds cannot be inf: give at most 1e12; persist_tensor is for what stays",
+    ),
+    "a long time": (lambda c: c.set_list_ttl("l", 1e16), r"seconds cannot be 1e\+16: give at most 1e12; persist_list"),
+    "a short time": (lambda c: c.set_tensor_ttl("t", 1e-4), "seconds cannot be 0.0001: give at least 0.001"),
     "a script": (
         lambda c: c.set_script("s", "def (:"),
         r"script 's' cannot be stored: line 1 \('def \(:'\): invalid syntax",
@@ -161,6 +200,52 @@ def test_what_a_wrong_type_is_can_be_caught_both_ways():
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
+def test_parts_of_an_array_can_be_unpacked_into(client):
+    client.put_tensor("t", np.arange(6.0).reshape(2, 3))
+    whole = np.zeros((3, 4, 5))
+    for part in (whole[::2, 1, 1::2][:, :2].T, whole[1, 2::-2, :3], whole[0, ::3, 4:1:-1]):
+        out = part.T if part.shape == (2, 2) else part
+        client.put_tensor("u", np.arange(float(out.size)).reshape(out.shape))
+        np.testing.assert_array_equal(client.unpack_tensor("u", out), np.arange(float(out.size)).reshape(out.shape))
+    np.testing.assert_array_equal(client.unpack_tensor("t", np.ma.zeros((2, 3))).data, np.arange(6.0).reshape(2, 3))
+
+
+@pytest.mark.parametrize("name", [(), (None,), (5,)])
+def test_a_dataset_has_a_name(name):
+    with pytest.raises(WrongType, match=r"^name of a dataset cannot be .*: give a str\.$"):
+        Dataset(*name)
+
+
+def test_a_script_that_is_not_utf_8_is_told(client, engine, tmp_path):
+    file = tmp_path / "script.py"
+    file.write_bytes(b"# \xff")
+    with pytest.raises(InvalidArgument, match=r"^script 's' cannot be stored: byte 2 of .*script.py is not UTF-8"):
+        client.set_script_from_file("s", file)
+    client.set_script("s", "def f(x):\n    return x\n")
+    engine.redis.set("{ssa:script:s}1.blob", b"\xff")
+    with pytest.raises(BadModel, match=r"'s' .*its source is not UTF-8; get_script_blob gives its bytes"):
+        client.get_script("s")
+    engine.redis.hset("{ssa:script:s}1.meta", "note", b"\xff")
+    assert client.get_script_metadata("s")["note"] == "\ufffd"
+    engine.redis.set("{ssa:script:s}current", b"\xff")
+    assert client.get_script_version("s") == "\ufffd"
+
+
+def test_a_batch_that_was_executed_takes_nothing_more(engine):
+    with BlockingClient(engine.unix, password=engine.password) as client:
+        batch = client.batch()
+        batch.execute()
+        with pytest.raises(InvalidArgument, match=r"^batch cannot be added to after execute\(\): make a new one"):
+            batch.tensor_exists("t")
+
+
+def test_what_is_no_future_cannot_be_waited_for():
+    with pytest.raises(
+        WrongType, match=r"a future cannot be 5 \(int\): give what start_put_tensor and its like return"
+    ):
+        wait_any([5])
+
+
 # ---- options
 
 
@@ -191,7 +276,8 @@ def test_an_unknown_option_is_told_with_the_one_that_may_be_meant(make, given, s
         ({"value_limit": "8m"}, r"value_limit cannot be '8m' \(str\): give a whole number"),
         ({"value_limit": 1.5}, r"value_limit cannot be 1.5 \(float\)"),
         ({"bulk_connection": "no"}, r"bulk_connection cannot be 'no' \(str\): give True or False"),
-        ({"log_level": -1}, "log_level cannot be"),
+        ({"log_level": -1}, "log_level cannot be -1: write quiet, error, info or debug"),
+        ({"log_level": 7}, "log_level cannot be 7"),
         ({"log_level": 1.5}, r"log_level cannot be 1.5 \(float\)"),
         (
             {"address": "unix://relative.sock"},
@@ -301,6 +387,14 @@ def test_a_dataset_from_the_store_can_be_pickled(client):
 def test_a_client_says_why_it_cannot_be_pickled(make):
     with pytest.raises(TypeError, match="a client cannot be pickled: it has open connections"):
         pickle.dumps(make("a:1"))
+
+
+def test_futures_and_batches_say_why_they_cannot_be_pickled(engine):
+    with BlockingClient(engine.unix, password=engine.password) as client:
+        with pytest.raises(TypeError, match="a batch cannot be pickled: it belongs to its client"):
+            pickle.dumps(client.batch())
+        with pytest.raises(TypeError, match=r"a future cannot be pickled: .*Pass its result on"):
+            pickle.dumps(client.start_put_tensor("t", X))
 
 
 # ---- the border itself

@@ -106,6 +106,11 @@ def test_batches_of_cpp(run_on, store):
     run_on("address", "batch_face")
 
 
+@pytest.mark.parametrize("store", ["unix"], indirect=True)
+def test_cpp_lends_nothing_that_is_const_or_gone(run_on, store):
+    run_on("address", "misuse")
+
+
 class AddingModels(Models):
     """Any model adds 1 to each of its inputs; from names it makes one output, of as many elements as there are names."""
 

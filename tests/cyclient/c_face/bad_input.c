@@ -142,6 +142,35 @@ static void test_numbers(void) {
     OK(ssa_client_set_timeout(client, 30));
 }
 
+/* Its text is that of the last call on it; then that of its operation. */
+static void test_a_future_says_what_was_wrong(void) {
+    ssa_future *future;
+    ssa_tensor *tensor;
+    size_t index, count = 1;
+    ssa_array array = good();
+    OK(ssa_start_get_tensor(client, NAME("absent"), SSA_AS_STORED, OWN, &future));
+    CHECK(!*ssa_future_error(future));
+    CHECK_STATUS(ssa_future_wait(future, NAN), SSA_EARGUMENT);
+    CHECK_HAS(ssa_future_error(future), "timeout cannot be nan");
+    CHECK_STATUS(ssa_wait_any(&future, 1, 1, NULL), SSA_EARGUMENT);
+    CHECK_HAS(ssa_future_error(future), "index cannot be NULL");
+    CHECK_STATUS(ssa_wait_any(&future, 1, -1, &index), SSA_OK);
+    CHECK_HAS(ssa_future_error(future), "no tensor 'absent'");
+    CHECK_STATUS(ssa_future_tensor(future, NULL), SSA_EARGUMENT);
+    CHECK_HAS(ssa_future_error(future), "tensor cannot be NULL");
+    CHECK_STATUS(ssa_future_outputs(future, &tensor, &count), SSA_EARGUMENT);
+    CHECK_HAS(ssa_future_error(future), "none of ssa_start_infer");
+    CHECK_STATUS(ssa_future_test(future), SSA_ENOTFOUND);
+    CHECK_HAS(ssa_future_error(future), "no tensor 'absent'");
+    ssa_future_free(future);
+    OK(ssa_start_put_tensor(client, NAME("x"), &array, OWN, &future));
+    OK(ssa_future_wait(future, -1));
+    CHECK(!*ssa_future_error(future));
+    CHECK_STATUS(ssa_future_tensor(future, &tensor), SSA_EARGUMENT);
+    CHECK_HAS(ssa_future_error(future), "cannot give a tensor");
+    ssa_future_free(future);
+}
+
 static void test_no_handle(void) {
     ssa_tensor *tensor = NULL;
     ssa_future *future = NULL, *none[2] = {NULL, NULL};
@@ -167,7 +196,7 @@ static void test_no_handle(void) {
     CHECK(ssa_future_test(NULL) == SSA_EARGUMENT && ssa_future_wait(NULL, 1) == SSA_EARGUMENT);
     CHECK(ssa_future_cancel(NULL) == SSA_EARGUMENT && ssa_future_tensor(NULL, &tensor) == SSA_EARGUMENT);
     CHECK(ssa_wait_any(NULL, 0, 0, &index) == SSA_EARGUMENT && ssa_wait_any(none, 2, 0, &index) == SSA_EARGUMENT);
-    CHECK(!*ssa_future_error(NULL));
+    CHECK_HAS(ssa_future_error(NULL), "no future");
     ssa_future_free(NULL);
     ssa_tensor_free(NULL);
     ssa_texts_free(NULL);
@@ -260,5 +289,6 @@ static void open_client(void) {
     client = face_open();
 }
 
-FACE_MAIN(open_client, test_arrays, test_elements_upon_each_other, test_names, test_results, test_numbers, test_no_handle, test_options, test_log_sink,
+FACE_MAIN(open_client, test_arrays, test_elements_upon_each_other, test_names, test_results, test_numbers,
+          test_a_future_says_what_was_wrong, test_no_handle, test_options, test_log_sink,
           test_it_still_works)

@@ -16,7 +16,7 @@ static void test_results(ssasync::Client &client) {
     batch.delete_list("all");
     auto put = batch.put_tensor("u", u);
     auto got = batch.get_tensor("u");
-    auto unpacked = batch.unpack_tensor("u", ssasync::Array(back));
+    auto unpacked = batch.unpack_tensor("u", ssasync::MutableArray(back));
     auto exists = batch.tensor_exists("u"), never = batch.tensor_exists("never");
     batch.copy_tensor("u", "copy");
     auto copy = batch.get_tensor("copy");

@@ -20,6 +20,8 @@ static int child(ssa_future *future, ssa_batch *gathered, ssa_batch *started) {
         return 3;
     if (ssa_future_test(future) != SSA_EFORK || ssa_wait_any(&future, 1, 0, &index) != SSA_EFORK)
         return 4;
+    if (!strstr(ssa_future_error(future), "before a fork"))
+        return 7;
     int found;
     if (ssa_batch_execute(gathered, OWN) != SSA_EFORK || ssa_batch_key_exists(gathered, NAME("x"), &found) != SSA_EFORK)
         return 6;
