@@ -58,9 +58,7 @@ static ssa_status take_gpus(ssa_entry *entry, const given_model *given, ssa_mode
         return entry->status;
     options->first_gpu = given->first_gpu;
     options->num_gpus = given->num_gpus;
-    if (!given->num_gpus) /* which means one device elsewhere */
-        ssa_entry_refuse(entry, SSA_EARGUMENT, "num_gpus cannot be 0: give 1 to 1024.");
-    return entry->status;
+    return entry->status = ssa_op_check_gpus(given->first_gpu, given->num_gpus, &entry->problem);
 }
 
 static ssa_status set(ssa_ask *ask, const char *name, size_t name_bytes, given_model given,

@@ -5,7 +5,7 @@
 #include "fnv_hash.h"
 #include "key_slot.h"
 
-void ssa_call_list_insert(ssa_call_list *list, ssa_call *call, ssa_call *before) {
+static void insert_before(ssa_call_list *list, ssa_call *call, ssa_call *before) {
     call->list = list;
     call->next = before;
     call->previous = before ? before->previous : list->last;
@@ -15,13 +15,25 @@ void ssa_call_list_insert(ssa_call_list *list, ssa_call *call, ssa_call *before)
 }
 
 void ssa_call_list_append(ssa_call_list *list, ssa_call *call) {
-    ssa_call_list_insert(list, call, NULL);
+    insert_before(list, call, NULL);
+}
+
+void ssa_call_list_insert(ssa_call_list *list, ssa_call *call, ssa_call *near) {
+    ssa_call *after = near ? near : list->last;
+    while (after && after->number > call->number)
+        after = after->previous;
+    ssa_call *before = after ? after->next : list->first;
+    while (before && before->number < call->number)
+        before = before->next;
+    insert_before(list, call, before);
 }
 
 void ssa_call_list_remove(ssa_call *call) {
     ssa_call_list *list = call->list;
     if (!list)
         return;
+    if (list->walk == call)
+        list->walk = call->next;
     *(call->previous ? &call->previous->next : &list->first) = call->next;
     *(call->next ? &call->next->previous : &list->last) = call->previous;
     list->length--;

@@ -30,6 +30,7 @@ typedef struct ssa_call {
     void (*done)(struct ssa_call *call); /* the command is complete, with the final status; may free the call */
     void *owner;
     uint64_t key_hash;           /* of the key's hash tag: calls with the same one keep their order */
+    uint64_t number;             /* of its submission, which it keeps when it is repeated */
     uint16_t slot;
     uint8_t flags;
     unsigned tries;              /* how often it was refused or lost */
@@ -38,12 +39,13 @@ typedef struct ssa_call {
 
 typedef struct ssa_call_list {
     ssa_call *first, *last;
+    ssa_call *walk;              /* where one that walks through it goes on: moved on when that call is removed */
     size_t length;
 } ssa_call_list;
 
 void ssa_call_list_append(ssa_call_list *list, ssa_call *call);
-/* before: NULL: at the end. */
-void ssa_call_list_insert(ssa_call_list *list, ssa_call *call, ssa_call *before);
+/* By its number, into a list that is in order. near: one of the list, from which its place is looked for; NULL: the last. */
+void ssa_call_list_insert(ssa_call_list *list, ssa_call *call, ssa_call *near);
 void ssa_call_list_remove(ssa_call *call); /* in no list: nothing */
 
 /* The hash of a key's tag. */

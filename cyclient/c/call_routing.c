@@ -17,8 +17,7 @@ static int is_ahead(const ssa_link *link, const ssa_call *call) {
     for (const ssa_call *other = link->waiting.first; other; other = other->next)
         if (ssa_calls_conflict(other, call))
             return 1;
-    return link->connection &&
-           ssa_connection_conflicts(link->connection, call->key_hash, call->flags & SSA_CALL_FENCE, UINT64_MAX);
+    return link->connection && ssa_connection_conflicts(link->connection, call->command);
 }
 
 static size_t bulk_place(const ssa_call *call) {
@@ -58,7 +57,7 @@ static ssa_link *choose_link(const ssa_engine *engine, ssa_server *server, const
 /* A word before a call, whose answer nobody wants. On a link that is not open: nothing. */
 static ssa_status announce(ssa_link *link, const char *word) {
     if (link->state != SSA_LINK_OPEN)
-        return SSA_OK; /* to ASKING, the answer will be a MOVED, or a further ASK */
+        return SSA_OK; /* nothing is watched there */
     ssa_command *command = ssa_command_new(1, SSA_EXPECT_REPLY);
     if (!command || ssa_command_argument(command, word, strlen(word))) {
         ssa_command_free(command);
@@ -95,14 +94,9 @@ static int is_held_at(const ssa_server *server, const ssa_call *call) {
            ssa_command_is_transaction(call->command);
 }
 
-static int is_held(const ssa_engine *engine, const ssa_call *call) {
-    return is_held_at(server_of(engine, call), call);
-}
-
 /* What waits for the end of a turn does not hold back the calls of its owner. */
-static int has_turn(const ssa_engine *engine, const ssa_call *call) {
-    const ssa_server *server = server_of(engine, call);
-    return server && server->turn && server->turn == call->owner;
+static int has_turn_at(const ssa_server *server, const ssa_call *call) {
+    return server->turn && server->turn == call->owner;
 }
 
 static ssa_link *watching_link(ssa_server *server, const void *owner) {
@@ -152,62 +146,31 @@ void ssa_engine_end_turn(ssa_engine *engine, const void *owner) {
     ssa_engine_arm(engine, &engine->parked_timer, engine->now);
 }
 
-/* 0: nobody can take it now. */
-static int route(ssa_engine *engine, ssa_call *call) {
-    ssa_server *server = call->server;
-    if (!server) {
-        if (engine->mode == SSA_MODE_CLUSTER && !engine->topology.known)
-            return 0;
-        server = ssa_engine_owner(engine, call->slot);
-        if (!server)
-            return 0;
-    }
-    ssa_link *link = call->flags & SSA_CALL_WATCHED ? watching_link(server, call->owner) : choose_link(engine, server, call);
-    if (!link || is_held_at(server, call))
-        return 0;
-    if (call->flags & SSA_CALL_ASKING) {
-        call->flags &= (uint8_t)~SSA_CALL_ASKING;
-        call->server = NULL; /* for further tries */
-        if (announce(link, "ASKING"))
-            return 0;
-    }
-    if (!keep_turns(engine, server, link, call))
-        return 0;
-    call->last_link = link;
-    call->command->key_hash = call->key_hash;
-    call->command->is_fence = call->flags & SSA_CALL_FENCE;
-    call->command->epoch = engine->epoch;
-    engine->statistics.commands++;
-    ssa_link_queue(link, call);
-    return 1;
+/* ---- order
+ *
+ * Of two calls that conflict the one with the lower number, that was submitted first, is carried out first. Where one is sent
+ * again, because it was refused or lost, the other may have left already: it is sent again too, behind the first. So for any
+ * two that conflict and are not done, either the later one has not left, or both are on one connection in their order, or the
+ * later one is marked to be sent again. A call leaves only where that stays true: */
+
+static int follows_parked(const ssa_engine *engine, const ssa_call *call) {
+    for (const ssa_call *other = engine->parked.first; other && other->number < call->number; other = other->next)
+        if (ssa_calls_conflict(other, call))
+            return 1;
+    return 0;
 }
 
-/* ---- waiting for better times */
-
-/* before: NULL: behind all others. */
-static void park_before(ssa_engine *engine, ssa_call *call, ssa_call *before, int64_t delay) {
-    call->link = NULL;
-    call->ready_at = engine->now + delay;
-    ssa_call_list_insert(&engine->parked, call, before);
-    if (!engine->parked_timer.place || engine->parked_timer.at > call->ready_at)
-        ssa_engine_arm(engine, &engine->parked_timer, call->ready_at);
-}
-
-static void park(ssa_engine *engine, ssa_call *call, int64_t delay) {
-    park_before(engine, call, NULL, delay);
-}
-
-/* What was sent before slots moved, or before a command was refused, may come back and be sent again: until it has been
- * answered, nothing on its key may leave on another connection. */
-static int follows_unsettled(ssa_engine *engine, const ssa_call *call) {
+/* What was sent before slots moved, or before a command was refused, may come back: until it has been answered nothing that
+ * must follow it leaves on another connection, nor behind it when it is marked. */
+static int follows_unsettled(ssa_engine *engine, const ssa_call *call, const ssa_link *to) {
     int older = 0;
     for (ssa_server *server = engine->servers; server; server = server->next)
         for (int i = 0; i < 2; i++) {
-            ssa_connection *connection = server->links[i].connection;
-            if (!connection || !ssa_connection_has_older(connection, engine->epoch))
+            const ssa_link *link = &server->links[i];
+            if (!link->connection || !ssa_connection_has_older(link->connection, engine->epoch))
                 continue;
             older = 1;
-            if (ssa_connection_conflicts(connection, call->key_hash, call->flags & SSA_CALL_FENCE, engine->epoch))
+            if (ssa_connection_has_unsettled(link->connection, call->command, engine->epoch, link == to))
                 return 1;
         }
     engine->unsettled = older;
@@ -219,11 +182,55 @@ void ssa_routing_unsettle(ssa_engine *engine) {
     engine->unsettled = 1;
 }
 
-static int follows_parked(const ssa_engine *engine, const ssa_call *call) {
-    for (const ssa_call *other = engine->parked.first; other && other != call; other = other->next)
-        if (ssa_calls_conflict(other, call))
-            return 1;
-    return 0;
+/* ---- leaving */
+
+typedef enum routing {
+    LEFT,
+    HELD,  /* by another call */
+    NOBODY /* can take it now */
+} routing;
+
+/* to: where a server has sent it; NULL: to its owner. What nobody can take is compared with no other call: while a cluster is
+ * not known, that is all there is. */
+static routing route(ssa_engine *engine, ssa_call *call, ssa_server *to) {
+    ssa_server *server = to ? to : server_of(engine, call);
+    int asking = call->flags & SSA_CALL_ASKING;
+    call->flags &= (uint8_t)~SSA_CALL_ASKING; /* for this try */
+    if (!server)
+        return NOBODY;
+    if (is_held_at(server, call) || (!has_turn_at(server, call) && follows_parked(engine, call)))
+        return HELD;
+    ssa_link *link = call->flags & SSA_CALL_WATCHED ? watching_link(server, call->owner) : choose_link(engine, server, call);
+    if (!link || (asking && link->state != SSA_LINK_OPEN))
+        return NOBODY;
+    if (engine->unsettled && !call->server && follows_unsettled(engine, call, link))
+        return HELD;
+    if (!keep_turns(engine, server, link, call) || (asking && announce(link, "ASKING")))
+        return NOBODY;
+    call->last_link = link;
+    call->command->epoch = engine->epoch;
+    engine->statistics.commands++;
+    ssa_link_queue(link, call);
+    return LEFT;
+}
+
+/* ---- waiting for better times */
+
+static void arm(ssa_engine *engine, int64_t at) {
+    if (!engine->parked_timer.place || engine->parked_timer.at > at)
+        ssa_engine_arm(engine, &engine->parked_timer, at);
+}
+
+/* near: one that is parked, perhaps close to it in the order; NULL: the last. */
+static void park_near(ssa_engine *engine, ssa_call *call, ssa_call *near, int64_t delay) {
+    call->link = NULL;
+    call->ready_at = engine->now + delay;
+    ssa_call_list_insert(&engine->parked, call, near);
+    arm(engine, call->ready_at);
+}
+
+static void park(ssa_engine *engine, ssa_call *call, int64_t delay) {
+    park_near(engine, call, NULL, delay);
 }
 
 static int64_t delay_after(unsigned tries) {
@@ -232,35 +239,39 @@ static int64_t delay_after(unsigned tries) {
 
 void ssa_engine_submit(ssa_engine *engine, ssa_call *call) {
     engine->in_flight++;
-    int must_wait = (engine->parked.length && !has_turn(engine, call) && follows_parked(engine, call)) ||
-                    (engine->unsettled && !call->server && follows_unsettled(engine, call)) || is_held(engine, call);
-    if (must_wait || !route(engine, call))
+    call->number = call->command->number = ++engine->submitted;
+    call->command->key_hash = call->key_hash;
+    call->command->is_fence = call->flags & SSA_CALL_FENCE;
+    if (route(engine, call, NULL) != LEFT)
         park(engine, call, engine->parked.length ? between_tries.first : 0);
 }
 
+/* Nobody could take it. */
+static void put_off(ssa_engine *engine, ssa_call *call) {
+    const char *why;
+    call->tries += call->tries < 2 ? 2 : 1;
+    call->ready_at = engine->now + delay_after(call->tries);
+    if (engine->topology.known && !ssa_topology_owner(engine, call->slot, &why) && !call->server) {
+        ssa_engine_note_trouble(engine, "Of the cluster %s.", why);
+        ssa_topology_refresh(engine);
+    }
+}
+
 void ssa_routing_retry(ssa_engine *engine) {
-    /* In one pass, in order: one that stays holds back those behind it on its key. */
+    /* In one pass, in order: one that stays holds back those behind it on its key. Who is told of an end may cancel others. */
     int64_t next = SSA_NEVER;
-    for (ssa_call *call = engine->parked.first, *following; call; call = following) {
-        following = call->next;
+    for (ssa_call *call = engine->parked.first; call; call = engine->parked.walk) {
+        engine->parked.walk = call->next;
         if ((call->flags & SSA_CALL_WATCHED) && !watching_link(server_of(engine, call), call->owner)) {
             ssa_routing_fail(engine, call, SSA_ECLOSED, "the connection that watched its key was lost");
             continue;
         }
-        int may_go = call->ready_at <= engine->now && (has_turn(engine, call) || !follows_parked(engine, call)) &&
-                     !(engine->unsettled && !call->server && follows_unsettled(engine, call)) && !is_held(engine, call);
-        if (may_go) {
-            ssa_call_list_remove(call);
-            if (route(engine, call))
+        if (call->ready_at <= engine->now) {
+            routing outcome = route(engine, call, NULL);
+            if (outcome == LEFT)
                 continue;
-            call->tries += call->tries < 2 ? 2 : 1;
-            call->ready_at = engine->now + delay_after(call->tries);
-            ssa_call_list_insert(&engine->parked, call, following);
-            const char *why;
-            if (engine->topology.known && !ssa_topology_owner(engine, call->slot, &why) && !call->server) {
-                ssa_engine_note_trouble(engine, "Of the cluster %s.", why);
-                ssa_topology_refresh(engine);
-            }
+            if (outcome == NOBODY)
+                put_off(engine, call);
         }
         if (call->ready_at < next)
             next = call->ready_at;
@@ -269,28 +280,22 @@ void ssa_routing_retry(ssa_engine *engine) {
         return;
     if (next <= engine->now)
         next = engine->now + between_tries.first; /* held back by another, which has a moment of its own */
-    ssa_engine_arm(engine, &engine->parked_timer, next);
+    arm(engine, next);
 }
 
 void ssa_routing_park_waiting(ssa_engine *engine, ssa_link *link) {
-    /* A call on the same key that is parked came later than they: else they would have been parked behind it. */
-    ssa_call *later = engine->parked.first;
+    ssa_call *near = engine->parked.first;
     for (ssa_call *call = link->waiting.first, *following; call; call = following) {
         following = call->next;
         if (call->server || link->worker)
             continue;
         ssa_call_list_remove(call);
-        park_before(engine, call, later, 0);
+        park_near(engine, call, near, 0);
+        near = call;
     }
 }
 
 /* ---- the end of a try */
-
-static void finish(ssa_engine *engine, ssa_call *call) {
-    engine->in_flight--;
-    call->link = NULL;
-    call->done(call);
-}
 
 static void set_failure(ssa_call *call, ssa_status status, const char *text) {
     call->command->status = status;
@@ -299,38 +304,42 @@ static void set_failure(ssa_call *call, ssa_status status, const char *text) {
     ssa_buffer_append(&call->command->error, text, strlen(text)); /* without memory the status says enough */
 }
 
-void ssa_routing_fail(ssa_engine *engine, ssa_call *call, ssa_status status, const char *text) {
+void ssa_engine_call_ends(ssa_engine *engine, ssa_call *call) {
     ssa_call_list_remove(call);
-    set_failure(call, status, text);
-    finish(engine, call);
+    engine->in_flight--;
+    call->link = NULL;
+    call->done(call);
 }
 
-/* Again, behind nothing that came later: what has left already on its key is repeated after it. */
-static void again(ssa_engine *engine, ssa_call *call, ssa_server *server, int64_t delay) {
+void ssa_routing_fail(ssa_engine *engine, ssa_call *call, ssa_status status, const char *text) {
+    set_failure(call, status, text);
+    ssa_engine_call_ends(engine, call);
+}
+
+/* to: where a server has sent it; NULL: where its slot is then. */
+static void again(ssa_engine *engine, ssa_call *call, ssa_server *to, int64_t delay) {
     ssa_link *link = call->link;
-    if (link && link->connection && ssa_link_unanswered(link)) {
-        ssa_connection_mark_again(link->connection, call->key_hash, call->flags & SSA_CALL_FENCE);
+    if (link->connection)
+        ssa_connection_mark_again(link->connection, call->command);
+    if (to || ssa_link_unanswered(link))
         ssa_routing_unsettle(engine);
-    }
     ssa_command_rewind(call->command);
     ssa_command_stamp_again(call->command);
     engine->statistics.retries++;
     call->tries++;
     call->link = NULL;
-    if (server && !(call->flags & SSA_CALL_ASKING) && !follows_parked(engine, call)) {
-        ssa_server *fixed = call->server;
-        call->server = server;
-        int routed = route(engine, call);
-        call->server = fixed;
-        if (routed)
-            return;
-    }
-    if (call->flags & SSA_CALL_ASKING) {
-        call->server = server;
-        if (route(engine, call))
-            return;
-    }
-    park(engine, call, delay);
+    if (!to || route(engine, call, to) != LEFT)
+        park(engine, call, delay);
+}
+
+/* To one that takes it only if it is announced. Where it cannot be now it goes by way of its owner again. */
+static void ask_there(ssa_engine *engine, ssa_call *call, ssa_server *server) {
+    call->flags |= SSA_CALL_ASKING;
+    again(engine, call, server, between_tries.first);
+    ssa_routing_unsettle(engine); /* it is where its slot is not: nothing on its key goes elsewhere until it is answered */
+    ssa_link *link = call->list == &engine->parked ? choose_link(engine, server, call) : NULL;
+    if (link)
+        ssa_link_wake(link);
 }
 
 /* valkey.io, topics/cluster-spec and topics/protocol: it was not executed, and may be soon. */
@@ -342,13 +351,11 @@ static int is_not_now(const ssa_engine *engine, const ssa_buffer *text) {
     return engine->mode == SSA_MODE_CLUSTER && ssa_text_begins(text->data, text->bytes, "READONLY");
 }
 
-static int redirected(ssa_engine *engine, ssa_call *call) {
+/* Where a server said. 0: not there; it ends. */
+static int follow(ssa_engine *engine, ssa_call *call, const ssa_redirection *redirection, ssa_status status) {
     const ssa_buffer *text = &call->command->error;
-    ssa_redirection redirection;
-    ssa_status status = ssa_redirection_parse(&redirection, (const char *)text->data, text->bytes, &call->link->address);
-    if (status == SSA_OK && redirection.kind == SSA_NOT_REDIRECTED)
-        return 0;
-    ssa_server *server = status == SSA_OK ? ssa_topology_follow(engine, &redirection, &status) : NULL;
+    ssa_server *was = server_of(engine, call);
+    ssa_server *server = status == SSA_OK ? ssa_topology_follow(engine, redirection, &status) : NULL;
     engine->statistics.redirections++;
     if (!server) {
         char said[128], whole[400];
@@ -357,15 +364,17 @@ static int redirected(ssa_engine *engine, ssa_call *call) {
                  "or set trust_topology.", call->link->address_text, said);
         ssa_topology_refresh(engine);
         set_failure(call, status == SSA_ENOMEM ? SSA_ENOMEM : SSA_ETOPOLOGY, whole);
-        finish(engine, call);
-        return 1;
+        return 0;
     }
-    if (redirection.kind == SSA_ASK)
-        call->flags |= SSA_CALL_ASKING;
-    else
+    if (redirection->kind == SSA_MOVED) {
+        for (int i = 0; i < 2 && was && was != server; i++)
+            ssa_routing_park_waiting(engine, &was->links[i]); /* that slot may be theirs */
         ssa_topology_refresh(engine);
-    if (call->tries > 16) /* two servers that send it to each other: give the cluster time to agree */
+    }
+    if (call->tries > 16 && call->tries % 2) /* two servers that send it to each other: give the cluster time to agree */
         again(engine, call, NULL, between_tries.longest);
+    else if (redirection->kind == SSA_ASK)
+        ask_there(engine, call, server);
     else
         again(engine, call, server, 0);
     return 1;
@@ -377,35 +386,39 @@ static void note_trouble(ssa_engine *engine, const ssa_call *call) {
                             (int)(text->bytes < 120 ? text->bytes : 120), text->bytes ? (const char *)text->data : "");
 }
 
-void ssa_engine_call_complete(ssa_engine *engine, ssa_call *call) {
+int ssa_engine_call_repeats(ssa_engine *engine, ssa_call *call) {
     ssa_command *command = call->command;
-    if (call->link->worker || (call->flags & SSA_CALL_WATCHED)) {
-        finish(engine, call);
-        return;
-    }
+    ssa_redirection redirection = {.kind = SSA_NOT_REDIRECTED};
+    if (call->link->worker || (call->flags & SSA_CALL_WATCHED))
+        return 0;
     int may_repeat = call->flags & SSA_CALL_IDEMPOTENT;
     if (command->status == SSA_ECLOSED) {
         /* Of an incomplete unit the server has carried out nothing. */
         if (command->sent >= command->total)
             call->flags |= SSA_CALL_LEFT;
-        if ((may_repeat || command->sent < command->total) && !engine->closed) {
-            again(engine, call, NULL, delay_after(call->tries + 1));
-            return;
-        }
-    } else if (command->error.bytes && call->server == NULL && redirected(engine, call)) {
-        return;
-    } else if (command->status == SSA_ESERVER && is_not_now(engine, &command->error)) {
+        if ((!may_repeat && command->sent >= command->total) || engine->closed)
+            return 0;
+        again(engine, call, NULL, delay_after(call->tries + 1));
+        return 1;
+    }
+    if (command->error.bytes && !call->server) {
+        const ssa_buffer *text = &command->error;
+        ssa_status status = ssa_redirection_parse(&redirection, (const char *)text->data, text->bytes, &call->link->address);
+        if (status != SSA_OK || redirection.kind != SSA_NOT_REDIRECTED)
+            return follow(engine, call, &redirection, status);
+    }
+    if (command->status == SSA_ESERVER && is_not_now(engine, &command->error)) {
         note_trouble(engine, call);
         if (engine->mode == SSA_MODE_CLUSTER)
             ssa_topology_refresh(engine);
         again(engine, call, NULL, delay_after(call->tries + 2));
-        return;
-    } else if (command->again && may_repeat) {
-        call->flags |= SSA_CALL_LEFT;
-        again(engine, call, NULL, 0);
-        return;
+        return 1;
     }
-    finish(engine, call);
+    if (!command->again || !may_repeat)
+        return 0;
+    call->flags |= SSA_CALL_LEFT;
+    again(engine, call, NULL, 0);
+    return 1;
 }
 
 void ssa_engine_abandon(ssa_engine *engine, ssa_call *call) {

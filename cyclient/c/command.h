@@ -46,7 +46,9 @@ typedef struct ssa_command {
 
     ssa_expectation expectation;
     uint64_t id;                         /* for a worker */
-    uint64_t key_hash, epoch;            /* of its key and of its sending, for ssa_connection_conflicts; the client's */
+    uint64_t key_hash;                   /* of its key's hash tag: those with the same one conflict */
+    uint64_t number;                     /* of its submission: of two that conflict the lower one goes first */
+    uint64_t epoch;                      /* of its sending: grows with the commands of a connection; the client's */
     int is_fence;                        /* it conflicts with every other */
     int again;                           /* one before it on its key was refused: the client repeats both */
     unsigned commands;                   /* in this unit: more than one for a transaction */

@@ -304,13 +304,20 @@ int ssa_connection_next_push(ssa_connection *connection, ssa_reply *reply) {
     return 1;
 }
 
-static int conflicts(const ssa_command *command, uint64_t key_hash, int is_fence) {
-    return is_fence || command->is_fence || command->key_hash == key_hash;
+static int conflict(const ssa_command *a, const ssa_command *b) {
+    return a->is_fence || b->is_fence || a->key_hash == b->key_hash;
 }
 
-int ssa_connection_conflicts(const ssa_connection *connection, uint64_t key_hash, int is_fence, uint64_t before_epoch) {
-    for (const ssa_command *command = connection->waiting.first; command && command->epoch < before_epoch; command = command->next)
-        if (conflicts(command, key_hash, is_fence))
+int ssa_connection_conflicts(const ssa_connection *connection, const ssa_command *command) {
+    for (const ssa_command *other = connection->waiting.first; other; other = other->next)
+        if (conflict(other, command))
+            return 1;
+    return 0;
+}
+
+int ssa_connection_has_unsettled(const ssa_connection *connection, const ssa_command *command, uint64_t epoch, int only_again) {
+    for (const ssa_command *other = connection->waiting.first; other && other->epoch < epoch; other = other->next)
+        if (other->number < command->number && (other->again || !only_again) && conflict(other, command))
             return 1;
     return 0;
 }
@@ -319,10 +326,12 @@ int ssa_connection_has_older(const ssa_connection *connection, uint64_t epoch) {
     return connection->waiting.first && connection->waiting.first->epoch < epoch;
 }
 
-void ssa_connection_mark_again(ssa_connection *connection, uint64_t key_hash, int is_fence) {
-    for (ssa_command *command = connection->waiting.first; command; command = command->next)
-        if (!command->abandoned && conflicts(command, key_hash, is_fence))
-            command->again = 1;
+void ssa_connection_mark_again(ssa_connection *connection, const ssa_command *command) {
+    ssa_command_queue *queues[] = {&connection->complete, &connection->waiting};
+    for (int i = 0; i < 2; i++)
+        for (ssa_command *other = queues[i]->first; other; other = other->next)
+            if (!other->abandoned && other->number > command->number && conflict(other, command))
+                other->again = 1;
 }
 
 int ssa_connection_descriptor(const ssa_connection *connection) {

@@ -70,13 +70,15 @@ ssa_command *ssa_connection_next_complete(ssa_connection *connection);
 /* The next push (invalidate, alive) as a reply that the caller frees; 0 when there is none. */
 int ssa_connection_next_push(ssa_connection *connection, ssa_reply *push);
 
-/* Whether a command with this key_hash, or a fence, of an earlier epoch is unanswered (abandoned ones too); is_fence: whether
- * any is. Epochs grow with the commands. */
-int ssa_connection_conflicts(const ssa_connection *connection, uint64_t key_hash, int is_fence, uint64_t before_epoch);
+/* Whether one that conflicts with this command, which is elsewhere, is unanswered; abandoned ones too. */
+int ssa_connection_conflicts(const ssa_connection *connection, const ssa_command *command);
+/* The same of those with a lower number and an earlier epoch; only_again: and of them those that will be repeated. */
+int ssa_connection_has_unsettled(const ssa_connection *connection, const ssa_command *command, uint64_t epoch, int only_again);
 /* Whether any command of an earlier epoch is unanswered. */
 int ssa_connection_has_older(const ssa_connection *connection, uint64_t epoch);
-/* Set `again` in those of any epoch, but for the abandoned. */
-void ssa_connection_mark_again(ssa_connection *connection, uint64_t key_hash, int is_fence);
+/* Set `again` in those with a higher number that conflict with this command, but for the abandoned: in those too that are
+ * complete, and not taken back yet. */
+void ssa_connection_mark_again(ssa_connection *connection, const ssa_command *command);
 
 int ssa_connection_descriptor(const ssa_connection *connection);
 size_t ssa_connection_unanswered(const ssa_connection *connection); /* queued or sent, not complete; abandoned included */

@@ -55,8 +55,9 @@ static ssa_status finish_tree(ssa_connection *connection) {
     }
     ssa_status status = is_error ? SSA_ESERVER : SSA_OK;
     if (command->expectation == SSA_EXPECT_REPLY) {
+        ssa_reply kept = command->reply; /* empty, with the memory of a spare command: that of the next tree */
         command->reply = connection->tree;
-        memset(&connection->tree, 0, sizeof connection->tree);
+        connection->tree = kept;
     } else {
         if (status == SSA_OK)
             status = root->kind == SSA_TOKEN_NULL ? SSA_ENOTFOUND : SSA_EPROTOCOL;

@@ -5,7 +5,7 @@
  * Order. A later command on a key never overtakes an earlier one of the same client, even when the caller of the earlier one
  * has given up: there is one connection to a shard at a time (two with bulk, where a key that is in flight on one is
  * followed on the same one), what was refused with "not now" waits in one list in its order, and what stands behind a refused
- * command on the same key is repeated after it.
+ * command on the same key is repeated after it (call_routing.c, "order").
  *
  * One thread at a time. */
 #ifndef SSA_ENGINE_H
@@ -75,12 +75,13 @@ typedef struct ssa_engine {
     ssa_server *servers;      /* the first: the way in, with all addresses that were given, until the topology is known */
     ssa_topology topology;    /* of a cluster */
 
-    ssa_call_list parked;     /* not on any link: refused with "not now", or nobody owns their slot */
+    ssa_call_list parked;     /* not on any link: refused with "not now", or nobody owns their slot; by their numbers */
     ssa_timer parked_timer;
     uint64_t epoch;           /* grows when slots move or a command is refused: see call_routing.c */
     int unsettled;            /* commands of an earlier epoch may be in flight */
     ssa_link *dirty;          /* links with something unsent */
     size_t in_flight;         /* calls submitted and not done */
+    uint64_t submitted;       /* calls so far: their numbers */
     uint64_t sockets;         /* made so far: whether a poll that is under way watches all of them */
     ssa_request *requests;    /* all that are not complete */
     ssa_request *first_complete, *last_complete;
@@ -161,7 +162,10 @@ void ssa_engine_topology_changed(ssa_engine *engine);
 
 void ssa_engine_link_opened(ssa_engine *engine, ssa_link *link);
 void ssa_engine_link_failed(ssa_engine *engine, ssa_link *link, int final); /* final: trying again changes nothing */
-void ssa_engine_call_complete(ssa_engine *engine, ssa_call *call);
+/* It is complete. 1: it is sent again, now or later; 0: it ends. Of calls that came together ask for all before any ends: who
+ * is told may submit a call that must not overtake one of the others. */
+int ssa_engine_call_repeats(ssa_engine *engine, ssa_call *call);
+void ssa_engine_call_ends(ssa_engine *engine, ssa_call *call);
 void ssa_engine_pushed(ssa_engine *engine, ssa_link *link, const ssa_reply *push);
 void ssa_engine_mark_dirty(ssa_engine *engine, ssa_link *link);
 /* A server said what it is. 0: not what was expected. */

@@ -100,11 +100,8 @@ void ssa_link_opened(ssa_link *link) {
     link->failure[0] = 0;
     ssa_log_write(&engine->log, SSA_LOG_INFO, "connected to %s", link->address_text);
     ssa_engine_link_opened(engine, link);
-    while (link->state == SSA_LINK_OPEN && link->waiting.first) {
-        ssa_call *call = link->waiting.first;
-        ssa_call_list_remove(call);
-        ssa_link_queue(link, call);
-    }
+    while (link->state == SSA_LINK_OPEN && link->waiting.first)
+        ssa_link_queue(link, link->waiting.first);
 }
 
 void ssa_link_refused(ssa_link *link, const char *reason, int final) {
@@ -114,6 +111,7 @@ void ssa_link_refused(ssa_link *link, const char *reason, int final) {
 /* ---- calls */
 
 void ssa_link_queue(ssa_link *link, ssa_call *call) {
+    ssa_call_list_remove(call);
     call->link = link;
     int stepping = link->state == SSA_LINK_HANDSHAKE && call == &link->step;
     if (link->state != SSA_LINK_OPEN && !stepping) {
@@ -138,17 +136,33 @@ void ssa_link_abandon(ssa_link *link, ssa_call *call) {
     call->link = NULL;
 }
 
+/* What is complete and not repeated into `ended`; it stays on the link. */
+static void sort_out(ssa_link *link, ssa_command *command, ssa_call_list *ended) {
+    ssa_call *call = command->owner;
+    call->command = command;
+    if (!ssa_engine_call_repeats(link->engine, call))
+        ssa_call_list_append(ended, call);
+}
+
+static void hand_out(ssa_engine *engine, ssa_call_list *ended) {
+    while (ended->first)
+        ssa_engine_call_ends(engine, ended->first);
+}
+
 /* Hand out what is complete. A handler may lose the link: then the rest is handed out there. */
 static void collect(ssa_link *link) {
+    ssa_engine *engine = link->engine;
+    ssa_call_list ended = {NULL, NULL, NULL, 0};
     ssa_command *command;
     while (link->connection && (command = ssa_connection_next_complete(link->connection))) {
-        ssa_call *call = command->owner;
-        call->command = command;
-        if (call == &link->step)
-            ssa_handshake_next(link, call);
-        else
-            ssa_engine_call_complete(link->engine, call);
+        if (command->owner == &link->step) {
+            link->step.command = command;
+            ssa_handshake_next(link, &link->step);
+        } else {
+            sort_out(link, command, &ended);
+        }
     }
+    hand_out(engine, &ended);
 }
 
 static void deliver_pushes(ssa_link *link) {
@@ -209,13 +223,12 @@ static void lost(ssa_link *link, const char *reason, int dead) {
     link->connection = NULL; /* handlers queue on the next one */
     link->watched_by = NULL;
     link->has_watch = 0;
+    ssa_call_list ended = {NULL, NULL, NULL, 0};
     ssa_command *command;
-    while ((command = ssa_connection_next_complete(connection))) {
-        ssa_call *call = command->owner;
-        call->command = command;
-        ssa_engine_call_complete(engine, call);
-    }
+    while ((command = ssa_connection_next_complete(connection)))
+        sort_out(link, command, &ended);
     ssa_connection_free(connection);
+    hand_out(engine, &ended);
     ssa_engine_link_lost(engine, link);
     if (link->state == SSA_LINK_DRAINING)
         drain(link);

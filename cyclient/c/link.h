@@ -65,7 +65,7 @@ void ssa_link_start(ssa_link *link, struct ssa_engine *engine, struct ssa_server
 /* Closes it and frees what it holds. Calls in it must be gone. */
 void ssa_link_end(ssa_link *link);
 
-/* Put a call on its way: it leaves at the next flush, or when the link is open. */
+/* Put a call on its way, from the list that it waits in, if any: it leaves at the next flush, or when the link is open. */
 void ssa_link_queue(ssa_link *link, ssa_call *call);
 /* Open it if it is idle; nothing else. */
 void ssa_link_wake(ssa_link *link);
