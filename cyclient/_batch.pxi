@@ -90,6 +90,7 @@ cdef class BatchCore:
         cdef Request whole = self.whole
         engine.away += 1
         ssa_batch_plan_cancel(self.c)
+        ssa_engine_flush(engine.c)
         ssa_engine_withdraw(engine.c, whole.c)  # if it was complete, and nobody had looked
         whole.c.owner = NULL
         engine._come_back()

@@ -140,6 +140,7 @@ cdef class Request:
         engine.away += 1
         if self.started:
             ssa_request_cancel(self.c)
+            ssa_engine_flush(engine.c)  # it may have left something to be removed
             self.c.owner = NULL
         ssa_request_free(self.c)
         self.c = NULL
@@ -487,6 +488,7 @@ cdef class Engine(EngineOperations):
             self.dropped_plans = plan.next
             ssa_batch_plan_free(plan.plan)
             free(plan)
+        ssa_engine_flush(self.c)
         self.away -= 1
         while self.due is not None:
             request = self.due

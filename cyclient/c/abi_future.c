@@ -176,6 +176,7 @@ ssa_status ssa_future_cancel(ssa_future *future) {
             ssa_batch_cancel(future->batch);
         else
             ssa_request_cancel(future->request);
+        ssa_engine_flush(entry.engine); /* it may have left something to be removed */
         ssa_client_moved(future->client);
     }
     leave(&entry, future);
@@ -198,6 +199,7 @@ void ssa_future_free(ssa_future *future) {
         leave_batch(future->batch);
     else
         ssa_request_free(future->request);
+    ssa_engine_flush(client->engine);
     ssa_client_moved(client);
     ssa_client_end_to_free(client);
     ssa_held_free(future->result.held);

@@ -433,3 +433,19 @@ void ssa_engine_abandon(ssa_engine *engine, ssa_call *call) {
         call->command = NULL;
     }
 }
+
+int ssa_engine_hand_over(ssa_call *call, ssa_call *heir) {
+    if (!call->link || call->list || !call->command->sent || ssa_command_return_loans(call->command))
+        return 0;
+    heir->link = call->link;
+    heir->last_link = call->last_link;
+    heir->command = call->command;
+    heir->number = call->number;
+    heir->key_hash = call->key_hash;
+    heir->slot = call->slot;
+    heir->flags = SSA_CALL_WATCHED; /* never repeated: what it borrowed is not there any more */
+    heir->command->owner = heir;
+    call->link = NULL;
+    call->command = NULL;
+    return 1;
+}

@@ -174,10 +174,24 @@ const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status) {
     return NULL;
 }
 
+/* Requests that would leave something behind end first, while what sees to it can still be sent, as far as the sockets take it. */
+static void take_leave(ssa_engine *engine) {
+    for (ssa_request *request = engine->requests, *next; request; request = next) {
+        next = request->next;
+        if (!request->forsaken || request->unattended)
+            continue;
+        ssa_failure_of_closing(request);
+        next = engine->requests; /* others may have ended with it */
+    }
+    ssa_engine_flush(engine);
+}
+
 /* After a fork the sockets are the parent's as well: they are closed here, nothing is said on them. */
 void ssa_engine_close(ssa_engine *engine) {
     if (engine->closed)
         return;
+    if (ssa_is_at_home(&engine->home))
+        take_leave(engine);
     engine->closed = 1;
     while (engine->requests)
         ssa_failure_of_closing(engine->requests);

@@ -122,6 +122,9 @@ ssa_request *ssa_engine_next_complete(ssa_engine *engine); /* NULL: none; once e
 void ssa_engine_submit(ssa_engine *engine, ssa_call *call);
 /* Nobody waits for it any more; done() is not called. */
 void ssa_engine_abandon(ssa_engine *engine, ssa_call *call);
+/* Another call awaits the answer in place of this one, which is done: it is not repeated, and what it borrowed is given back. 0: nothing
+ * of it has left, or there is no memory: it is to be abandoned. */
+int ssa_engine_hand_over(ssa_call *call, ssa_call *heir);
 /* The turn of this owner's watched transaction is over, if it had one. */
 void ssa_engine_end_turn(ssa_engine *engine, const void *owner);
 /* Room for one more timer than before; SSA_ENOMEM. Give it back with ssa_engine_return_timer. */

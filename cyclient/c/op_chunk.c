@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "allocator.h"
+#include "text_begins.h"
 
 #define ORPHAN_MILLISECONDS "3600000" /* a chunk without manifest goes after an hour */
 
@@ -28,16 +29,19 @@ ssa_chunk_io *ssa_chunk_io_new(ssa_request *request, const ssa_buffer *key) {
     return NULL;
 }
 
-void ssa_chunk_io_free(ssa_chunk_io *io) {
+void ssa_chunk_io_free(ssa_request *request) {
+    ssa_chunk_io *io = request->chunks;
     if (!io)
         return;
+    if (io->watch.has_timer)
+        ssa_engine_return_timer(request->engine);
     ssa_memory_free(&io->result.memory);
     ssa_buffer_free(&io->key);
     ssa_buffer_free(&io->scratch);
     ssa_release(io);
 }
 
-static ssa_status add(ssa_command *command, const ssa_text *arguments) {
+ssa_status ssa_chunks_add(ssa_command *command, const ssa_text *arguments) {
     uint64_t count = 0;
     while (arguments[count].data)
         count++;
@@ -47,29 +51,38 @@ static ssa_status add(ssa_command *command, const ssa_text *arguments) {
     return status;
 }
 
-static ssa_command *begin_transaction(void) {
+ssa_command *ssa_transaction_begin(void) {
     return ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("MULTI")));
 }
 
-static ssa_command *end_transaction(ssa_command *command, ssa_status status) {
-    if (!status && !add(command, SSA_TEXTS(SSA_TEXT("EXEC"))))
+ssa_command *ssa_transaction_end(ssa_command *command, ssa_status status) {
+    if (!status && !ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("EXEC"))))
         return command;
     ssa_command_free(command);
     return NULL;
 }
 
 ssa_status ssa_chunks_look(ssa_command *command, const ssa_buffer *key) {
-    return add(command, SSA_TEXTS(SSA_TEXT("GETRANGE"), SSA_KEY_TEXT(*key), SSA_TEXT("0"), SSA_TEXT(SSA_MANIFEST_LAST)));
+    return ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("GETRANGE"), SSA_KEY_TEXT(*key), SSA_TEXT("0"), SSA_TEXT(SSA_MANIFEST_LAST)));
+}
+
+ssa_command *ssa_chunks_look_command(const ssa_buffer *key) {
+    return ssa_command_of(SSA_EXPECT_REPLY,
+                          SSA_TEXTS(SSA_TEXT("GETRANGE"), SSA_KEY_TEXT(*key), SSA_TEXT("0"), SSA_TEXT(SSA_MANIFEST_LAST)));
+}
+
+int ssa_chunks_says_no_string(const ssa_command *answer) {
+    return answer->status == SSA_ESERVER && ssa_text_begins(answer->error.data, answer->error.bytes, "WRONGTYPE");
 }
 
 ssa_command *ssa_chunks_look_and(const ssa_buffer *key, const ssa_text *before, const ssa_text *after) {
-    ssa_command *command = begin_transaction();
-    ssa_status status = command ? add(command, before) : SSA_ENOMEM;
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? ssa_chunks_add(command, before) : SSA_ENOMEM;
     if (!status)
         status = ssa_chunks_look(command, key);
     if (!status)
-        status = add(command, after);
-    return end_transaction(command, status);
+        status = ssa_chunks_add(command, after);
+    return ssa_transaction_end(command, status);
 }
 
 int ssa_chunks_found(const ssa_command *answer, size_t node, ssa_manifest *manifest) {
@@ -94,32 +107,51 @@ static void send_one(ssa_request *request, ssa_command *command, const ssa_buffe
 /* ---- all chunks of an old value */
 
 static void after_drop(ssa_request *request) {
-    if (!ssa_request_failed(request))
-        request->chunks->dropped(request);
+    if (ssa_request_failed(request))
+        return;
+    request->forsaken = NULL;
+    request->chunks->dropped(request);
+}
+
+/* The arguments of one command. */
+static ssa_status add_unlink(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest) {
+    ssa_buffer chunk = {NULL, 0, 0};
+    ssa_status status = ssa_command_argument(command, "UNLINK", 6);
+    for (size_t i = 0; i < ssa_manifest_count(manifest) && !status; i++)
+        if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &chunk)))
+            status = ssa_command_argument(command, chunk.data, chunk.bytes);
+    ssa_buffer_free(&chunk);
+    return status;
+}
+
+ssa_status ssa_chunks_unlink(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest) {
+    ssa_status status = ssa_command_next(command, 1 + ssa_manifest_count(manifest));
+    return status ? status : add_unlink(command, key, manifest);
+}
+
+static ssa_command *unlink_command(const ssa_buffer *key, const ssa_manifest *manifest) {
+    ssa_command *command = ssa_command_new(1 + ssa_manifest_count(manifest), SSA_EXPECT_REPLY);
+    if (command && !add_unlink(command, key, manifest))
+        return command;
+    ssa_command_free(command);
+    return NULL;
 }
 
 void ssa_chunks_drop(ssa_request *request, const ssa_buffer *key, const ssa_manifest *manifest, ssa_chunk_step done) {
     if (!request->chunks && !ssa_chunk_io_new(request, key))
         return;
-    request->chunks->dropped = done;
-    ssa_buffer chunk = {NULL, 0, 0};
-    size_t count = ssa_manifest_count(manifest);
-    ssa_command *command = ssa_command_new(1 + count, SSA_EXPECT_REPLY);
-    ssa_status status = command ? ssa_command_argument(command, "UNLINK", 6) : SSA_ENOMEM;
-    for (size_t i = 0; i < count && !status; i++)
-        if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &chunk)))
-            status = ssa_command_argument(command, chunk.data, chunk.bytes);
-    ssa_buffer_free(&chunk);
-    if (status) {
-        ssa_command_free(command);
-        command = NULL;
-    }
+    ssa_chunk_io *io = request->chunks;
+    io->dropped = done;
+    io->old = *manifest;
+    io->old_key = key;
+    request->forsaken = ssa_chunks_forsake_old;
     request->step = after_drop;
-    send_one(request, command, key);
+    send_one(request, unlink_command(key, manifest), key);
 }
 
 void ssa_chunks_drop_found(ssa_request *request, const ssa_buffer *key, size_t node, ssa_chunk_step done) {
     ssa_manifest manifest;
+    request->forsaken = NULL; /* it was carried out, or refused */
     if (ssa_chunks_failed(request, node))
         return;
     if (ssa_chunks_found(ssa_request_answer(request, 0), node, &manifest))
@@ -128,31 +160,44 @@ void ssa_chunks_drop_found(ssa_request *request, const ssa_buffer *key, size_t n
         done(request);
 }
 
-static void after_expiry(ssa_request *request) {
-    if (!ssa_transaction_failed(request, 0))
-        ssa_request_succeed(request);
-}
+/* ---- how long they stay */
 
-void ssa_chunks_expire(ssa_request *request, const ssa_buffer *key, const ssa_manifest *manifest, ssa_text milliseconds) {
+ssa_status ssa_chunks_expire(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, int64_t ttl) {
     ssa_buffer chunk = {NULL, 0, 0};
-    ssa_command *command = begin_transaction();
-    ssa_status status = command ? SSA_OK : SSA_ENOMEM;
-    for (size_t i = 0; i < ssa_manifest_count(manifest) && !status; i++)
-        if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &chunk)))
-            status = milliseconds.data ? add(command, SSA_TEXTS(SSA_TEXT("PEXPIRE"), SSA_KEY_TEXT(chunk), milliseconds))
-                                       : add(command, SSA_TEXTS(SSA_TEXT("PERSIST"), SSA_KEY_TEXT(chunk)));
+    ssa_status status = SSA_OK;
+    for (size_t i = 0; i < ssa_manifest_count(manifest) && !status; i++) {
+        status = ssa_chunk_key(manifest, key->data, key->bytes, i, &chunk);
+        if (!status && !(status = ssa_command_next(command, ttl > 0 ? 3 : 2)))
+            status = ssa_command_argument(command, ttl > 0 ? "PEXPIRE" : "PERSIST", 7);
+        if (!status)
+            status = ssa_command_argument(command, chunk.data, chunk.bytes);
+        if (!status && ttl > 0)
+            status = ssa_command_number(command, (uint64_t)ttl);
+    }
     ssa_buffer_free(&chunk);
-    request->step = after_expiry;
-    send_one(request, end_transaction(command, status), key);
+    return status;
 }
 
 /* ---- reading */
+
+/* It was replaced: then the next look finds another manifest, or none. */
+static void look_again(ssa_request *request) {
+    ssa_chunk_io *io = request->chunks;
+    if (io->has_missed && !memcmp(io->missed, io->manifest.nonce, SSA_NONCE_BYTES)) {
+        ssa_request_fail(request, SSA_EHEADER, "'%s' in %s is damaged: chunks of it are missing.", (char *)request->subject.data,
+                         request->engine->description);
+        return;
+    }
+    io->has_missed = 1;
+    memcpy(io->missed, io->manifest.nonce, SSA_NONCE_BYTES);
+    io->vanished(request);
+}
 
 static void take_chunks(ssa_request *request) {
     ssa_chunk_io *io = request->chunks;
     for (size_t i = 0; i < request->call_count; i++)
         if (ssa_request_answer(request, i)->status == SSA_ENOTFOUND) {
-            io->vanished(request);
+            look_again(request);
             return;
         }
     for (size_t i = 0; i < request->call_count; i++)
@@ -232,13 +277,10 @@ void ssa_chunks_send(ssa_request *request, size_t first, const ssa_buffer *key, 
     ssa_buffer_free(&name);
 }
 
-ssa_status ssa_chunks_claim(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest) {
+ssa_status ssa_chunks_claim(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, int64_t ttl) {
     ssa_buffer name = {NULL, 0, 0};
     size_t count = ssa_manifest_count(manifest);
-    ssa_status status = SSA_OK;
-    for (size_t i = 0; i < count && !status; i++)
-        if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &name)))
-            status = add(command, SSA_TEXTS(SSA_TEXT("PERSIST"), SSA_KEY_TEXT(name)));
+    ssa_status status = ssa_chunks_expire(command, key, manifest, ttl);
     if (!status && !(status = ssa_command_next(command, 1 + count)))
         status = ssa_command_argument(command, "EXISTS", 6);
     for (size_t i = 0; i < count && !status; i++)
@@ -261,37 +303,64 @@ int ssa_chunks_lost(const ssa_request *request) {
 
 static void after_manifest(ssa_request *request);
 
-static void write_manifest(ssa_request *request) {
-    ssa_chunk_io *io = request->chunks;
+static ssa_status set_manifest(ssa_command *command, const ssa_chunk_io *io) {
     unsigned char manifest[SSA_MANIFEST_MAX];
     size_t bytes = ssa_manifest_encode(&io->manifest, manifest);
-    if (ssa_request_failed(request))
-        return;
-    ssa_command *command = begin_transaction();
-    ssa_status status = command ? ssa_chunks_look(command, &io->key) : SSA_ENOMEM;
-    if (!status)
-        status = ssa_chunks_claim(command, &io->key, &io->manifest);
-    if (!status)
-        status = add(command, SSA_TEXTS(SSA_TEXT("SET"), SSA_KEY_TEXT(io->key), ((ssa_text){(char *)manifest, bytes})));
-    request->step = after_manifest;
-    ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_request_send(request, 0, end_transaction(command, status), io->key.data, io->key.bytes, 0);
+    ssa_status status = ssa_command_next(command, io->ttl > 0 ? 5 : 3);
+    if (status || (status = ssa_command_argument(command, "SET", 3)) ||
+        (status = ssa_command_argument(command, io->key.data, io->key.bytes)) ||
+        (status = ssa_command_argument(command, manifest, bytes)) || io->ttl <= 0)
+        return status;
+    status = ssa_command_argument(command, "PX", 2);
+    return status ? status : ssa_command_number(command, (uint64_t)io->ttl);
 }
 
+static ssa_command *manifest_command(const ssa_chunk_io *io) {
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? ssa_chunks_look(command, &io->key) : SSA_ENOMEM;
+    if (!status)
+        status = ssa_chunks_claim(command, &io->key, &io->manifest, io->ttl);
+    if (!status)
+        status = set_manifest(command, io);
+    if (!status && io->has_old)
+        status = ssa_chunks_unlink(command, &io->key, &io->old);
+    return ssa_transaction_end(command, status);
+}
+
+/* The last answer is the look at what the key has now. */
+static void write_manifest(ssa_request *request) {
+    ssa_chunk_io *io = request->chunks;
+    ssa_command *looked = ssa_request_answer(request, request->call_count - 1);
+    if (ssa_chunks_says_no_string(looked))
+        looked->status = SSA_OK;
+    if (ssa_request_failed(request))
+        return;
+    io->has_old = ssa_chunks_found(looked, 0, &io->old);
+    request->step = after_manifest;
+    request->forsaken = ssa_chunks_forsake_manifest;
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_request_send(request, 0, manifest_command(io), io->key.data, io->key.bytes, 0);
+}
+
+/* What another writer put between the look and the transaction is still to be dropped. */
 static void after_manifest(ssa_request *request) {
     ssa_chunk_io *io = request->chunks;
+    const ssa_command *answer = ssa_request_answer(request, 0);
     ssa_manifest old;
     size_t node = 2;
+    /* Where nobody knows whether it was carried out they stay for their hour, or are the value's. */
+    request->forsaken = answer->status == SSA_ESERVER ? ssa_chunks_forsake_new : NULL;
     if (ssa_chunks_lost(request)) {
+        if (answer->status == SSA_ESERVER)
+            ssa_chunks_forget(request->engine, &io->key, &io->manifest);
         ssa_chunks_write(request, io->done);
         return;
     }
     if (ssa_chunks_failed(request, 1))
         return;
-    const ssa_command *answer = ssa_request_answer(request, 0);
     if (!ssa_chunks_claimed(answer, &node, &io->manifest))
         ssa_chunks_write(request, io->done);
-    else if (ssa_chunks_found(answer, 1, &old))
+    else if (ssa_chunks_found(answer, 1, &old) && !(io->has_old && !memcmp(old.nonce, io->old.nonce, SSA_NONCE_BYTES)))
         ssa_chunks_drop(request, &io->key, &old, io->done);
     else
         io->done(request);
@@ -299,10 +368,16 @@ static void after_manifest(ssa_request *request) {
 
 void ssa_chunks_write(ssa_request *request, ssa_chunk_step done) {
     ssa_chunk_io *io = request->chunks;
+    const ssa_buffer *key = &io->key;
     io->done = done;
+    size_t count = ssa_manifest_count(&io->manifest);
     request->step = write_manifest;
-    if (ssa_manifest_renew(&io->manifest) || ssa_request_calls(request, ssa_manifest_count(&io->manifest)))
+    if (ssa_manifest_renew(&io->manifest) || ssa_request_calls(request, count + 1)) {
         ssa_request_fail_memory(request);
-    else
-        ssa_chunks_send(request, 0, &io->key, &io->manifest, io->data);
+        return;
+    }
+    request->forsaken = ssa_chunks_forsake_new;
+    ssa_chunks_send(request, 0, key, &io->manifest, io->data);
+    if (!request->complete)
+        ssa_request_send(request, count, ssa_chunks_look_command(key), key->data, key->bytes, SSA_CALL_IDEMPOTENT);
 }

@@ -1,8 +1,12 @@
 /* Values longer than the option value_limit (WIRE.md, "Chunks"): the pieces first, each with an end that removes it
  * should this client go, then in one transaction the manifest at the key, and no end for the pieces any more. So
  * whoever reads the key sees the old value or the new one; a put that finds its pieces gone (a failover lost them, or
- * an hour has passed) writes them again. What stood there before says in that transaction which pieces are nobody's
- * now; they go last.
+ * an hour has passed) writes them again. What stood there before says which pieces are nobody's now: they go in the same
+ * transaction when a look beside the pieces has told of them, else after it.
+ *
+ * A request that ends early leaves nothing behind: errands that nobody waits for (op_chunk_errand.c) unlink the pieces that no
+ * manifest names. Only where the client itself goes then pieces stay: new ones for their hour; those of a value that a short
+ * put or a delete replaced, when it went just between the two, until somebody removes them.
  *
  * Who has value_limit set looks so at every put and delete; a client without it overwrites and deletes manifests alone. All read
  * them. */
@@ -21,16 +25,33 @@ typedef struct ssa_chunk_io {
     unsigned char *into;        /* reading: where the rest goes */
     const unsigned char *data;  /* writing: the rest, borrowed */
     ssa_tensor result;          /* reading: what was allocated for it, with its header */
+    int64_t ttl;                /* writing: milliseconds that the value has; not positive: no end */
+    ssa_manifest old;           /* writing: what the key had, as far as is known; then what is dropped */
+    int has_old;
+    const ssa_buffer *old_key;  /* whose chunks are dropped */
+    unsigned char missed[SSA_NONCE_BYTES]; /* reading: whose chunks were missing the last time */
+    int has_missed;
+    struct {                    /* of ssa_chunks_watch */
+        const ssa_buffer *key;
+        unsigned flags;
+        void (*decide)(ssa_request *request, const ssa_manifest *found);
+        ssa_chunk_step done;
+        int may_repeat;
+        ssa_timer pause;        /* after an answer that says "not now" */
+        int has_timer;          /* room for it is taken */
+        int64_t delay;
+    } watch;
     ssa_chunk_step done, dropped, vanished;
 } ssa_chunk_io;
 
 /* Of the request, made now if it has none; NULL: no memory, the request has ended. */
 ssa_chunk_io *ssa_chunk_io_new(ssa_request *request, const ssa_buffer *key);
-void ssa_chunk_io_free(ssa_chunk_io *io); /* NULL is allowed */
+void ssa_chunk_io_free(ssa_request *request); /* it need not have one */
 
-/* Read all chunks of io->manifest to io->into. vanished: it was replaced meanwhile. */
+/* Read all chunks of io->manifest to io->into. vanished: it was replaced meanwhile, look again; the request fails when the same
+ * manifest misses them a second time. */
 void ssa_chunks_read(ssa_request *request, ssa_chunk_step done, ssa_chunk_step vanished);
-/* Write io->data as io->manifest says, with a new nonce. */
+/* Write io->data as io->manifest says, with a new nonce, for io->ttl. */
 void ssa_chunks_write(ssa_request *request, ssa_chunk_step done);
 /* Memory in io->result for the whole value, head included, and io->into behind the head. 0: none, the request has ended. */
 int ssa_chunks_reserve(ssa_request *request);
@@ -40,9 +61,9 @@ ssa_status ssa_manifest_renew(ssa_manifest *manifest);
 /* Send SET of all chunks of a value whose rest is `data` (borrowed), as calls from `first` on; they go after an hour, unless they are
  * claimed. */
 void ssa_chunks_send(ssa_request *request, size_t first, const ssa_buffer *key, const ssa_manifest *manifest, const unsigned char *data);
-/* Add to a transaction: PERSIST of each chunk, then EXISTS of all. ssa_chunks_claimed: its answers are these, from *node on, which
- * is moved behind them, and all chunks were there. */
-ssa_status ssa_chunks_claim(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest);
+/* Add to a transaction: PERSIST of each chunk, or PEXPIRE with a positive ttl, then EXISTS of all. ssa_chunks_claimed: its answers are
+ * these, from *node on, which is moved behind them, and all chunks were there. */
+ssa_status ssa_chunks_claim(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, int64_t ttl);
 int ssa_chunks_claimed(const ssa_command *answer, size_t *node, const ssa_manifest *manifest);
 /* Whether a transaction that claims chunks, call 0, must be done again with new ones: its answer was lost, or it is to come after
  * another that was refused. To repeat it as it is would bring back chunks that another writer has removed since. */
@@ -61,6 +82,10 @@ int ssa_chunks_must_hide(const void *data, uint64_t bytes);
 
 /* Add GETRANGE of what may be a manifest, as a further command. */
 ssa_status ssa_chunks_look(ssa_command *command, const ssa_buffer *key);
+/* The same alone. */
+ssa_command *ssa_chunks_look_command(const ssa_buffer *key);
+/* Its answer, of a value that is no string, and so has no chunks. */
+int ssa_chunks_says_no_string(const ssa_command *answer);
 /* MULTI, what is given, GETRANGE of what may be a manifest, EXEC. Arguments as of ssa_command_of, before or after that. */
 ssa_command *ssa_chunks_look_and(const ssa_buffer *key, const ssa_text *before, const ssa_text *after);
 /* The manifest in an answer at this node. */
@@ -69,8 +94,47 @@ int ssa_chunks_found(const ssa_command *answer, size_t node, ssa_manifest *manif
 void ssa_chunks_drop(ssa_request *request, const ssa_buffer *key, const ssa_manifest *manifest, ssa_chunk_step done);
 /* After an answer to ssa_chunks_look_and: drop what was found at this node. */
 void ssa_chunks_drop_found(ssa_request *request, const ssa_buffer *key, size_t node, ssa_chunk_step done);
-/* The same words for each chunk: PERSIST, or PEXPIRE with this text, then succeed. */
-void ssa_chunks_expire(ssa_request *request, const ssa_buffer *key, const ssa_manifest *manifest, ssa_text milliseconds);
+/* Add to a transaction: PEXPIRE of each chunk, PERSIST without a positive ttl. */
+ssa_status ssa_chunks_expire(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, int64_t ttl);
+/* Add UNLINK of all of them as a further command. */
+ssa_status ssa_chunks_unlink(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest);
+/* Add a further command of these arguments; none: nothing. */
+ssa_status ssa_chunks_add(ssa_command *command, const ssa_text *arguments);
+/* MULTI, to be added to; and EXEC at its end, or NULL where the status or memory fails. */
+ssa_command *ssa_transaction_begin(void);
+ssa_command *ssa_transaction_end(ssa_command *command, ssa_status status);
+
+/* ---- one transaction on a key that is as it was when it was looked at (op_chunk_watch.c; call_routing.c, "turns") */
+
+/* WATCH the key, look at it, and call `decide` with the manifest found, or NULL. That sends its transaction by ssa_chunks_act; between it
+ * may send calls of its own; or it goes another way after ssa_chunks_unwatch. When the key changed meanwhile `decide` is called again,
+ * after another look. key: borrowed. flags: SSA_CALL_FENCE if the transaction names keys of other hash tags. The request has chunks. */
+void ssa_chunks_watch(ssa_request *request, const ssa_buffer *key, unsigned flags,
+                      void (*decide)(ssa_request *request, const ssa_manifest *found));
+/* The transaction; NULL: no memory. It was carried out, or refused: `done`. Its answer was lost: may_repeat: as if the key had changed;
+ * else the request fails. */
+void ssa_chunks_act(ssa_request *request, ssa_command *command, int may_repeat, ssa_chunk_step done);
+void ssa_chunks_unwatch(ssa_request *request);
+/* In `decide`: there is nothing at the key (or a value without bytes). */
+int ssa_chunks_watched_nothing(const ssa_request *request);
+/* Of a command that was not carried out, and may be soon; or of a connection that was lost. */
+int ssa_answer_is_not_now(const ssa_command *answer);
+
+/* ---- what is left of a request that ends early (op_chunk_errand.c). Without memory for it, chunks stay for their hour */
+
+/* Unlink these chunks; nobody waits for that. */
+void ssa_chunks_forget(ssa_engine *engine, const ssa_buffer *key, const ssa_manifest *manifest);
+/* For request->forsaken: the chunks of io->manifest are sent, their manifest is not. */
+void ssa_chunks_forsake_new(ssa_request *request);
+/* The transaction with the manifest is under way, as call 0. */
+void ssa_chunks_forsake_manifest(ssa_request *request);
+/* The chunks of io->old are being dropped. */
+void ssa_chunks_forsake_old(ssa_request *request);
+/* What ssa_chunks_look_and makes is under way as call 0, of a request whose state is an ssa_single. */
+void ssa_chunks_forsake_replaced(ssa_request *request);
+/* Whether call 0 has left, at least in part. */
+int ssa_request_has_left(const ssa_request *request);
+
 /* As ssa_transaction_failed for call 0, but for what GETRANGE (at this node) says of a value that is no string. */
 int ssa_chunks_failed(ssa_request *request, size_t node);
 

@@ -56,6 +56,7 @@ ssa_request *ssa_chunks_put(ssa_request *request, const ssa_tensor_header *heade
     uint64_t chunk_bytes = limit ? (uint64_t)limit : bytes;
     if (!bytes || (head_bytes + bytes <= chunk_bytes && !(!header && ssa_chunks_must_hide(data, bytes)))) {
         single->finished = after_short_put;
+        request->forsaken = ssa_chunks_forsake_replaced;
         return ssa_single_ready(request, short_put(&single->key, header, data, bytes), SSA_CALL_IDEMPOTENT, problem);
     }
     if ((bytes - 1) / chunk_bytes >= SSA_CHUNKS_MAX)

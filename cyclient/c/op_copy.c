@@ -5,9 +5,12 @@
 #include "allocator.h"
 #include "key_slot.h"
 #include "op_chunk.h"
+#include "text_begins.h"
 
-enum { BEGIN, SAME_KEY, ON_ONE_SERVER, LOOKING };
-enum { READING = SSA_COPY_ACROSS, WRITING, REMOVING };
+enum { BEGIN, SAME_KEY, ON_ONE_SERVER };
+enum { READING = SSA_COPY_ACROSS, WRITING };
+
+#define NO_SUCH_KEY "ERR no such key"
 
 /* ---- on one server */
 
@@ -29,7 +32,7 @@ static void send(ssa_request *request, int stage, const ssa_text *arguments, uns
     ssa_request_send(request, 0, ssa_command_of(SSA_EXPECT_REPLY, arguments), state->source.data, state->source.bytes, flags);
 }
 
-/* COPY may run twice, RENAME may not: the second would not find the source. */
+/* A list. COPY may run twice, RENAME may not: the second would not find the source. */
 static void send_to_one_server(ssa_request *request) {
     const ssa_copy *state = request->state;
     unsigned fence = same_tag(state) ? 0 : SSA_CALL_FENCE;
@@ -41,10 +44,10 @@ static void send_to_one_server(ssa_request *request) {
              fence | SSA_CALL_IDEMPOTENT);
 }
 
+static void step(ssa_request *request);
+
 static int says_no_such_key(const ssa_command *answer) {
-    static const char text[] = "ERR no such key";
-    return answer->status == SSA_ESERVER && answer->error.bytes >= sizeof text - 1 &&
-           !memcmp(answer->error.data, text, sizeof text - 1);
+    return answer->status == SSA_ESERVER && ssa_text_begins(answer->error.data, answer->error.bytes, NO_SUCH_KEY);
 }
 
 static void finish_on_one_server(ssa_request *request) {
@@ -56,26 +59,80 @@ static void finish_on_one_server(ssa_request *request) {
         ssa_request_succeed(request);
 }
 
-/* ---- in chunks: all of them come here and go there, under names of their own; then the source goes with its chunks */
+/* ---- what may be in chunks: under a watch, so that a manifest, whose chunks are named after its key, is never taken along alone */
 
-static void begin(ssa_request *request);
-static void step(ssa_request *request);
+static void looked(ssa_request *request, const ssa_manifest *found);
 
-static void finish_chunks(ssa_request *request) {
-    ssa_chunks_drop_found(request, &((ssa_copy *)request->state)->source, 1, ssa_request_succeed);
+static void watch(ssa_request *request, void (*decide)(ssa_request *, const ssa_manifest *)) {
+    const ssa_copy *state = request->state;
+    if (request->chunks || ssa_chunk_io_new(request, &state->source))
+        ssa_chunks_watch(request, &state->source, same_tag(state) ? 0 : SSA_CALL_FENCE, decide);
 }
+
+/* It was replaced while it was read. */
+static void look_again(ssa_request *request) {
+    watch(request, looked);
+}
+
+/* The answers of EXEC: what may be the manifest of a value that the target had, then what was said of the source. */
+static void finish_watched(ssa_request *request) {
+    const ssa_command *answer = ssa_request_answer(request, 0);
+    const ssa_node *node = answer->reply.count > 2 ? &answer->reply.nodes[2] : NULL;
+    int has_error = answer->status == SSA_OK && node && node->kind == SSA_TOKEN_ERROR;
+    if (has_error && ssa_text_begins(answer->reply.text.data + node->text_at, node->text_bytes, NO_SUCH_KEY))
+        ssa_request_fail_not_found(request, 0);
+    else if (answer->status == SSA_OK && node && node->kind == SSA_TOKEN_INTEGER && !node->number)
+        ssa_request_fail_not_found(request, 0);
+    else
+        ssa_chunks_drop_found(request, &((const ssa_copy *)request->state)->target, 1, ssa_request_succeed);
+}
+
+static void take_along(ssa_request *request) {
+    const ssa_copy *state = request->state;
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? ssa_chunks_look(command, &state->target) : SSA_ENOMEM;
+    ssa_text replace = state->moves ? (ssa_text){NULL, 0} : SSA_TEXT("REPLACE");
+    if (!status)
+        status = ssa_chunks_add(command, SSA_TEXTS(state->moves ? SSA_TEXT("RENAME") : SSA_TEXT("COPY"), SSA_KEY_TEXT(state->source),
+                                                   SSA_KEY_TEXT(state->target), replace));
+    ssa_chunks_act(request, ssa_transaction_end(command, status), !state->moves, finish_watched);
+}
+
+/* ---- the source goes, if it is still what was copied; of a short one, that went between servers, nothing tells that */
+
+static void after_removal(ssa_request *request) {
+    if (!ssa_transaction_failed(request, 0))
+        ssa_request_succeed(request);
+}
+
+static void unlink_source(ssa_request *request, const ssa_manifest *manifest) {
+    const ssa_buffer *key = &((const ssa_copy *)request->state)->source;
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(*key))) : SSA_ENOMEM;
+    if (!status && manifest)
+        status = ssa_chunks_unlink(command, key, manifest);
+    ssa_chunks_act(request, ssa_transaction_end(command, status), 1, after_removal);
+}
+
+/* What somebody has put meanwhile is to be renamed. */
+static void remove_source(ssa_request *request, const ssa_manifest *found) {
+    const ssa_copy *state = request->state;
+    if (ssa_chunks_watched_nothing(request))
+        ssa_request_succeed(request);
+    else if (found ? !memcmp(found->nonce, state->copied, sizeof state->copied) : state->was_short)
+        unlink_source(request, found);
+    else
+        looked(request, found);
+}
+
+/* ---- in chunks: all of them come here and go there, under names of their own, with the time that they have left */
 
 static void after_chunks(ssa_request *request) {
     const ssa_copy *state = request->state;
-    if (!state->moves) {
+    if (state->moves)
+        watch(request, remove_source);
+    else
         ssa_request_succeed(request);
-        return;
-    }
-    const ssa_buffer *key = &state->source;
-    ssa_command *command = ssa_chunks_look_and(key, SSA_TEXTS({NULL, 0}), SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(*key)));
-    request->step = finish_chunks;
-    ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_request_send(request, 0, command, key->data, key->bytes, SSA_CALL_IDEMPOTENT);
 }
 
 static void write_chunks(ssa_request *request) {
@@ -89,44 +146,46 @@ static void write_chunks(ssa_request *request) {
     }
     io->result.memory = value;
     io->data = io->into;
+    io->ttl = state->ttl;
     ssa_chunks_write(request, after_chunks);
 }
 
-static void look(ssa_request *request) {
-    send(request, LOOKING,
-         SSA_TEXTS(SSA_TEXT("GETRANGE"), SSA_KEY_TEXT(((ssa_copy *)request->state)->source), SSA_TEXT("0"), SSA_TEXT(SSA_MANIFEST_LAST)),
-         SSA_CALL_IDEMPOTENT);
-}
-
-/* It was replaced while its chunks were read. */
-static void look_again(ssa_request *request) {
-    request->step = step;
-    look(request);
-}
-
-static void copy_chunks(ssa_request *request, const ssa_manifest *manifest) {
-    const ssa_copy *state = request->state;
-    ssa_chunk_io *io = ssa_chunk_io_new(request, &state->source);
-    if (!io)
+static void read_chunks(ssa_request *request) {
+    if (ssa_request_failed(request))
         return;
-    io->manifest = *manifest;
+    ssa_copy *state = request->state;
+    state->ttl = ssa_request_answer(request, 0)->reply.nodes[0].number;
+    if (!state->ttl)
+        state->ttl = 1; /* as good as over */
     if (ssa_chunks_reserve(request))
         ssa_chunks_read(request, write_chunks, look_again);
 }
 
-/* What is no string has no chunks: its error is no failure. */
-static void take_look(ssa_request *request) {
+static void copy_chunks(ssa_request *request, const ssa_manifest *manifest) {
     ssa_copy *state = request->state;
-    const ssa_command *answer = ssa_request_answer(request, 0);
-    ssa_manifest manifest;
-    int is_string = answer->status != SSA_ESERVER || answer->error.bytes < 9 || memcmp(answer->error.data, "WRONGTYPE", 9);
-    if (is_string && ssa_request_failed(request))
+    ssa_chunk_io *io = ssa_chunk_io_new(request, &state->source);
+    if (!io)
         return;
-    state->looked = 1;
-    if (is_string && ssa_chunks_found(answer, 0, &manifest))
-        copy_chunks(request, &manifest);
+    io->manifest = *manifest;
+    state->was_short = 0;
+    memcpy(state->copied, manifest->nonce, sizeof state->copied);
+    send(request, 0, SSA_TEXTS(SSA_TEXT("PTTL"), SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT);
+    request->step = read_chunks;
+}
+
+/* Between servers no watch is kept: two renames that go both ways would wait for each other. */
+static void looked(ssa_request *request, const ssa_manifest *found) {
+    const ssa_copy *state = request->state;
+    if (!found && (same_slot(state) || request->engine->mode == SSA_MODE_STANDALONE)) {
+        take_along(request);
+        return;
+    }
+    ssa_chunks_unwatch(request);
+    request->step = step;
+    if (found)
+        copy_chunks(request, found);
     else
-        begin(request);
+        state->start_across(request);
 }
 
 /* ---- choosing the way */
@@ -136,8 +195,8 @@ static void begin(ssa_request *request) {
     request->step = step;
     if (state->source.bytes == state->target.bytes && !memcmp(state->source.data, state->target.data, state->source.bytes))
         send(request, SAME_KEY, SSA_TEXTS(SSA_TEXT("EXISTS"), SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT);
-    else if (!state->looked && request->kind != SSA_KIND_LIST)
-        look(request);
+    else if (request->kind != SSA_KIND_LIST)
+        watch(request, looked);
     else if (same_slot(state) || request->engine->mode == SSA_MODE_STANDALONE)
         send_to_one_server(request);
     else if (request->engine->mode == SSA_MODE_CLUSTER)
@@ -152,9 +211,6 @@ static void step(ssa_request *request) {
     case BEGIN:
         if (!ssa_request_failed(request))
             begin(request);
-        return;
-    case LOOKING:
-        take_look(request);
         return;
     case SAME_KEY:
     case ON_ONE_SERVER:
@@ -220,6 +276,18 @@ static void read_string(ssa_request *request) {
     ssa_request_send(request, 1, value, state->source.data, state->source.bytes, SSA_CALL_IDEMPOTENT);
 }
 
+static ssa_command *write_command(const ssa_copy *state) {
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? ssa_chunks_look(command, &state->target) : SSA_ENOMEM;
+    if (!status && !(status = ssa_command_next(command, state->ttl > 0 ? 5 : 3)) && !(status = ssa_command_argument(command, "SET", 3)))
+        status = ssa_command_argument(command, state->target.data, state->target.bytes);
+    if (!status)
+        status = ssa_command_bytes(command, state->value.data, state->bytes);
+    if (!status && state->ttl > 0 && !(status = ssa_command_argument(command, "PX", 2)))
+        status = ssa_command_number(command, (uint64_t)state->ttl);
+    return ssa_transaction_end(command, status);
+}
+
 static void write_string(ssa_request *request) {
     ssa_copy *state = request->state;
     ssa_tensor *came = &ssa_request_answer(request, 1)->tensors[0];
@@ -230,32 +298,30 @@ static void write_string(ssa_request *request) {
     }
     state->ttl = ssa_request_answer(request, 0)->reply.nodes[0].number;
     state->bytes = came->header.data_bytes;
+    state->was_short = 1;
+    memset(state->copied, 0, sizeof state->copied);
     ssa_memory_free(&state->value);
     state->value = came->memory;
     came->memory = (ssa_memory){0};
-    ssa_command *command = ssa_command_new(state->ttl > 0 ? 5 : 3, SSA_EXPECT_REPLY);
-    if (command && (ssa_command_argument(command, "SET", 3) ||
-                    ssa_command_argument(command, state->target.data, state->target.bytes) ||
-                    ssa_command_bytes(command, state->value.data, state->bytes) ||
-                    (state->ttl > 0 && (ssa_command_argument(command, "PX", 2) || ssa_command_number(command, (uint64_t)state->ttl))))) {
-        ssa_command_free(command);
-        command = NULL;
-    }
     request->stage = WRITING;
-    ssa_request_calls(request, 1);
-    ssa_request_send(request, 0, command, state->target.data, state->target.bytes, SSA_CALL_IDEMPOTENT);
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_request_send(request, 0, write_command(state), state->target.data, state->target.bytes, SSA_CALL_IDEMPOTENT);
+}
+
+static void after_string(ssa_request *request) {
+    const ssa_copy *state = request->state;
+    if (state->moves)
+        watch(request, remove_source);
+    else
+        ssa_request_succeed(request);
 }
 
 static void step_string(ssa_request *request) {
-    const ssa_copy *state = request->state;
-    if (ssa_request_failed(request))
-        return;
-    if (request->stage == READING)
+    ssa_copy *state = request->state;
+    if (request->stage == WRITING)
+        ssa_chunks_drop_found(request, &state->target, 1, after_string);
+    else if (!ssa_request_failed(request))
         write_string(request);
-    else if (request->stage == WRITING && state->moves)
-        ssa_copy_remove_source(request, REMOVING);
-    else
-        ssa_request_succeed(request);
 }
 
 ssa_request *ssa_op_copy(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target,

@@ -2,6 +2,7 @@
 #ifndef SSA_OP_COPY_H
 #define SSA_OP_COPY_H
 
+#include "chunks.h"
 #include "op_build.h"
 
 typedef struct ssa_copy {
@@ -10,7 +11,8 @@ typedef struct ssa_copy {
     void (*start_across)(ssa_request *request);     /* the servers differ: send the first calls, with a stage from SSA_COPY_ACROSS on */
     void (*step_across)(ssa_request *request);      /* goes on from there */
     int64_t ttl;                                    /* of the source, milliseconds; not positive: none */
-    int looked;                                     /* whether a string is in chunks: it is not */
+    unsigned char copied[SSA_NONCE_BYTES];          /* of the manifest whose value was copied */
+    int was_short;                                  /* what was copied had no manifest */
     ssa_memory value;                               /* of a string */
     size_t bytes;
     uint64_t length;                                /* of a list: elements that were there, then that were read */

@@ -44,6 +44,7 @@ typedef struct ssa_fetch_source {
     ssa_dataset *dataset;
     ssa_fetch_stage stage;
     unsigned changes;           /* how often it changed while it was read */
+    char missed[SSA_STAMP_BYTES]; /* the version that lacked chunks the last time */
     size_t first_call, calls;   /* of this flight; 0 calls: it has no part in it */
     ssa_fetch_long *longs;
     size_t long_count;
@@ -67,7 +68,7 @@ void ssa_fetch_free(ssa_fetch *fetch); /* leaves it empty and usable */
 ssa_status ssa_fetch_add_long(ssa_engine *engine, ssa_fetch_source *source, size_t item, const ssa_manifest *manifest);
 size_t ssa_fetch_long_calls(const ssa_fetch_source *source);
 void ssa_fetch_send_longs(ssa_request *request, const ssa_fetch_source *source);
-/* SSA_ENOTFOUND: a chunk is gone; SSA_EHEADER: *item is damaged. */
+/* SSA_ENOTFOUND: a chunk of *item is gone; SSA_EHEADER: *item is damaged. */
 ssa_status ssa_fetch_take_longs(ssa_request *request, ssa_fetch_source *source, size_t *item);
 void ssa_fetch_drop_longs(ssa_fetch_source *source);
 
@@ -124,6 +125,8 @@ ssa_status ssa_pieces_plan(ssa_pieces_list *pieces, const ssa_dataset *dataset, 
 void ssa_pieces_send(ssa_request *request, ssa_pieces_list *pieces, const ssa_dataset *dataset);
 ssa_status ssa_pieces_claim(ssa_command *command, const ssa_pieces_list *pieces);
 int ssa_pieces_claimed(const ssa_command *answer, const ssa_pieces_list *pieces);
+/* For request->forsaken: they are sent, and the transaction that claims them is not; or it was refused. */
+void ssa_pieces_forsake(ssa_request *request);
 /* Of this item; NULL: it is not in chunks. */
 const ssa_pieces *ssa_pieces_of(const ssa_pieces_list *pieces, size_t item);
 void ssa_pieces_free(ssa_pieces_list *pieces); /* leaves it empty and usable */

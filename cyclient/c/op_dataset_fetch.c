@@ -255,11 +255,23 @@ static int add_long(ssa_request *request, ssa_fetch_source *source, size_t item,
     return !status;
 }
 
+/* It was replaced: then the next look finds another version, or none. */
+static void miss_chunks(ssa_request *request, ssa_fetch_source *source, size_t item) {
+    ssa_name version = ssa_dataset_version(source->dataset);
+    if (version.bytes == sizeof source->missed && !memcmp(version.text, source->missed, sizeof source->missed)) {
+        fail_item(request, source, item, "is damaged: chunks of it are missing");
+        return;
+    }
+    if (version.bytes == sizeof source->missed)
+        memcpy(source->missed, version.text, sizeof source->missed);
+    begin_anew(source);
+}
+
 static void take_pieces(ssa_request *request, ssa_fetch_source *source) {
     size_t item;
     ssa_status status = ssa_fetch_take_longs(request, source, &item);
     if (status == SSA_ENOTFOUND)
-        begin_anew(source); /* it was replaced */
+        miss_chunks(request, source, item);
     else if (status)
         fail_item(request, source, item, "is damaged: a chunk of it is not as long as it should be");
     else

@@ -3,7 +3,6 @@
 #include "allocator.h"
 #include "backoff.h"
 #include "op_dataset.h"
-#include "text_begins.h"
 
 static const ssa_backoff after_not_now = {10000000, 200000000};
 
@@ -127,15 +126,6 @@ static void after_pause(ssa_timer *timer) {
         look(request);
 }
 
-/* Of commands that were not carried out, and may be soon: the transaction is not repeated by itself. */
-static int is_not_now(const ssa_command *answer) {
-    static const char *const words[] = {"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"};
-    for (size_t i = 0; answer->status == SSA_ESERVER && i < sizeof words / sizeof *words; i++)
-        if (ssa_text_begins(answer->error.data, answer->error.bytes, words[i]))
-            return 1;
-    return answer->status == SSA_ECLOSED;
-}
-
 static void finish(ssa_request *request) {
     ssa_engine_end_turn(request->engine, request);
     guard_of(request)->done(request);
@@ -165,7 +155,7 @@ static void act(ssa_request *request) {
 static void conclude(ssa_request *request) {
     ssa_guard *guard = guard_of(request);
     const ssa_command *answer = ssa_request_answer(request, 0);
-    if (is_not_now(answer)) {
+    if (ssa_answer_is_not_now(answer)) {
         guard->delay = ssa_backoff_next(&after_not_now, guard->delay);
         ssa_engine_end_turn(request->engine, request);
         ssa_engine_arm(request->engine, &guard->pause, request->engine->now + guard->delay);

@@ -107,6 +107,7 @@ void ssa_pieces_send(ssa_request *request, ssa_pieces_list *pieces, const ssa_da
         ssa_request_fail_memory(request);
         return;
     }
+    request->forsaken = ssa_pieces_forsake;
     for (size_t i = 0; i < pieces->count && !request->complete; i++) {
         const ssa_pieces *own = &pieces->list[i];
         ssa_chunks_send(request, first, &own->key, &own->manifest, ssa_dataset_item_at(dataset, own->item)->data);
@@ -117,8 +118,14 @@ void ssa_pieces_send(ssa_request *request, ssa_pieces_list *pieces, const ssa_da
 ssa_status ssa_pieces_claim(ssa_command *command, const ssa_pieces_list *pieces) {
     ssa_status status = SSA_OK;
     for (size_t i = 0; i < pieces->count && !status; i++)
-        status = ssa_chunks_claim(command, &pieces->list[i].key, &pieces->list[i].manifest);
+        status = ssa_chunks_claim(command, &pieces->list[i].key, &pieces->list[i].manifest, 0);
     return status;
+}
+
+void ssa_pieces_forsake(ssa_request *request) {
+    const ssa_pieces_list *pieces = &((ssa_dataset_state *)request->state)->pieces;
+    for (size_t i = 0; i < pieces->count; i++)
+        ssa_chunks_forget(request->engine, &pieces->list[i].key, &pieces->list[i].manifest);
 }
 
 int ssa_pieces_claimed(const ssa_command *answer, const ssa_pieces_list *pieces) {
@@ -220,9 +227,13 @@ void ssa_fetch_send_longs(ssa_request *request, const ssa_fetch_source *source) 
 
 ssa_status ssa_fetch_take_longs(ssa_request *request, ssa_fetch_source *source, size_t *item) {
     size_t call = source->first_call;
-    for (size_t i = 0; i < source->calls; i++)
-        if (ssa_request_answer(request, source->first_call + i)->status == SSA_ENOTFOUND)
-            return SSA_ENOTFOUND;
+    for (size_t i = 0; i < source->long_count; i++) {
+        *item = source->longs[i].item;
+        for (size_t k = 0; k < ssa_manifest_count(&source->longs[i].manifest); k++)
+            if (ssa_request_answer(request, call++)->status == SSA_ENOTFOUND)
+                return SSA_ENOTFOUND;
+    }
+    call = source->first_call;
     for (size_t i = 0; i < source->long_count; i++) {
         ssa_fetch_long *own = &source->longs[i];
         *item = own->item;

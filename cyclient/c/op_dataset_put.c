@@ -173,7 +173,11 @@ static void begin(ssa_request *request);
 static void step(ssa_request *request) {
     ssa_dataset_state *state = state_of(request);
     const ssa_command *answer = ssa_request_answer(request, 0);
+    int was_refused = answer->status == SSA_ESERVER;
+    request->forsaken = was_refused ? ssa_pieces_forsake : NULL;
     if (state->pieces.count && ssa_chunks_lost(request)) {
+        if (was_refused)
+            ssa_pieces_forsake(request);
         begin(request);
         return;
     }
@@ -192,12 +196,19 @@ static void step(ssa_request *request) {
         state->put_done(request);
 }
 
+/* Once it has left it may be carried out: then the chunks are the dataset's, whose names lead to them; else they go after their hour. */
+static void forsake_put(ssa_request *request) {
+    if (!ssa_request_has_left(request))
+        ssa_pieces_forsake(request);
+}
+
 static void send(ssa_request *request) {
     ssa_dataset_state *state = state_of(request);
     const ssa_buffer *base = state->guard.base;
     if (state->pieces.count && ssa_request_failed(request))
         return;
     request->step = step;
+    request->forsaken = forsake_put;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
     ssa_request_send(request, 0, put_command(state->dataset, &state->pieces, base), base->data, base->bytes,
                      state->pieces.count ? 0 : SSA_CALL_IDEMPOTENT);

@@ -15,6 +15,7 @@ ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind k
     single->writes = 1;
     if (engine->settings.value_limit && kind != SSA_KIND_LIST) {
         single->finished = drop_chunks;
+        request->forsaken = ssa_chunks_forsake_replaced;
         ssa_command *looking = ssa_chunks_look_and(&single->key, SSA_TEXTS({NULL, 0}),
                                                    SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(single->key)));
         return ssa_single_ready(request, looking, SSA_CALL_IDEMPOTENT, problem);

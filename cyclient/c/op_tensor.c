@@ -132,6 +132,7 @@ ssa_status ssa_single_answer(ssa_request *request, const ssa_tensor *tensor) {
     char text[1024];
     request->status = ssa_failure_of_mismatch(request, same_dtype ? SSA_ESHAPE : SSA_EDTYPE, have,
                                               request->engine->description, text, sizeof text);
-    ssa_buffer_append(&request->error, text, strlen(text) + 1);
+    if (!ssa_buffer_append(&request->error, text, strlen(text) + 1))
+        request->error.bytes--;
     return request->status;
 }

@@ -24,17 +24,41 @@ static const char *const persisting[] = {"persist_tensor", "persist_dataset", "p
 
 /* ---- a key, and its chunks if it has some */
 
+static void after_all(ssa_request *request) {
+    if (!ssa_transaction_failed(request, 0))
+        ssa_request_succeed(request);
+}
+
+/* All keys of the value at one moment. A key that is not there any more has no end to set. */
+static void expire_all(ssa_request *request, const ssa_manifest *found) {
+    const ssa_buffer *key = &((const ssa_single *)request->state)->key;
+    int64_t ttl = request->chunks->ttl;
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? ssa_command_next(command, ttl > 0 ? 3 : 2) : SSA_ENOMEM;
+    if (!status)
+        status = ssa_command_argument(command, ttl > 0 ? "PEXPIRE" : "PERSIST", 7);
+    if (!status)
+        status = ssa_command_argument(command, key->data, key->bytes);
+    if (!status && ttl > 0)
+        status = ssa_command_number(command, (uint64_t)ttl);
+    if (!status && found)
+        status = ssa_chunks_expire(command, key, found, ttl);
+    ssa_chunks_act(request, ssa_transaction_end(command, status), 1, after_all);
+}
+
 /* The answers of EXEC: what was said of the key, at `says`, and what may be a manifest, at the node after it. */
-static void go_on(ssa_request *request, size_t says, ssa_text milliseconds) {
+static void go_on(ssa_request *request, size_t says, int64_t ttl) {
     const ssa_single *single = request->state;
     const ssa_command *answer = ssa_request_answer(request, 0);
     ssa_manifest manifest;
     if (ssa_chunks_failed(request, says + 1))
         return;
-    if (answer->reply.count <= says || !answer->reply.nodes[says].number)
+    if (answer->reply.count <= says || !answer->reply.nodes[says].number) {
         ssa_request_fail_not_found(request, 0);
-    else if (ssa_chunks_found(answer, says + 1, &manifest))
-        ssa_chunks_expire(request, &single->key, &manifest, milliseconds);
+    } else if (ssa_chunks_found(answer, says + 1, &manifest) && ssa_chunk_io_new(request, &single->key)) {
+        request->chunks->ttl = ttl;
+        ssa_chunks_watch(request, &single->key, 0, expire_all);
+    }
 }
 
 static size_t decimal(char text[24], int64_t number) {
@@ -42,16 +66,16 @@ static size_t decimal(char text[24], int64_t number) {
 }
 
 static void after_expire(ssa_request *request, ssa_command *answer) {
-    char text[24];
+    int64_t ttl = request->number;
     (void)answer;
-    go_on(request, 1, (ssa_text){text, decimal(text, request->number)});
     request->number = 0;
+    go_on(request, 1, ttl);
 }
 
 /* PERSIST says 0 of a key that is not there and of one that has no end: EXISTS tells them apart. */
 static void after_persist(ssa_request *request, ssa_command *answer) {
     (void)answer;
-    go_on(request, 2, (ssa_text){NULL, 0});
+    go_on(request, 2, 0);
 }
 
 static ssa_command *persist_command(const ssa_buffer *key) {

@@ -52,7 +52,7 @@ ssa_request *ssa_op_get_bytes(ssa_engine *engine, ssa_text name, ssa_problem *pr
 
 /* The source has the prefix to read from, the target the one to write with; whatever was the target goes. One command where one
  * server has both keys. Otherwise the value comes here and goes there: then a copy is as it was when it was read, and who
- * writes to the source meanwhile may lose that with the rename. The time it has left goes along, but for a value in chunks. operation: static. Both keys
+ * writes to the source meanwhile may lose that with the rename. The time it has left goes along. operation: static. Both keys
  * the same: nothing happens. SSA_ENOTFOUND, SSA_EFULL; a rename: SSA_ECLOSED when the connection was lost before the answer,
  * for a second one could not find the source any more. */
 ssa_request *ssa_op_copy(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target,

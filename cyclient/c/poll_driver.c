@@ -170,12 +170,19 @@ static ssa_status drive(const waiting *w) {
     }
 }
 
+/* What was waited for may have ended with something to send that nobody waits for. */
+static ssa_status drive_and_flush(const waiting *w) {
+    ssa_status status = drive(w);
+    ssa_engine_flush(w->engine);
+    return status;
+}
+
 ssa_status ssa_poll_until(ssa_engine *engine, const ssa_request *request, int64_t until) {
-    return drive(&(waiting){.engine = engine, .request = request, .until = until});
+    return drive_and_flush(&(waiting){.engine = engine, .request = request, .until = until});
 }
 
 ssa_status ssa_poll_guarded(ssa_engine *engine, int64_t until, const ssa_poll_guard *guard) {
-    return drive(&(waiting){.engine = engine, .guard = guard, .until = until});
+    return drive_and_flush(&(waiting){.engine = engine, .guard = guard, .until = until});
 }
 
 int ssa_poll_covers(const ssa_poll_watch *watch, ssa_engine *engine) {

@@ -121,6 +121,17 @@ static void call_done(ssa_call *call) {
     part_done(request);
 }
 
+int ssa_request_take_over(ssa_request *request, ssa_request *from) {
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    request->calls[0].done = call_done;
+    request->calls[0].owner = request;
+    if (!from->call_count || !ssa_engine_hand_over(&from->calls[0], &request->calls[0]))
+        return 0;
+    from->outstanding--;
+    request->outstanding = 1;
+    return 1;
+}
+
 void ssa_request_start_parts(ssa_request *request, ssa_request *const *parts, size_t count) {
     ssa_request_calls(request, 0); /* of no call: cannot fail */
     request->outstanding = count;
@@ -145,6 +156,8 @@ static void complete(ssa_request *request) {
     ssa_engine *engine = request->engine;
     request->complete = 1;
     ssa_timer_cancel(&engine->timers, &request->deadline);
+    if (request->status && request->forsaken && !request->unattended)
+        request->forsaken(request);
     for (size_t i = 0; i < request->call_count && request->outstanding; i++)
         ssa_engine_abandon(engine, &request->calls[i]);
     request->outstanding = 0;
@@ -157,6 +170,8 @@ static void complete(ssa_request *request) {
         ssa_batch_plan_child_done(request->batch, request);
     else if (request->parent)
         part_done(request->parent);
+    else if (request->unattended)
+        ssa_request_free(request);
     else
         ssa_engine_completed(engine, request);
 }
@@ -189,7 +204,8 @@ void ssa_request_fail(ssa_request *request, ssa_status status, const char *forma
     keep_text(request, format, arguments);
     va_end(arguments);
     request->status = status;
-    ssa_log_write(&request->engine->log, status == SSA_ECANCELLED ? SSA_LOG_DEBUG : SSA_LOG_ERROR, "%s '%s' failed: %s",
+    int is_bad = status != SSA_ECANCELLED && !request->unattended;
+    ssa_log_write(&request->engine->log, is_bad ? SSA_LOG_ERROR : SSA_LOG_DEBUG, "%s '%s' failed: %s",
                   request->operation, (char *)request->subject.data,
                   request->error.bytes ? (char *)request->error.data : ssa_status_name(status));
     complete(request);
@@ -303,7 +319,7 @@ void ssa_request_free(ssa_request *request) {
         ssa_request_cancel(request);
     if (request->end)
         request->end(request);
-    ssa_chunk_io_free(request->chunks);
+    ssa_chunk_io_free(request);
     ssa_request_drop_calls(request);
     if (request->has_timer)
         ssa_engine_return_timer(request->engine);

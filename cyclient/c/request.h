@@ -31,6 +31,8 @@ struct ssa_request {
     void (*step)(ssa_request *request);     /* at the start, and when all calls sent by the last step are done */
     void (*overdue)(ssa_request *request);  /* at the deadline; NULL: it ends with SSA_ETIMEOUT */
     void (*completed)(ssa_request *request); /* at its end, whichever, before it is freed; NULL: nothing to do */
+    void (*forsaken)(ssa_request *request); /* it ends without success, before its calls are abandoned: see to what it leaves in the
+                                             * store; NULL: nothing to do */
     void (*end)(ssa_request *request);      /* frees `state`; NULL: nothing to do */
     void *state;                  /* the operation's own */
     int stage;                    /* the operation's own; 0 at the start */
@@ -44,6 +46,7 @@ struct ssa_request {
     int64_t until;                /* the moment of the deadline, its own or that of its batch; SSA_NEVER */
     int has_timer;                /* room for the deadline is taken */
     int started, complete, queued; /* queued: complete, and not handed out yet */
+    int unattended;               /* nobody waits for it or frees it: it goes when it has ended */
     int64_t began;                /* the moment of its start, for the log */
     int answered;                 /* a server has carried out something of it */
     struct ssa_batch_plan *batch;      /* it is part of; NULL: none */
@@ -85,6 +88,10 @@ void ssa_request_send(ssa_request *request, size_t i, ssa_command *command, cons
 /* The same to one server, whatever keys it is about. */
 void ssa_request_send_to(ssa_request *request, size_t i, ssa_command *command, struct ssa_server *server, unsigned flags);
 ssa_command *ssa_request_answer(ssa_request *request, size_t i); /* of a call that is done */
+
+/* As its only call this request awaits the answer to the first one of another, which ends: its memory is given back, and it is not
+ * repeated. 0: nothing of that has left, and nothing will. */
+int ssa_request_take_over(ssa_request *request, ssa_request *from);
 
 /* Start requests as parts of this one, which is stepped when all of them are complete; they stay its state's, to be freed with it. */
 void ssa_request_start_parts(ssa_request *request, ssa_request *const *parts, size_t count);

@@ -195,6 +195,14 @@ def test_a_chain_of_runs_passes_outputs_on(face, client, batch, runs):
     assert not client.tensor_exists("b")
 
 
+def test_an_unpack_of_an_output_that_does_not_fit_says_so(face, batch, runs):
+    batch.put_tensor("x", X)
+    batch.run_model("m", "x", "y")
+    batch.unpack_tensor("y", np.zeros(5))
+    with pytest.raises(TensorMismatch, match=r"or use get_tensor\.$"):
+        face.execute(batch)
+
+
 def test_what_touches_an_output_keeps_the_order(face, client, batch, runs):
     batch.put_tensor("x", X)
     batch.run_model("m", "x", "y")

@@ -12,7 +12,7 @@ from tests.cyclient.c_engine_program import FOLDER, run
 pytestmark = pytest.mark.timeout(300)  # the first test compiles the core
 
 
-PROGRAMS = ["values", "lists", "datasets", "chunks", "dataset_chunks", "asked"]
+PROGRAMS = ["values", "lists", "datasets", "chunks", "chunk_races", "dataset_chunks", "asked"]
 
 
 @pytest.fixture

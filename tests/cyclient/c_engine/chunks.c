@@ -1,49 +1,7 @@
 /* Values in chunks: whole or not at all, and nothing of them left behind. */
-#include "chunks.h"
-
 #include "allocator.h"
+#include "chunk_values.h"
 #include "op_run.h"
-#include "store.h"
-
-#define E store.engine
-#define P &store.problem
-#define LIMIT 1000
-
-static unsigned char pattern[100000];
-
-static void fill(unsigned seed) {
-    for (size_t i = 0; i < sizeof pattern; i++)
-        pattern[i] = (unsigned char)((i * 2654435761u + seed * 977u) >> 13);
-}
-
-static ssa_request *put(const char *name, size_t bytes) {
-    return ssa_op_put_bytes(E, name_of(name), pattern, bytes, P);
-}
-
-static ssa_request *get(const char *name) {
-    return ssa_op_get_bytes(E, name_of(name), P);
-}
-
-static ssa_request *drop(const char *name) {
-    return ssa_op_delete(E, "delete_tensor", SSA_KIND_TENSOR, name_of(name), P);
-}
-
-static void holds(const char *name, size_t bytes) {
-    if (!SUCCEEDS(get(name)) || !CHECK_NUMBER(store.last->tensor_count, 1))
-        return;
-    const ssa_tensor *came = &store.last->tensors[0];
-    if (CHECK_NUMBER(came->header.data_bytes, bytes))
-        CHECK(!memcmp(came->memory.data, pattern, bytes));
-}
-
-/* How many keys the server of standalone stores has; on a cluster nothing is checked here. */
-static void keys_are(int64_t count) {
-    if (E->mode != SSA_MODE_STANDALONE)
-        return;
-    ssa_request *request = ssa_single_new(E, "count", SSA_KIND_KEY, name_of("x"), SSA_READING, P);
-    SUCCEEDS(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("DBSIZE"))), 0, P));
-    CHECK_NUMBER(ssa_request_answer(store.last, 0)->reply.nodes[0].number, count);
-}
 
 static void test_manifests(void) {
     ssa_manifest manifest = {.head_bytes = 64, .rest_bytes = 12345, .chunk_bytes = 1000, .nonce = {1, 2, 255}}, read;
@@ -169,31 +127,46 @@ static void test_copies_and_renames(void) {
     }
 }
 
-static void ttl_is(const char *key, size_t bytes, int64_t least, int64_t most) {
-    if (SUCCEEDS(ssa_op_get_ttl(E, SSA_KIND_KEY, (ssa_text){key, bytes}, P)))
-        CHECK(store.last->number >= least && store.last->number <= most);
+static void test_time_to_live(void) {
+    SUCCEEDS(put("b", 2500));
+    value_ends(-1, -1);
+    SUCCEEDS(ssa_op_set_ttl(E, SSA_KIND_TENSOR, name_of("b"), 7200000, P));
+    value_ends(7000000, 7200000);
+    SUCCEEDS(ssa_op_persist(E, SSA_KIND_TENSOR, name_of("b"), P));
+    value_ends(-1, -1);
+    SUCCEEDS(drop("b"));
 }
 
-static void test_time_to_live(void) {
-    ssa_manifest manifest;
-    ssa_buffer chunk = {NULL, 0, 0};
-    SUCCEEDS(put("b", 2500));
-    ssa_request *request = ssa_single_new(E, "raw", SSA_KIND_KEY, name_of("b"), SSA_READING, P);
-    SUCCEEDS(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_BYTES, SSA_TEXTS(SSA_TEXT("GET"), SSA_TEXT("b"))), 0, P));
-    const ssa_tensor *raw = &ssa_request_answer(store.last, 0)->tensors[0];
-    if (!CHECK(ssa_manifest_decode(&manifest, raw->memory.data, raw->header.data_bytes)))
-        return;
-    ssa_chunk_key(&manifest, "b", 1, 2, &chunk);
-    const char *key = (const char *)chunk.data;
-    ttl_is(key, chunk.bytes, -1, -1);
-    SUCCEEDS(ssa_op_set_ttl(E, SSA_KIND_TENSOR, name_of("b"), 7200000, P));
-    ttl_is(key, chunk.bytes, 7000000, 7200000);
-    ttl_is("b", 1, 7000000, 7200000);
-    SUCCEEDS(ssa_op_persist(E, SSA_KIND_TENSOR, name_of("b"), P));
-    ttl_is(key, chunk.bytes, -1, -1);
-    ttl_is("b", 1, -1, -1);
-    ssa_buffer_free(&chunk);
+static void test_copies_and_renames_keep_the_time_to_live(void) {
+    const char *targets[] = {beside("b"), elsewhere("b")};
+    for (int i = 0; i < 4; i++) {
+        const char *target = targets[i % 2];
+        SUCCEEDS(put("b", i < 2 ? 2500 : 10));
+        SUCCEEDS(ssa_op_set_ttl(E, SSA_KIND_TENSOR, name_of("b"), 7200000, P));
+        SUCCEEDS(ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P));
+        ttl_is(target, strlen(target), 7000000, 7200000);
+        SUCCEEDS(ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of(target), name_of("b"), P));
+        ttl_is("b", 1, 7000000, 7200000);
+        if (i < 2)
+            value_ends(7000000, 7200000);
+        SUCCEEDS(drop("b"));
+        keys_are(0);
+    }
+}
+
+/* A manifest whose chunks are not there. */
+static void test_a_value_without_its_chunks_is_told(void) {
+    ssa_manifest manifest = {.rest_bytes = 5, .chunk_bytes = 3};
+    unsigned char bytes[SSA_MANIFEST_MAX];
+    ssa_text value = {(char *)bytes, ssa_manifest_encode(&manifest, bytes)};
+    ssa_request *request = ssa_single_new(E, "set", SSA_KIND_KEY, name_of("b"), SSA_WRITING, P);
+    SUCCEEDS(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("SET"), SSA_TEXT("b"), value)), 0, P));
+    FAILS(get("b"), SSA_EHEADER);
+    CHECK(strstr(store_text(), "is damaged: chunks of it are missing"));
+    FAILS(ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of("c"), P), SSA_EHEADER);
+    FAILS(ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of("b"), name_of("c"), P), SSA_EHEADER);
     SUCCEEDS(drop("b"));
+    keys_are(0);
 }
 
 static void test_too_many_chunks_are_refused(void) {
@@ -270,28 +243,6 @@ static void test_no_value_is_torn(void) {
     keys_are(0);
 }
 
-static void test_a_cancelled_put_leaves_the_old_value(void) {
-    for (int polls = 0; polls < 12; polls++) {
-        fill(1);
-        SUCCEEDS(put("b", 50000));
-        ssa_request *request = ssa_op_put_bytes(E, name_of("b"), pattern, 40000, P);
-        ssa_request_start(request, -1);
-        for (int i = 0; i < polls && !request->complete; i++)
-            ssa_poll_until(E, request, ssa_now() + 5000);
-        int done = request->complete;
-        ssa_request_free(request);
-        if (SUCCEEDS(get("b")) && CHECK_NUMBER(store.last->tensor_count, 1)) {
-            size_t bytes = store.last->tensors[0].header.data_bytes;
-            CHECK(bytes == 40000 || (!done && bytes == 50000));
-            CHECK(!memcmp(store.last->tensors[0].memory.data, pattern, bytes));
-        }
-        fill(2); /* what was borrowed is the caller's again */
-        SUCCEEDS(drop("b"));
-    }
-    ssa_request *flush = ssa_single_new(E, "flush", SSA_KIND_KEY, name_of("b"), SSA_WRITING, P);
-    SUCCEEDS(ssa_single_ready(flush, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("FLUSHALL"))), 0, P));
-}
-
 /* A run as if a worker had answered it with two tensors, of `bytes` bytes and of 3. NULL: no memory. */
 static ssa_request *answered_run(const char *first, const char *second, size_t bytes) {
     const ssa_text outputs[] = {name_of(first), name_of(second)};
@@ -359,30 +310,8 @@ static void test_outputs_of_a_run(void) {
     SUCCEEDS(drop("a"));
     SUCCEEDS(drop(other));
     SUCCEEDS(ssa_op_delete(E, "delete", SSA_KIND_KEY, name_of("{d}.a"), P));
-    ssa_request *flush = ssa_single_new(E, "flush", SSA_KIND_KEY, name_of("a"), SSA_WRITING, P);
-    SUCCEEDS(ssa_single_ready(flush, ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("FLUSHALL"))), 0, P));
-}
-
-/* Of the server that has the key "b". 0: it was not done. */
-static int bears_config(const char *maxmemory) {
-    ssa_request *request = ssa_single_new(E, "config", SSA_KIND_KEY, name_of("b"), SSA_WRITING, P);
-    if (!request)
-        return 0;
-    const ssa_text *words = SSA_TEXTS(SSA_TEXT("CONFIG"), SSA_TEXT("SET"), SSA_TEXT("maxmemory"), {maxmemory, strlen(maxmemory)});
-    return bears(ssa_single_ready(request, ssa_command_of(SSA_EXPECT_REPLY, words), SSA_CALL_IDEMPOTENT, P));
-}
-
-static void exercise_full(void) {
-    if (!bears_config("1mb"))
-        return;
-    ssa_status status = go(put("b", 5000));
-    int told = status == SSA_EFULL || (status == SSA_ENOMEM && check_state.refused);
-    if (!CHECK(told))
-        printf("    %s: %s\n", ssa_status_name(status), store_text());
-    if (status == SSA_EFULL && !check_state.refused)
-        CHECK(strstr(store_text(), "of 1.00 MiB (maxmemory)"));
-    while (!bears_config("1gb"))
-        ;
+    settle();
+    keys_are(0);
 }
 
 static void exercise_outputs(void) {
@@ -411,12 +340,13 @@ static void exercise_copies(void) {
         bears(drop("c"));
 }
 
-static const store_test exercises[] = {exercise_chunks, exercise_copies, exercise_outputs, exercise_full, NULL};
+static const store_test exercises[] = {exercise_chunks, exercise_copies, exercise_outputs, NULL};
 
 static const store_test tests[] = {
     test_manifests, test_every_length_comes_back, test_tensors, test_a_client_without_limit_reads_them,
     test_bytes_that_look_like_a_manifest, test_copies_and_renames, test_time_to_live, test_too_many_chunks_are_refused,
-    test_a_damaged_value_is_told, test_no_value_is_torn, test_a_cancelled_put_leaves_the_old_value, test_outputs_of_a_run,
+    test_a_damaged_value_is_told, test_no_value_is_torn, test_outputs_of_a_run,
+    test_copies_and_renames_keep_the_time_to_live, test_a_value_without_its_chunks_is_told,
 };
 
 int main(int count, char **words) {
