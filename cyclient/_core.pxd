@@ -146,7 +146,6 @@ cdef extern from "request.h":
 cdef extern from "link.h":
     ctypedef struct ssa_link:
         pass
-    void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why) nogil
 
 cdef extern from "log.h":
     enum:
@@ -170,7 +169,6 @@ cdef extern from "engine.h":
     ctypedef struct ssa_driver:
         void *self
         void (*watch)(void *self, ssa_link *link, int descriptor, int events) noexcept nogil
-        void (*resolve)(void *self, ssa_link *link, const char *host, unsigned port) noexcept nogil
     ctypedef struct ssa_engine_statistics:
         uint64_t requests, commands, retries, redirections, refreshes, connections
     ctypedef struct ssa_engine:
@@ -375,7 +373,6 @@ cdef class Engine(EngineOperations):
     cdef int64_t timer_at
     cdef bint flush_is_due
     cdef list log_lines                 # bytes: the level, then the text; given out by _collect
-    cdef object tasks                   # look-ups of names under way
     # While `away` is above 0 a thread is in a function of the C engine that lets other threads, or other Python code, run. They
     # do not touch the C engine then: what they drop or cancel is put off until it is back.
     cdef int away
@@ -397,7 +394,6 @@ cdef class Engine(EngineOperations):
     cdef void _tick(self)
     cdef void _ready(self, size_t link, int events)
     cdef void _watch(self, ssa_link *link, int descriptor, int events)
-    cdef void _resolve(self, ssa_link *link, str host, unsigned port)
 
 
 @cython.final

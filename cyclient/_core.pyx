@@ -13,12 +13,10 @@ cimport numpy as cnp
 import _thread
 import asyncio
 import logging
-import socket
 import sys
 import threading
 import warnings
 import weakref
-from functools import partial
 
 import numpy as np
 

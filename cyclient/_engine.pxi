@@ -189,13 +189,6 @@ cdef void _on_watch(void *self, ssa_link *link, int descriptor, int events) noex
         (<Engine>self).report("watching a socket failed", error)
 
 
-cdef void _on_resolve(void *self, ssa_link *link, const char *host, unsigned port) noexcept with gil:
-    try:
-        (<Engine>self)._resolve(link, host.decode(), port)
-    except BaseException as error:
-        (<Engine>self).report("looking up a name failed", error)
-
-
 # The lines of the C core go to the logger "ssasync.cyclient", which is silent until the program gives it a handler.
 _logger = logging.getLogger("ssasync.cyclient")
 _logger.addHandler(logging.NullHandler())
@@ -301,7 +294,6 @@ cdef class Engine(EngineOperations):
         if status != SSA_OK:
             raise errors.invalid_argument(text)
         self.timer_at = SSA_NEVER
-        self.tasks = set()
         ssa_poll_wake_init(&self.wake)
         self.log_lines = []
         self.c = ssa_engine_new(&settings, NULL)
@@ -330,7 +322,6 @@ cdef class Engine(EngineOperations):
         if self.c != NULL:
             self.c.log.level = SSA_LOG_QUIET
             self.c.driver.watch = NULL  # nothing is told to a loop from here
-            self.c.driver.resolve = NULL
             self.close_is_due = False
             self._tidy()
             ssa_engine_free(self.c)
@@ -343,7 +334,6 @@ cdef class Engine(EngineOperations):
         self.weak = weakref.ref(self)
         self.c.driver.self = <void *>self
         self.c.driver.watch = _on_watch
-        self.c.driver.resolve = _on_resolve
 
     # ---- what it is
 
@@ -677,32 +667,6 @@ cdef class Engine(EngineOperations):
         else:
             self.loop.remove_writer(descriptor)
 
-    cdef void _resolve(self, ssa_link *link, str host, unsigned port):
-        """In a thread of the loop's pool, which needs no task."""
-        look_up = self.loop.run_in_executor(None, _numeric_address, host, port)
-        self.tasks.add(look_up)
-        look_up.add_done_callback(partial(self._resolved, <size_t>link))
-
-    def _resolved(self, size_t link, look_up):
-        self.tasks.discard(look_up)
-        if self.c.closed or look_up.cancelled():
-            return
-        error = look_up.exception()
-        cdef bytes text
-        if error is None:
-            text = look_up.result().encode()
-        else:
-            text = str(getattr(error, "strerror", None) or error).encode()
-        cdef const char *c_text = text
-        self.away += 1
-        if error is None:
-            ssa_link_resolved(<ssa_link *>link, c_text, NULL)
-        else:
-            ssa_link_resolved(<ssa_link *>link, NULL, c_text)
-        ssa_engine_flush(self.c)
-        self._come_back()
-        self._settle()
-
     def report(self, what, error):
         """Tell the loop about an error that no caller can be told."""
         if self.loop is not None and not self.loop.is_closed():
@@ -725,8 +689,6 @@ cdef class Engine(EngineOperations):
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-        for look_up in list(self.tasks):
-            look_up.cancel()
         self._collect()
 
 
@@ -774,7 +736,3 @@ cdef const char *_operation(str name):
     if encoded is None:
         encoded = _operation_names[name] = name.encode()
     return <bytes>encoded
-
-
-def _numeric_address(host, port):
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]

@@ -1,6 +1,6 @@
 /* The engine behind every face: it routes commands to shards, repeats what may be repeated, keeps deadlines and order, and
- * completes requests. It never waits and starts no thread; a driver (poll_driver.h, or an event loop) tells it which
- * descriptors are ready and what time it is.
+ * completes requests. It never waits, and starts threads only to look up names (name_lookup.h); a driver (poll_driver.h, or
+ * an event loop) tells it which descriptors are ready and what time it is.
  *
  * Order. A later command on a key never overtakes an earlier one of the same client, even when the caller of the earlier one
  * has given up: there is one connection to a shard at a time (two with bulk, where a key that is in flight on one is
@@ -17,6 +17,7 @@
 #include "link.h"
 #include "log.h"
 #include "request.h"
+#include "run_order.h"
 #include "settings.h"
 #include "tensor_memory.h"
 #include "timer_heap.h"
@@ -34,8 +35,6 @@ typedef struct ssa_driver {
     void *self;
     /* Watch this descriptor for these events (0: no more; it is closed after this returns). */
     void (*watch)(void *self, ssa_link *link, int descriptor, int events);
-    /* Look up host and port without blocking, then call ssa_link_resolved. */
-    void (*resolve)(void *self, ssa_link *link, const char *host, unsigned port);
 } ssa_driver;
 
 /* One server that holds slots, or did. */
@@ -89,6 +88,7 @@ typedef struct ssa_engine {
     ssa_request *first_complete, *last_complete;
     ssa_wait_table waits;
     ssa_worker_pool workers;
+    ssa_run_order run_order;
     struct ssa_control *controls; /* of the entities whose requests are polled (op_control.h) */
     uint32_t bulk_seen[256];  /* hashes of keys whose values were long when last seen */
     ssa_engine_statistics statistics;

@@ -1,36 +1,20 @@
 #include "link.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "allocator.h"
-#include "backoff.h"
 #include "blocking.h"
 #include "engine.h"
 #include "link_handshake.h"
+#include "link_opening.h"
 
-#define FULL_BACKLOG_DELAY INT64_C(5000000)   /* a unix socket whose backlog is full says so instead of waiting */
-#define OPENING_TIME INT64_C(5000000000)      /* where there is another address to try */
-#define WORKER_SILENCE INT64_C(1000000000)    /* WIRE.md, "Run" */
-#define SHARD_SILENCE INT64_C(1000000000)     /* then the rest of the cluster is asked who owns its slots now */
-
-/* Bytes; the kernel doubles it, and grants what net.core.wmem_max allows. With the usual 208 KiB a put of 1 MiB is sent in
- * five turns of an event loop: 0.75 of the time on asyncio, 0.83 on uvloop, 0.85 blocking. TCP grows its buffers itself. */
-#define UNIX_SEND_BUFFER (1 << 20)
-
-static const ssa_backoff between_tries = {10000000, 1000000000}; /* to connect */
-static const ssa_reader_limits limits = {(uint64_t)1 << 46, 1 << 20};
+#define SHARD_SILENCE INT64_C(1000000000) /* then the rest of the cluster is asked who owns its slots now */
 
 static void on_timer(ssa_timer *timer);
-static void open_socket(ssa_link *link);
 
 void ssa_link_start(ssa_link *link, ssa_engine *engine, ssa_server *server, ssa_worker_peer *worker) {
     memset(link, 0, sizeof *link);
@@ -42,7 +26,7 @@ void ssa_link_start(ssa_link *link, ssa_engine *engine, ssa_server *server, ssa_
     link->retry.owner = link;
 }
 
-static void watch(ssa_link *link, int events) {
+void ssa_link_watch(ssa_link *link, int events) {
     if (link->events == events)
         return;
     link->events = events;
@@ -50,11 +34,12 @@ static void watch(ssa_link *link, int events) {
         link->engine->driver.watch(link->engine->driver.self, link, link->descriptor, events);
 }
 
-static void close_socket(ssa_link *link) {
+void ssa_link_close_socket(ssa_link *link) {
     if (link->descriptor < 0)
         return;
-    watch(link, 0);
-    close(link->descriptor);
+    ssa_link_watch(link, 0);
+    if (link->descriptor != ssa_name_lookup_descriptor(link->lookup)) /* which is no socket, and closes it itself */
+        close(link->descriptor);
     link->descriptor = -1;
 }
 
@@ -73,7 +58,9 @@ void ssa_link_end(ssa_link *link) {
     ssa_timer_cancel(&link->engine->timers, &link->retry);
     if (link->connection && ssa_connection_tls(link->connection) && ssa_is_at_home(&link->engine->home))
         ssa_tls_say_goodbye(ssa_connection_tls(link->connection));
-    close_socket(link);
+    ssa_link_close_socket(link);
+    ssa_name_lookup_free(link->lookup, ssa_is_at_home(&link->engine->home));
+    link->lookup = NULL;
     ssa_connection_free(link->connection);
     link->connection = NULL;
     link->state = SSA_LINK_IDLE;
@@ -97,177 +84,14 @@ size_t ssa_link_unanswered(const ssa_link *link) {
     return link->connection ? ssa_connection_unanswered(link->connection) : 0;
 }
 
-/* ---- opening */
-
-/* Nothing came of this try: the next one after a while, if somebody still needs it. */
-static void failed(ssa_link *link, const char *reason, int final) {
-    ssa_engine *engine = link->engine;
-    snprintf(link->failure, sizeof link->failure, "%s", reason);
-    ssa_log_write(&engine->log, SSA_LOG_INFO, "cannot connect to %s: %s", link->address_text, reason);
-    ssa_timer_cancel(&engine->timers, &link->retry);
-    close_socket(link);
-    ssa_connection_free(link->connection);
-    link->connection = NULL;
-    link->state = SSA_LINK_WAITING;
-    if (link->server)
-        link->address_index = (link->address_index + 1) % link->server->address_count;
-    link->delay = ssa_backoff_next(&between_tries, link->delay);
-    if (final)
-        link->state = SSA_LINK_IDLE;
-    else
-        ssa_engine_arm(engine, &link->retry, engine->now + link->delay);
-    ssa_engine_link_failed(engine, link, final);
-}
-
-static void failed_with_errno(ssa_link *link, int error) {
-    failed(link, strerror(error), 0);
-}
-
-static void begin_handshake(ssa_link *link) {
-    link->engine->statistics.connections++;
-    link->state = SSA_LINK_HANDSHAKE;
-    link->step_number = 0;
-    watch(link, SSA_EVENT_READ);
-    ssa_handshake_next(link, NULL);
-}
-
-static int use_tls(ssa_link *link) {
-    ssa_tls *tls = ssa_tls_new(link->engine->tls, link->descriptor, link->address.host);
-    if (tls)
-        ssa_connection_use_tls(link->connection, tls);
-    return tls != NULL;
-}
-
-/* One step of TLS's handshake. */
-static void secure(ssa_link *link) {
-    ssa_tls *tls = ssa_connection_tls(link->connection);
-    ssa_status status = ssa_tls_handshake(tls);
-    if (status == SSA_OK) {
-        begin_handshake(link);
-        if (link->connection) /* what OpenSSL has read ahead */
-            ssa_link_received(link, ssa_connection_receive(link->connection));
-    } else if (status == SSA_MORE) {
-        watch(link, ssa_tls_wants_write(tls) ? SSA_EVENT_READ | SSA_EVENT_WRITE : SSA_EVENT_READ);
-    } else {
-        char reason[SSA_TLS_TEXT_BYTES]; /* it lies in the session */
-        snprintf(reason, sizeof reason, "%s", ssa_tls_error(tls));
-        failed(link, reason, ssa_tls_is_final(tls));
-    }
-}
-
-static void begin_connection(ssa_link *link) {
-    link->connection = ssa_connection_new(link->descriptor, limits);
-    if (link->connection)
-        ssa_connection_use_memory(link->connection, link->engine->memory);
-    int is_secured = link->engine->tls && !*link->address.path;
-    if (!link->connection || (is_secured && !use_tls(link))) {
-        failed(link, "no memory for a connection", 0);
-    } else if (is_secured) {
-        link->state = SSA_LINK_SECURING;
-        secure(link);
-    } else {
-        begin_handshake(link);
-    }
-}
-
-static void connected(ssa_link *link) {
-    int error = 0;
-    socklen_t bytes = sizeof error;
-    if (getsockopt(link->descriptor, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0)
-        error = errno;
-    if (error)
-        failed_with_errno(link, error);
-    else
-        begin_connection(link);
-}
-
-static void connect_to(ssa_link *link, const struct sockaddr *address, socklen_t bytes) {
-    link->descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    link->engine->sockets++;
-    if (link->descriptor < 0) {
-        failed_with_errno(link, errno);
-        return;
-    }
-    int buffer = UNIX_SEND_BUFFER, on = 1;
-    if (address->sa_family == AF_UNIX)
-        setsockopt(link->descriptor, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer); /* a wish; may be cut */
-    else
-        setsockopt(link->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    link->state = SSA_LINK_CONNECTING;
-    if (connect(link->descriptor, address, bytes) == 0) {
-        begin_connection(link);
-    } else if (errno == EAGAIN) {
-        close_socket(link);
-        link->state = SSA_LINK_WAITING;
-        ssa_engine_arm(link->engine, &link->retry, link->engine->now + FULL_BACKLOG_DELAY);
-    } else if (errno == EINPROGRESS) {
-        watch(link, SSA_EVENT_WRITE);
-    } else {
-        failed_with_errno(link, errno);
-    }
-}
-
-/* To the first address that the name has; numeric: nothing is looked up, so it does not wait. */
-static int look_up(ssa_link *link, const char *host, int numeric) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = numeric ? AI_NUMERICHOST : 0}, *found = NULL;
-    char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)link->address.port);
-    int code = getaddrinfo(host, port, &hints, &found);
-    if (code)
-        return code;
-    connect_to(link, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
-    return 0;
-}
-
-void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why) {
-    if (link->state != SSA_LINK_RESOLVING)
-        return;
-    int code = numeric_host ? look_up(link, numeric_host, 1) : 0;
-    if (!numeric_host || code)
-        failed(link, numeric_host ? gai_strerror(code) : why, 0);
-}
-
-static void resolve(ssa_link *link) {
-    ssa_engine *engine = link->engine;
-    int code = look_up(link, link->address.host, 1);
-    if (code && engine->driver.resolve) {
-        link->state = SSA_LINK_RESOLVING;
-        engine->driver.resolve(engine->driver.self, link, link->address.host, link->address.port);
-        return;
-    }
-    if (code)
-        code = look_up(link, link->address.host, 0);
-    if (code)
-        failed(link, code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code), 0);
-}
-
-static void open_socket(ssa_link *link) {
-    const ssa_address *address =
-        link->worker ? &link->worker->address : &link->server->addresses[link->address_index % link->server->address_count];
-    link->address = *address;
-    ssa_address_format(address, link->address_text, sizeof link->address_text);
-    int alternatives = link->worker || link->server->address_count > 1 || link->engine->mode == SSA_MODE_CLUSTER;
-    link->opening_until = alternatives ? link->engine->now + (link->worker ? WORKER_SILENCE : OPENING_TIME) : SSA_NEVER;
-    if (alternatives)
-        ssa_engine_arm(link->engine, &link->retry, link->opening_until);
-    if (!*address->path) {
-        resolve(link);
-        return;
-    }
-    struct sockaddr_un target = {.sun_family = AF_UNIX};
-    memcpy(target.sun_path, address->path, strlen(address->path));
-    connect_to(link, (struct sockaddr *)&target, sizeof target);
-}
-
-void ssa_link_wake(ssa_link *link) {
-    if (link->state == SSA_LINK_IDLE && !link->engine->closed)
-        open_socket(link);
-}
+/* ---- opening: how it ends (link_opening.c has the rest) */
 
 void ssa_link_opened(ssa_link *link) {
     ssa_engine *engine = link->engine;
     ssa_timer_cancel(&engine->timers, &link->retry);
+    ssa_name_lookup_free(link->lookup, 1);
+    link->lookup = NULL;
+    link->address_tried = NULL;
     link->state = SSA_LINK_OPEN;
     link->ever_open = 1;
     if (!engine->driver.watch && !ssa_connection_tls(link->connection))
@@ -281,7 +105,7 @@ void ssa_link_opened(ssa_link *link) {
 }
 
 void ssa_link_refused(ssa_link *link, const char *reason, int final) {
-    failed(link, reason, final);
+    ssa_link_failed(link, reason, final);
 }
 
 /* ---- calls */
@@ -367,7 +191,7 @@ static int drained(ssa_link *link) {
 static void drain(ssa_link *link) {
     if (!drained(link))
         return;
-    close_socket(link);
+    ssa_link_close_socket(link);
     link->state = SSA_LINK_IDLE;
     if (link->waiting.length)
         ssa_link_wake(link);
@@ -381,7 +205,7 @@ static void lost(ssa_link *link, const char *reason, int dead) {
     snprintf(text, sizeof text, "%s", reason); /* it may lie in the connection */
     if (link->state == SSA_LINK_SECURING || link->state == SSA_LINK_HANDSHAKE) {
         const ssa_tls *tls = ssa_connection_tls(connection);
-        failed(link, text, tls && ssa_tls_is_final(tls));
+        ssa_link_failed(link, text, tls && ssa_tls_is_final(tls));
         return;
     }
     ssa_log_write(&engine->log, SSA_LOG_INFO, "lost %s: %s", link->address_text, text);
@@ -389,11 +213,11 @@ static void lost(ssa_link *link, const char *reason, int dead) {
     ssa_timer_cancel(&engine->timers, &link->retry);
     ssa_connection_fail(connection, SSA_ECLOSED, text);
     if (dead || link->worker) {
-        close_socket(link);
+        ssa_link_close_socket(link);
         link->state = SSA_LINK_IDLE;
     } else {
         shutdown(link->descriptor, SHUT_WR);
-        watch(link, SSA_EVENT_READ);
+        ssa_link_watch(link, SSA_EVENT_READ);
         link->state = SSA_LINK_DRAINING;
     }
     link->connection = NULL; /* handlers queue on the next one */
@@ -414,7 +238,7 @@ void ssa_link_lose(ssa_link *link, const char *reason) {
     if (link->connection)
         lost(link, reason, 1);
     else if (link->state != SSA_LINK_IDLE && link->state != SSA_LINK_WAITING && link->state != SSA_LINK_DRAINING)
-        failed(link, reason, 0);
+        ssa_link_failed(link, reason, 0);
 }
 
 static const char *reason_of(ssa_link *link, ssa_status status) {
@@ -437,8 +261,12 @@ void ssa_link_received(ssa_link *link, ssa_status status) {
 }
 
 void ssa_link_ready(ssa_link *link, int events) {
+    if (link->state == SSA_LINK_RESOLVING) {
+        ssa_link_resolved(link);
+        return;
+    }
     if (link->state == SSA_LINK_CONNECTING) {
-        connected(link);
+        ssa_link_connected(link);
         return;
     }
     if (link->state == SSA_LINK_DRAINING) {
@@ -446,7 +274,7 @@ void ssa_link_ready(ssa_link *link, int events) {
         return;
     }
     if (link->state == SSA_LINK_SECURING) {
-        secure(link);
+        ssa_link_secure(link);
         return;
     }
     if (!link->connection)
@@ -468,7 +296,7 @@ static void watch_for_silence(ssa_link *link) {
     link->seen_received = now.bytes_received;
     link->seen_sent = now.bytes_sent;
     link->seen_sending = ssa_connection_wants_write(link->connection);
-    ssa_engine_arm(link->engine, &link->retry, link->engine->now + (link->worker ? WORKER_SILENCE : SHARD_SILENCE));
+    ssa_engine_arm(link->engine, &link->retry, link->engine->now + (link->worker ? SSA_WORKER_SILENCE : SHARD_SILENCE));
 }
 
 void ssa_link_flush(ssa_link *link) {
@@ -479,7 +307,7 @@ void ssa_link_flush(ssa_link *link) {
         ssa_link_received(link, status);
         return;
     }
-    watch(link, status == SSA_MORE ? SSA_EVENT_READ | SSA_EVENT_WRITE : SSA_EVENT_READ);
+    ssa_link_watch(link, status == SSA_MORE ? SSA_EVENT_READ | SSA_EVENT_WRITE : SSA_EVENT_READ);
     if (ssa_connection_unanswered(link->connection))
         watch_for_silence(link);
 }
@@ -518,11 +346,13 @@ static void on_timer(ssa_timer *timer) {
         if (link->waiting.length || ssa_engine_needs(link->engine, link))
             ssa_link_wake(link);
         break;
-    case SSA_LINK_RESOLVING:
     case SSA_LINK_CONNECTING:
+        ssa_link_address_failed(link, ssa_link_silence(link));
+        break;
+    case SSA_LINK_RESOLVING:
     case SSA_LINK_SECURING:
     case SSA_LINK_HANDSHAKE:
-        failed(link, ssa_link_silence(link), 0);
+        ssa_link_failed(link, ssa_link_silence(link), 0);
         break;
     case SSA_LINK_OPEN:
         check_silence(link);

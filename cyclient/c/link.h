@@ -11,6 +11,7 @@
 #include "address.h"
 #include "call.h"
 #include "connection.h"
+#include "name_lookup.h"
 #include "timer_heap.h"
 
 struct ssa_engine;
@@ -19,7 +20,7 @@ struct ssa_worker_peer;
 
 typedef enum ssa_link_state {
     SSA_LINK_IDLE,       /* nobody has needed it yet, or nobody does any more */
-    SSA_LINK_RESOLVING,  /* the driver looks up the name */
+    SSA_LINK_RESOLVING,  /* its name is looked up; `descriptor` is the look-up's */
     SSA_LINK_CONNECTING,
     SSA_LINK_SECURING,   /* the handshake of TLS; not on unix sockets, which do not leave the host */
     SSA_LINK_HANDSHAKE,
@@ -40,6 +41,9 @@ typedef struct ssa_link {
     int ever_open;
     size_t address_index;        /* of the server's addresses: the one to try next */
     ssa_address address;
+    ssa_name_lookup *lookup;     /* of the name in `address`, from when it is needed until the link is open; NULL: none */
+    const struct addrinfo *address_tried; /* of what it found; NULL: none */
+    char tried[400];             /* what the addresses before that one said */
     ssa_connection *connection;  /* NULL: none */
     const void *watched_by;      /* owner of the WATCH that this connection has and no transaction has ended; NULL: none */
     int has_watch;               /* the same, or its owner has gone: to be ended before the next transaction */
@@ -48,7 +52,6 @@ typedef struct ssa_link {
     int step_number;
     unsigned char nonce[32];
     ssa_timer retry;             /* backoff, deadline of an opening, look for silence: one at a time, by state */
-    int64_t opening_until;       /* an opening that has not ended by then has failed */
     int64_t delay;               /* before the next try */
     uint64_t seen_received, seen_sent;
     int seen_sending;
@@ -75,8 +78,6 @@ void ssa_link_ready(ssa_link *link, int events);
 void ssa_link_flush(ssa_link *link);
 /* What came was read already (blocking.h): finish what is complete; `status` as of ssa_connection_receive. */
 void ssa_link_received(ssa_link *link, ssa_status status);
-/* The driver looked the name up: an address in digits; NULL: it has none, `why` says more. */
-void ssa_link_resolved(ssa_link *link, const char *numeric_host, const char *why);
 
 /* Take it for dead: everything in flight ends, it is opened again when it is needed. */
 void ssa_link_lose(ssa_link *link, const char *reason);

@@ -1,7 +1,8 @@
 """The C tests under every checker: `python -m tests.cyclient.check_c [program...]`.
 
 sanitizers: AddressSanitizer and UBSan. threads: ThreadSanitizer, for programs that use threads. valgrind: memcheck of a
-plain build, leaks included. Each program runs its tests, and once for every allocation that is refused.
+plain build, leaks included. Each program runs its tests, and once for every allocation that is refused. Then those that talk
+to an engine, under valgrind (check_c_engine.py).
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cyclient.c_builder import CBuilder
+from tests.cyclient.check_c_engine import PROGRAMS, check_with_engine
 
 FOLDER = Path(__file__).parent / "c"
 #: Seconds for one run of a program; valgrind makes it some thirty times as long.
@@ -82,15 +84,19 @@ def check(checker: Checker, sources: Sequence[Path], out: Path) -> list[str]:
 def main() -> int:
     """Run every program under every checker."""
     parser = argparse.ArgumentParser(prog="python -m tests.cyclient.check_c", description=__doc__)
-    parser.add_argument("programs", nargs="*", metavar="program", help="as test_address; all of them if none is named")
-    names = parser.parse_args().programs
-    sources = [FOLDER / f"{name}.c" for name in names] or sorted(FOLDER.glob("test_*.c"))
-    if not all(source.exists() for source in sources) or not sources:
-        parser.error(f"no such program in {FOLDER}")
+    which = "as test_address, or c_face/values; all of them if none is named"
+    parser.add_argument("programs", nargs="*", metavar="program", help=which)
+    names = parser.parse_args().programs or [*sorted(path.stem for path in FOLDER.glob("test_*.c")), *PROGRAMS]
+    with_engine = [name for name in names if name in PROGRAMS]
+    sources = [FOLDER / f"{name}.c" for name in names if name not in PROGRAMS]
+    if not all(source.exists() for source in sources) or not names:
+        parser.error(f"no such program in {FOLDER}, nor among {', '.join(PROGRAMS)}")
     if shutil.which("valgrind") is None:
         sys.exit("the check of the C code needs valgrind: install it (Debian: apt-get install valgrind).")
     with tempfile.TemporaryDirectory() as out:
         wrong = [text for checker in CHECKERS for text in check(checker, sources, Path(out))]
+        if with_engine:
+            wrong += check_with_engine(with_engine, VALGRIND, Path(out))
     print("\n".join(wrong) or "nothing is wrong")
     return 1 if wrong else 0
 

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from tests.cyclient.c_builder import CBuilder
-from tests.cyclient.check_c import CHECKERS, FOLDER, check
+from tests.cyclient.check_c import CHECKERS, FOLDER, VALGRIND, check
+from tests.cyclient.check_c_engine import PROGRAMS, check_with_engine
 
 PLANTED = {
     "a leak": ("take(); place = NULL;", {"sanitizers", "valgrind"}),
@@ -70,6 +71,15 @@ def test_a_few_programs_are_clean_under_each_checker(checker, tmp_path):
     sources = [FOLDER / "test_tensor_memory.c", FOLDER / "test_slot_map.c"]
     assert any(checker.wants(source) for source in sources)
     assert check(checker, sources, tmp_path) == []
+
+
+@pytest.mark.timeout(300)  # it compiles the core
+def test_a_program_that_talks_to_an_engine_is_clean_under_valgrind(tmp_path):
+    assert check_with_engine(["c_face/values"], VALGRIND, tmp_path) == []
+
+
+def test_every_program_that_talks_to_an_engine_is_there():
+    assert all((FOLDER.parent / f"{name}.c").exists() for name in PROGRAMS)
 
 
 def test_every_program_is_wanted_by_a_checker_of_memory():

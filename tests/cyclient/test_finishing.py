@@ -84,3 +84,16 @@ async def test_a_task_that_is_collected_while_its_request_is_finished(engine, at
         assert references(request) == 1
         await asyncio.sleep(0)
         assert await client.ping() == 1
+
+
+def test_an_interrupt_is_that_of_who_waits_and_not_the_error_of_a_request(engine, at_the_error):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with blocking.Client(engine.unix, password=engine.password, timeout=DEADLINE) as client:
+        future = client.start_get_tensor("missing")
+        at_the_error(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.ping()
+        assert isinstance(future.error, TensorNotFound)
+        assert client.ping() == 1
