@@ -82,7 +82,8 @@ class Client(PrefixSwitches):
     process that made it: use after a fork raises ForkedClient. Ctrl-C interrupts any operation.
 
     The methods `start_...` do not wait: they return a Future, and the program computes meanwhile. A later operation of the
-    client, of any thread, does not overtake what was started.
+    client, of any thread, does not overtake what was started; but until a run is done (`start_run_model` and the others) do
+    not overwrite its inputs nor ask for its outputs: its worker reads and computes at its own time.
     """
 
     def __init__(

@@ -487,6 +487,18 @@ static void begin(ssa_request *whole) {
     }
 }
 
+const ssa_batch_plan *ssa_batch_plan_of(const ssa_request *request) {
+    return request->step == begin ? request->state : NULL;
+}
+
+ssa_request *ssa_batch_plan_operation(const ssa_batch_plan *batch, size_t place) {
+    return place < batch->count ? batch->entries[place].request : NULL;
+}
+
+ssa_request *ssa_batch_plan_whole(const ssa_batch_plan *batch) {
+    return batch->whole;
+}
+
 /* Nobody waits for what is still under way. */
 static void drop(ssa_batch_plan *batch) {
     drop_chains(batch);

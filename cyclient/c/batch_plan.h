@@ -34,6 +34,12 @@ void ssa_batch_plan_cancel(ssa_batch_plan *batch);
 
 /* ---- for requests */
 
+/* Of the request of a batch; NULL: it is another. Its operations in their order; NULL: there are no more. The request of the
+ * batch. */
+const ssa_batch_plan *ssa_batch_plan_of(const ssa_request *request);
+ssa_request *ssa_batch_plan_operation(const ssa_batch_plan *batch, size_t place);
+ssa_request *ssa_batch_plan_whole(const ssa_batch_plan *batch);
+
 void ssa_batch_plan_child_done(ssa_batch_plan *batch, ssa_request *request);
 /* Whether a run that has its outputs may store them now; if not, it is told later (ssa_run_store), or ended. */
 int ssa_batch_plan_may_store(ssa_batch_plan *batch, ssa_request *request);

@@ -138,7 +138,8 @@ ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) {
     engine->now = ssa_now();
     engine->parked_timer.fire = on_parked;
     engine->parked_timer.owner = engine;
-    engine->timer_room = 2; /* parked calls; the topology */
+    engine->timer_room = 3; /* parked calls; the topology; held runs */
+    ssa_run_order_begin(engine);
     ssa_log_init(&engine->log);
     engine->log.level = engine->settings.log_level;
     ssa_topology_start(engine);
@@ -203,6 +204,7 @@ void ssa_engine_close(ssa_engine *engine) {
         for (int i = 0; i < 2; i++)
             ssa_link_end(&server->links[i]);
     ssa_timer_cancel(&engine->timers, &engine->parked_timer);
+    ssa_timer_cancel(&engine->timers, &engine->run_order.timer);
     engine->dirty = NULL;
 }
 

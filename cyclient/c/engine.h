@@ -17,6 +17,7 @@
 #include "link.h"
 #include "log.h"
 #include "request.h"
+#include "run_order.h"
 #include "settings.h"
 #include "tensor_memory.h"
 #include "timer_heap.h"
@@ -87,6 +88,7 @@ typedef struct ssa_engine {
     ssa_request *first_complete, *last_complete;
     ssa_wait_table waits;
     ssa_worker_pool workers;
+    ssa_run_order run_order;
     struct ssa_control *controls; /* of the entities whose requests are polled (op_control.h) */
     uint32_t bulk_seen[256];  /* hashes of keys whose values were long when last seen */
     ssa_engine_statistics statistics;

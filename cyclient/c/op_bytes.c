@@ -12,6 +12,7 @@ ssa_request *ssa_op_put_bytes(ssa_engine *engine, ssa_text name, const void *dat
     ssa_single *single = request->state;
     single->finished = note_put;
     single->writes = 1;
+    ssa_request_changes(request, 0, &single->key);
     if (engine->settings.value_limit || ssa_chunks_must_hide(data, bytes))
         return ssa_chunks_put(request, NULL, data, bytes, problem);
     ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);

@@ -100,6 +100,7 @@ ssa_request *ssa_op_put_dataset(ssa_engine *engine, ssa_dataset *dataset, ssa_pr
     if (!request)
         return NULL;
     ssa_dataset_state *state = request->state;
+    ssa_request_changes(request, 0, &state->base);
     state->dataset = dataset;
     state->pinned = 1;
     ssa_dataset_pin(dataset);
@@ -173,7 +174,10 @@ static void begin_delete(ssa_request *request) {
 }
 
 ssa_request *ssa_op_delete_dataset(ssa_engine *engine, ssa_text name, ssa_problem *problem) {
-    return new_request(engine, "delete_dataset", name, SSA_READING, begin_delete, problem);
+    ssa_request *request = new_request(engine, "delete_dataset", name, SSA_READING, begin_delete, problem);
+    if (request)
+        ssa_request_changes(request, 0, &((ssa_dataset_state *)request->state)->base);
+    return request;
 }
 
 static ssa_status add_expiry(ssa_command *command, const ssa_dataset_state *state, ssa_name name, size_t key) {

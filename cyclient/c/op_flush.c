@@ -299,6 +299,7 @@ ssa_request *ssa_op_flush(ssa_engine *engine, ssa_text prefix, ssa_problem *prob
         return NULL;
     request->end = end;
     request->overdue = overdue;
+    request->changes[0] = SSA_ALL_KEYS;
     if (prefix.bytes && make_pattern(request->state, prefix)) {
         ssa_request_free(request);
         return ssa_problem_memory(problem);

@@ -13,6 +13,7 @@ ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind k
         return NULL;
     ssa_single *single = request->state;
     single->writes = 1;
+    ssa_request_changes(request, 0, &single->key);
     if (engine->settings.value_limit && kind != SSA_KIND_LIST) {
         single->finished = drop_chunks;
         request->forsaken = ssa_chunks_forsake_replaced;

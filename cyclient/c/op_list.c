@@ -17,6 +17,7 @@ ssa_request *ssa_op_append_to_list(ssa_engine *engine, ssa_text list, ssa_text d
     if (request) {
         ssa_single *single = request->state;
         single->writes = 1;
+        ssa_request_changes(request, 0, &single->key);
         ssa_command *command =
             ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("RPUSH"), SSA_KEY_TEXT(single->key), SSA_KEY_TEXT(base)));
         request = ssa_single_ready(request, command, 0, problem);

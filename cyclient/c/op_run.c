@@ -25,6 +25,7 @@ ssa_run_state *ssa_run_state_of(ssa_request *request) {
 /* However it ended: nothing of it is left with a worker, which may be gone before the request is freed. */
 static void completed(ssa_request *request) {
     ssa_run_state *state = request->state;
+    ssa_run_order_leave(&state->run);
     ssa_run_end(&state->run);
     for (size_t i = 0; state->puts && i < state->output_count; i++)
         if (state->puts[i])
@@ -201,7 +202,7 @@ static void step(ssa_request *request) {
         request->stage = RUNNING;
         if (state->is_answered)
             accept_results(request);
-        else if (ssa_run_start(&state->run))
+        else if (ssa_run_start_in_order(&state->run))
             ssa_request_fail_memory(request);
         return;
     }
@@ -215,9 +216,20 @@ static void step(ssa_request *request) {
         ssa_request_succeed(request);
 }
 
+void ssa_run_fail_held(ssa_run *run) {
+    ssa_request *request = run->request;
+    const ssa_request *leader = run->leader;
+    ssa_request_fail(request, SSA_ETIMEOUT, "%s '%s': not run, since %s '%s' of this client, which was started earlier and changes an "
+                     "input, was not done within %.4g s.", request->operation, (char *)request->subject.data,
+                     leader ? leader->operation : "an operation", leader ? (char *)leader->subject.data : "",
+                     (double)request->timeout / 1e9);
+}
+
 static void overdue(ssa_request *request) {
     ssa_run_state *state = request->state;
-    if (request->stage == RUNNING && !request->tensor_count)
+    if (state->run.is_held)
+        ssa_run_fail_held(&state->run);
+    else if (request->stage == RUNNING && !request->tensor_count)
         ssa_run_overdue(&state->run);
     else
         ssa_request_time_out(request);

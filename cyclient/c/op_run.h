@@ -38,6 +38,8 @@ ssa_run_state *ssa_run_state_of(ssa_request *request);
 ssa_status ssa_run_add_input(ssa_command *command, const ssa_run_source *input);
 /* Before it is started: it has run as part of a chain, on this version; its outputs, empty so far, are given to it next. SSA_ENOMEM. */
 ssa_status ssa_run_prepare_results(ssa_request *request, ssa_text version);
+/* Its deadline has passed while it waited for older operations (run_order.h). */
+void ssa_run_fail_held(ssa_run *run);
 /* What waited for the rest of the batch may store its outputs now. */
 void ssa_run_store(ssa_request *request);
 

@@ -166,16 +166,30 @@ static void finished(ssa_run *run) {
 
 static void step(ssa_request *request) {
     chain_state *chain = request->state;
-    if (ssa_run_start(&chain->run))
+    if (ssa_run_start_in_order(&chain->run))
         ssa_request_fail_memory(request);
 }
 
 static void overdue(ssa_request *request) {
-    ssa_run_overdue(&((chain_state *)request->state)->run);
+    ssa_run *run = &((chain_state *)request->state)->run;
+    if (run->is_held)
+        ssa_run_fail_held(run);
+    else
+        ssa_run_overdue(run);
 }
 
 static void completed(ssa_request *request) {
-    ssa_run_end(&((chain_state *)request->state)->run);
+    ssa_run *run = &((chain_state *)request->state)->run;
+    ssa_run_order_leave(run);
+    ssa_run_end(run);
+}
+
+size_t ssa_chain_length(const ssa_request *request) {
+    return request->step == step ? ((const chain_state *)request->state)->count : 0;
+}
+
+ssa_request *ssa_chain_step(const ssa_request *request, size_t place) {
+    return ((const chain_state *)request->state)->runs[place];
 }
 
 /* ---- construction */

@@ -26,4 +26,8 @@ int ssa_chain_size_fits(const ssa_chain_size *size);
  * soon as it is started; or 0: they are to be started one by one. NULL: no memory. */
 ssa_request *ssa_op_run_chain(ssa_engine *engine, ssa_request *const *runs, size_t count);
 
+/* How many runs it has; 0: it is no chain. */
+size_t ssa_chain_length(const ssa_request *request);
+ssa_request *ssa_chain_step(const ssa_request *request, size_t place);
+
 #endif

@@ -21,6 +21,7 @@ static ssa_request *put(ssa_engine *engine, const char *operation, ssa_kind kind
     ssa_tensor_header_copy(&single->wanted, header);
     single->carried = data;
     single->writes = 1;
+    ssa_request_changes(request, 0, &single->key);
     if (engine->settings.value_limit)
         return ssa_chunks_put(request, header, data, header->data_bytes, problem);
     ssa_command *command = ssa_command_take(&engine->spares.commands, 3, SSA_EXPECT_REPLY);

@@ -10,6 +10,7 @@
 #include "dataset.h"
 #include "failure_text.h"
 #include "op_chunk.h"
+#include "run_order.h"
 #include "store_full.h"
 
 #define KEPT_BYTES 256 /* of a name, with the memory of a spare request */
@@ -166,6 +167,7 @@ static void complete(ssa_request *request) {
     if (!request->started)
         return;
     list_remove(request);
+    ssa_run_order_done(request);
     if (request->batch)
         ssa_batch_plan_child_done(request->batch, request);
     else if (request->parent)
@@ -276,6 +278,7 @@ static int enlist(ssa_request *request) {
         engine->requests->previous = request;
     engine->requests = request;
     engine->statistics.requests++;
+    ssa_run_order_started(request);
     request->began = engine->now;
     if (ssa_log_wants(&engine->log, SSA_LOG_DEBUG))
         ssa_log_write(&engine->log, SSA_LOG_DEBUG, "%s '%s' begins", request->operation, (char *)request->subject.data);

@@ -53,7 +53,8 @@ struct ssa_request {
     size_t batch_place;
     struct ssa_request *parent;   /* that it is a part of, and is told instead of the face; NULL: none */
     uint64_t order_hash;          /* of the one hash tag all its keys share, as in ssa_call; 0: of several, or unknown */
-    uint64_t changes[2];          /* of several: hash tags of keys that it changes; 0: none */
+    uint64_t changes[2];          /* hash tags of keys that it changes, or SSA_ALL_KEYS; 0: none. A run has its outputs instead */
+    uint64_t place;               /* in the order in which the caller started operations */
     int is_single;                /* it sends one command and is done: those behind it on a key need not wait */
 
     ssa_status status;
@@ -78,7 +79,7 @@ ssa_request *ssa_request_new(struct ssa_engine *engine, const char *operation, s
 /* All its keys have the hash tag of this one. */
 void ssa_request_order_by(ssa_request *request, const ssa_buffer *key);
 
-/* It changes keys with the hash tag of this one too. */
+/* It changes keys with the hash tag of this one. */
 void ssa_request_changes(ssa_request *request, size_t which, const ssa_buffer *key);
 
 /* Room for the calls of the next stage; those of the last one go, with their commands. SSA_ENOMEM, never for 0 or 1. */

@@ -27,6 +27,9 @@ typedef struct ssa_worker_peer {
 typedef struct ssa_run {
     struct ssa_run *next, *previous; /* among those that wait for a worker */
     int waits;
+    struct ssa_run *next_held, *previous_held; /* among those that wait for older operations (run_order.h) */
+    int is_held;
+    struct ssa_request *leader;      /* that it waits for then; NULL: it is done */
     struct ssa_request *request;
     /* Encode it for this attempt; NULL: no memory. */
     ssa_command *(*encode)(struct ssa_run *run, uint64_t id, uint64_t attempt, uint64_t timeout_ms);

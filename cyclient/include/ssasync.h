@@ -514,6 +514,8 @@ SSA_API ssa_status ssa_start_unpack_tensor(ssa_client *client, const char *name,
 
 SSA_API ssa_status ssa_start_infer(ssa_client *client, const char *model, size_t model_bytes, const ssa_array *inputs,
                                    size_t input_count, double timeout, ssa_future **future);
+/* A run waits for what was started before it and changes its inputs. Until it is done they must not be overwritten, nor its
+ * outputs asked for: the worker reads and computes at its own time. So too for the other forms. */
 SSA_API ssa_status ssa_start_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
                                        ssa_names outputs, double timeout, ssa_future **future);
 SSA_API ssa_status ssa_start_run_model_multigpu(ssa_client *client, const char *name, size_t name_bytes,

@@ -555,6 +555,8 @@ public:
         check(ssa_run_script_multigpu(handle(), name.data(), name.size(), function.data(), function.size(), in.names(),
                                       out.names(), offset, first_gpu, num_gpus, timeout));
     }
+    // It waits for what was started before it and changes its inputs. Until it is done they must not be overwritten, nor
+    // its outputs asked for: the worker reads and computes at its own time. So too for the other forms.
     Future start_run_model(std::string_view name, const Names &inputs, const Names &outputs,
                            double timeout = client_timeout) {
         const detail::NameList in(inputs), out(outputs);

@@ -164,7 +164,7 @@ async def test_what_a_batch_goes_on_with_does_not_overtake_what_is_refused_with_
     with ScriptedPeer(tmp_path / "s", script) as peer:
         async with Client(peer.address, timeout=DEADLINE) as client:
             batch = client.batch()
-            batch.rename_tensor("a", "b")
+            batch.rename_list("a", "b")
             batch.put_bytes("k", b"of the batch, after the renaming")
             tasks = [await started(batch.execute())]
             await until(renaming.is_set)
