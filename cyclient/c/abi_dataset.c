@@ -9,8 +9,8 @@
 
 const char *ssa_dataset_error(const ssa_dataset *dataset) {
     return dataset ? ssa_dataset_reason(dataset)
-                   : "there is no dataset: ssa_dataset_new had no memory, was not called, or refused the name, which has "
-                     "1 to 1,024 bytes without braces and NUL";
+                   : "there is no dataset: ssa_dataset_new had no memory, was not called, or refused the name, which "
+                     "has 1 to 1,024 bytes without braces and NUL";
 }
 
 const char *ssa_dataset_get_name(const ssa_dataset *dataset, size_t *bytes) {
@@ -78,7 +78,8 @@ ssa_status ssa_add_meta_scalar(ssa_dataset *dataset, const char *name, size_t na
     if (part.status)
         return part.status;
     ssa_dtype_text((uint8_t)type, 0, word, sizeof word);
-    return added(&part, ssa_dataset_add_scalars(dataset, part.name.data, part.name.bytes, (uint8_t)type, value, 1), word);
+    ssa_status status = ssa_dataset_add_scalars(dataset, part.name.data, part.name.bytes, (uint8_t)type, value, 1);
+    return added(&part, status, word);
 }
 
 ssa_status ssa_add_meta_string(ssa_dataset *dataset, const char *name, size_t name_bytes, const char *text,
@@ -90,7 +91,8 @@ ssa_status ssa_add_meta_string(ssa_dataset *dataset, const char *name, size_t na
         ssa_part_fail(&part, part.status, ": %s", problem);
     if (part.status)
         return part.status;
-    return added(&part, ssa_dataset_add_string(dataset, part.name.data, part.name.bytes, value.data, value.bytes), "text");
+    ssa_status status = ssa_dataset_add_string(dataset, part.name.data, part.name.bytes, value.data, value.bytes);
+    return added(&part, status, "text");
 }
 
 /* ---- tensors and bytes of it */
@@ -112,7 +114,8 @@ ssa_status ssa_get_dataset_tensor(ssa_dataset *dataset, const char *name, size_t
     if (!ssa_part_result(&part, "tensor", tensor) &&
         ((int)layout < SSA_ROW_MAJOR || (int)layout > SSA_AS_STORED || layout == SSA_STRIDED))
         ssa_part_fail(&part, SSA_EARGUMENT,
-                      ": layout cannot be %d: use SSA_ROW_MAJOR, SSA_COLUMN_MAJOR, SSA_NESTED_POINTERS or SSA_AS_STORED.",
+                      ": layout cannot be %d: use SSA_ROW_MAJOR, SSA_COLUMN_MAJOR, SSA_NESTED_POINTERS or "
+                      "SSA_AS_STORED.",
                       (int)layout);
     if (find_item(&part, &item))
         return part.status;

@@ -60,8 +60,8 @@ static int by_distance(const ssa_array *given, int dimensions[SSA_TENSOR_MAX_NDI
     return count;
 }
 
-/* An element that is written twice would have two values. So what is stepped over by the next longer stride is no shorter
- * than all that lies within: true of every part of an array, and what a layout that is no such part would have to prove. */
+/* An element that is written twice would have two values. So what is stepped over by the next longer stride is no
+ * shorter than all that lies within, which is true of every part of an array. */
 static ssa_status check_strides(const ssa_array *given, const ssa_tensor_header *header, char *text) {
     int dimensions[SSA_TENSOR_MAX_NDIM], count = by_distance(given, dimensions);
     uint64_t extent = header->itemsize, further;

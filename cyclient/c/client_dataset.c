@@ -132,7 +132,8 @@ ssa_status ssa_part_missing(ssa_part *part) {
     quote_name(of, part->dataset);
     size_t at = (size_t)snprintf(text, sizeof text, "dataset %s has no %s %s.", of, kind, name);
     int has_more = next_name(&w, 0, &there);
-    at += (size_t)snprintf(text + at, sizeof text - at, has_more ? " Its %s names are: " : " It has no %s at all.", kind);
+    at += (size_t)snprintf(text + at, sizeof text - at, has_more ? " Its %s names are: " : " It has no %s at all.",
+                           kind);
     for (size_t count = 1; has_more; count++) {
         at += ssa_text_quote(text + at, sizeof text - at, there.data, there.bytes);
         int is_last = !next_name(&w, count, &there);

@@ -50,7 +50,8 @@ ssa_status ssa_text_given(const char *what, const char *data, size_t bytes, ssa_
         return SSA_EARGUMENT;
     }
     if (bytes > PTRDIFF_MAX && bytes != SSA_TEXT_ENDS) {
-        snprintf(problem, SSA_MISTAKE_BYTES, "%s cannot be %zu bytes long: pass its length, or SSA_TEXT_ENDS.", what, bytes);
+        snprintf(problem, SSA_MISTAKE_BYTES, "%s cannot be %zu bytes long: pass its length, or SSA_TEXT_ENDS.", what,
+                 bytes);
         return SSA_EARGUMENT;
     }
     *text = (ssa_text){data ? data : "", bytes == SSA_TEXT_ENDS ? strlen(data) : bytes};
