@@ -153,7 +153,10 @@ void ssa_engine_end_turn(ssa_engine *engine, const void *owner) {
  * two that conflict and are not done, either the later one has not left, or both are on one connection in their order, or the
  * later one is marked to be sent again. A call leaves only where that stays true: */
 
+/* What is about no key waits for nothing: the question who owns which slots is what others are parked for. */
 static int follows_parked(const ssa_engine *engine, const ssa_call *call) {
+    if (!call->key_hash && !(call->flags & SSA_CALL_FENCE))
+        return 0;
     for (const ssa_call *other = engine->parked.first; other && other->number < call->number; other = other->next)
         if (ssa_calls_conflict(other, call))
             return 1;

@@ -20,7 +20,7 @@ from tests.model_archive import archive_of
 
 FOLDER = Path(__file__).parent
 FACES = ("tensors", "values", "datasets", "bad_input", "futures", "batches", "threads", "models")
-CORES = ("values", "lists", "datasets", "chunks", "dataset_chunks", "asked")
+CORES = ("values", "lists", "datasets", "chunks", "dataset_chunks", "chunk_races", "asked")
 PROGRAMS = (*(f"c_face/{name}" for name in FACES), *(f"c_engine/{name}" for name in CORES))
 #: Seconds for one of them; they take 20 at most on an idle machine.
 DEADLINE = 300

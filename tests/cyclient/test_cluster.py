@@ -54,6 +54,17 @@ def test_the_first_command_does_not_pause_once_the_owner_of_its_slot_is_known(cl
     assert min(first_command() for _ in range(20)) < 0.008
 
 
+def test_the_first_command_may_be_about_several_slots(cluster):
+    """It waits for the owners of the slots, and what asks for them must not wait for it."""
+    source, target = (cluster.key_of(primary) for primary in cluster.primaries()[:2])
+    with BlockingClient(cluster.addresses, password=cluster.password, timeout=20) as client:
+        client.put_tensor(source, np.ones(1))
+    for source_now, target_now in ((source, source + "2"), (source + "2", target)):
+        with BlockingClient(cluster.addresses, password=cluster.password, timeout=20) as client:
+            client.rename_tensor(source_now, target_now)
+            np.testing.assert_array_equal(client.get_tensor(target_now), np.ones(1))
+
+
 def of_environment(monkeypatch, cluster, **settings) -> BlockingClient:
     variables = {"SSDB": cluster.addresses, "SSDB_PASSWORD": cluster.password, "SSDB_SOCKETS": cluster.sockets}
     for name, value in variables.items():
