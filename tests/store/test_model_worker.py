@@ -273,7 +273,7 @@ async def test_chains_load_what_they_need_and_fetch_inputs(worker: InProcess) ->
     worker.store.set_script("s", "1", b"5")
     worker.store.tensors[b"ens_1.u"] = np.arange(2.0)
     reply = await worker.chain([("s", "f", ["ens_1.u"]), ("m", "", [(0, 0), "ens_1.u"])], [(1, 0), (1, 1), (0, 0)])
-    assert reply.version == "1,4"
+    assert reply.version == "1:1,4:2"
     assert [each.tolist() for each in reply.outputs] == [[0, 15], [0, 3], [0, 5]]
     with pytest.raises(ReplyError, match=r"NOINPUT step 1 \('m'\): input 'ens_1.v' is not in the store"):
         await worker.chain([("s", "f", ["ens_1.u"]), ("m", "", ["ens_1.v"])], [(1, 0)])
@@ -447,7 +447,7 @@ async def test_the_process_serves_scripts_and_chains_of_a_real_store(
         await in_thread(process.ready)
         with process.client() as client:
             reply = await in_thread(client.chain, steps, [(2, 0), (0, 1)])
-            assert reply.version == "4,1,4"
+            assert reply.version == "4:2,1:1,4:1"
             assert [each.tolist() for each in reply.outputs] == [[[1, 6]], 2]
             run = partial(client.run, "tools", x, x, function="total")
             assert (await in_thread(run))[0].tolist() == [[2, 4]]
