@@ -488,7 +488,7 @@ cdef class Engine(EngineOperations):
             self.dropped_plans = plan.next
             ssa_batch_plan_free(plan.plan)
             free(plan)
-        ssa_engine_flush(self.c)
+            ssa_engine_flush(self.c)  # what was cut short may have left something to be removed
         self.away -= 1
         while self.due is not None:
             request = self.due

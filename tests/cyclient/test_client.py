@@ -212,3 +212,19 @@ def test_counters_are_those_of_all_connections(engine, over_unix):
         counted = client.statistics()
         assert counted["connections"] == 2
         assert counted["requests"] >= 4
+
+
+async def test_what_many_tasks_ask_for_leaves_in_few_writes(engine):
+    """Their answers come together, so what they ask for next leaves together too."""
+    async with Client(engine.unix, password=engine.password, timeout=20) as client:
+
+        async def work(name):
+            for _ in range(20):
+                await client.put_tensor(name, X)
+                await client.get_tensor(name)
+
+        await client.put_tensor("warm", X)
+        before = engine.redis.info("stats")["total_reads_processed"]
+        await asyncio.gather(*(work(f"t{i}") for i in range(64)))
+        reads = engine.redis.info("stats")["total_reads_processed"] - before
+    assert reads < 64 * 40 / 4
