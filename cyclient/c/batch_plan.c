@@ -129,7 +129,7 @@ static ssa_key_value *need_value(ssa_batch_plan *batch, const ssa_buffer *key) {
         return NULL;
     value = &batch->values[batch->value_count];
     memset(value, 0, sizeof *value);
-    value->put = value->run = SSA_NOWHERE;
+    value->run = SSA_NOWHERE;
     if (ssa_buffer_append(&value->key, key->data, key->bytes))
         return NULL;
     value->hash = ssa_key_hash(key->data, key->bytes);
@@ -137,12 +137,11 @@ static ssa_key_value *need_value(ssa_batch_plan *batch, const ssa_buffer *key) {
     return value;
 }
 
-/* What is under the key now comes from this entry, or (both SSA_NOWHERE) from nowhere in the batch. */
+/* What is under the key now comes from this entry, or (SSA_NOWHERE) from nowhere in the batch. */
 static ssa_status set_value(ssa_batch_plan *batch, const ssa_buffer *key, size_t run, size_t index) {
     ssa_key_value *value = need_value(batch, key);
     if (!value)
         return SSA_ENOMEM;
-    value->put = SSA_NOWHERE;
     value->run = run;
     value->index = index;
     return SSA_OK;
@@ -152,7 +151,7 @@ static ssa_status set_value(ssa_batch_plan *batch, const ssa_buffer *key, size_t
 static void forget_values(ssa_batch_plan *batch, uint64_t hash) {
     for (size_t i = 0; i < batch->value_count; i++)
         if (hash && batch->values[i].hash == hash)
-            batch->values[i].put = batch->values[i].run = SSA_NOWHERE;
+            batch->values[i].run = SSA_NOWHERE;
 }
 
 /* Its state is an ssa_single: that of a put in chunks is too, which takes several steps. */

@@ -33,12 +33,11 @@ typedef struct ssa_key_history {
     size_t last_slow;      /* the last that takes several steps */
 } ssa_key_history;
 
-/* What the batch has put under one key, or left there by a run. */
+/* What a run of the batch has left under one key. */
 typedef struct ssa_key_value {
     ssa_buffer key;
     uint64_t hash;
-    size_t put;            /* entry of the put; SSA_NOWHERE */
-    size_t run, index;     /* entry of the run and its output; SSA_NOWHERE */
+    size_t run, index;     /* entry of the run and its output; SSA_NOWHERE: it comes from elsewhere */
 } ssa_key_value;
 
 /* Runs that are carried out as one. They are not started before it is over: then each has its results, or goes by itself. */

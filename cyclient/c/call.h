@@ -14,9 +14,9 @@ enum {
     SSA_CALL_FENCE = 2,      /* names keys of several hash tags, or all keys: follows everything in flight on its shard */
     SSA_CALL_BULK = 4,       /* long, there or back: on the bulk connection where there is one */
     SSA_CALL_ASKING = 8,     /* the next try is announced by ASKING */
-    SSA_CALL_AGAIN = 16,     /* an earlier command on its key was refused after this one had left: repeat it after that one */
     SSA_CALL_WATCH = 32,     /* a WATCH: its owner takes its turn (call_routing.c) until ssa_engine_end_turn */
-    SSA_CALL_WATCHED = 64,   /* the transaction after that WATCH: on the same connection or not at all; never repeated */
+    SSA_CALL_WATCHED = 64,   /* never repeated by itself: the transaction after that WATCH, on the same connection or not at all;
+                              * and one that was handed over (ssa_engine_hand_over) */
     SSA_CALL_LEFT = 128      /* an earlier try may have been carried out: it left in full, and its connection was lost */
 };
 

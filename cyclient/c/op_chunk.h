@@ -127,8 +127,8 @@ int ssa_chunks_watched_nothing(const ssa_request *request);
 /* Of a command that was not carried out, and may be soon; or of a connection that was lost. */
 int ssa_answer_is_not_now(const ssa_command *answer);
 
-/* ---- what is left of a request that ends early (op_chunk_errand.c). Without memory for it, chunks stay for their
- * hour */
+/* ---- what is left of a request that ends early (op_chunk_errand.c). Without memory for it new
+ * chunks stay for their hour, and those of an old value, which have no end, stay */
 
 /* Unlink these chunks; nobody waits for that. */
 void ssa_chunks_forget(ssa_engine *engine, const ssa_buffer *key, const ssa_manifest *manifest);

@@ -387,7 +387,8 @@ typedef struct ssa_model_description {
 SSA_API void ssa_model_description_init(ssa_model_description *description, size_t size);
 
 /* Store a new version and make it the current one. The bytes are borrowed until this returns. description NULL: as
- * ssa_model_description_init says. SSA_EARGUMENT: a device, a backend or a number that cannot be; SSA_EFULL. _from_file: SSA_ESYSTEM: it cannot be read. */
+ * ssa_model_description_init says. SSA_EARGUMENT: a device, a backend or a number that cannot be; SSA_EFULL.
+ * _from_file: SSA_ESYSTEM: it cannot be read. */
 SSA_API ssa_status ssa_set_model(ssa_client *client, const char *name, size_t name_bytes, const void *model,
                                  size_t model_bytes, const ssa_model_description *description, double timeout);
 SSA_API ssa_status ssa_set_model_from_file(ssa_client *client, const char *name, size_t name_bytes, const char *file,
