@@ -175,8 +175,8 @@ async def test_what_a_batch_goes_on_with_does_not_overtake_what_is_refused_with_
 
 
 def renaming_shard(store, written, trouble):
-    """Carries out puts and renames. A put, and the watch and look of a rename behind it, all on their way, are not: it hangs up,
-    or is not ready yet."""
+    """Carries out puts and renames; not the first put and the watch and look of the rename behind it, which are on their
+    way together: it hangs up, or is not ready yet."""
 
     def carry_out(request: list[bytes]) -> bytes:
         if request[0] == b"GETRANGE":
