@@ -323,6 +323,7 @@ cdef class Request:
     cdef Result result_kind
     cdef object timeout                 # seconds, or None
     cdef bint in_batch, started, only_in_batch
+    cdef bint is_taken                  # `value` is what came; the C side has it no more
     cdef bint is_finishing              # its result is being taken, or was: there is nothing left to cancel
     cdef bint due                       # to be cancelled, as soon as the engine may be touched
     cdef Request next_due
@@ -330,6 +331,7 @@ cdef class Request:
     cdef readonly bint done             # it has a value or an error
     cdef readonly object value
     cdef readonly object error          # an exception, or None
+    cdef int _take_value(self) except -1
     cdef int _take_result(self) except -1
     cdef void _finish(self) noexcept
 

@@ -111,8 +111,8 @@ cdef class _Memory:
         ssa_memory_free(&self.memory)
 
 
-cdef cnp.ndarray _array_over(ssa_tensor_header *header, object owner, void *data):
-    """An array over memory that `owner` keeps."""
+cdef cnp.ndarray _array_over(ssa_tensor_header *header, cnp.dtype dtype, object owner, void *data):
+    """An array over memory that `owner` keeps. Runs no Python code."""
     cdef cnp.npy_intp shape[32]
     cdef cnp.npy_intp strides[32]
     cdef cnp.npy_intp stride = header.itemsize
@@ -124,7 +124,6 @@ cdef cnp.ndarray _array_over(ssa_tensor_header *header, object owner, void *data
         strides[k] = stride
         if shape[k]:
             stride *= shape[k]
-    cdef cnp.dtype dtype = _dtype_from_code(header.dtype, header.itemsize)
     Py_INCREF(dtype)  # PyArray_NewFromDescr steals it
     cdef cnp.ndarray array = PyArray_NewFromDescr(<PyTypeObject *>np.ndarray, dtype, ndim, shape, strides, data, NPY_ARRAY_WRITEABLE, None)
     Py_INCREF(owner)  # PyArray_SetBaseObject steals it
@@ -133,11 +132,12 @@ cdef cnp.ndarray _array_over(ssa_tensor_header *header, object owner, void *data
 
 
 cdef cnp.ndarray _take_tensor(ssa_tensor *tensor):
-    """An array that owns the tensor's memory from now on."""
+    """An array that owns the tensor's memory from now on; Python code that Ctrl-C may interrupt runs only before."""
+    cdef cnp.dtype dtype = _dtype_from_code(tensor.header.dtype, tensor.header.itemsize)
     cdef _Memory owner = _Memory.__new__(_Memory)
     owner.memory = tensor.memory
     memset(&tensor.memory, 0, sizeof(tensor.memory))
-    return _array_over(&tensor.header, owner, owner.memory.data)
+    return _array_over(&tensor.header, dtype, owner, owner.memory.data)
 
 
 def encode_tensor(data):

@@ -207,10 +207,12 @@ cdef class Dataset:
         """
         cdef const ssa_item *item = self._item(SSA_ITEM_TENSOR, "tensor", name)
         cdef bytes text = item.name.text[:item.name.bytes]
+        cdef cnp.dtype dtype
         cdef _Memory owner
         if text not in self.held:  # the array may live longer than the dataset, and than its place in it
+            dtype = _dtype_from_code(item.header.dtype, item.header.itemsize)
             owner = _Memory.__new__(_Memory)
-            self.held[text] = _array_over(<ssa_tensor_header *>&item.header, owner, <void *>item.data)
+            self.held[text] = _array_over(<ssa_tensor_header *>&item.header, dtype, owner, <void *>item.data)
             place = ssa_dataset_item_place(self.d, SSA_ITEM_TENSOR, text, len(text))
             owner.memory = ssa_dataset_take_memory(self.d, place)
         return self.held[text]
@@ -401,16 +403,12 @@ def _dataset_of(name, items, fields):
     return dataset
 
 
-cdef Dataset _dataset_over(ssa_dataset *d):
-    """The Python side of a dataset of the core, which it takes over, also when it fails."""
-    cdef Dataset dataset
-    try:
-        dataset = Dataset(_decoded(ssa_dataset_name(d)))
-    except BaseException:
-        ssa_dataset_free(d)
-        raise
+cdef Dataset _take_dataset(ssa_dataset **place):
+    """The Python side of a dataset of the core. It takes it out of its place, where it stays when this fails."""
+    cdef Dataset dataset = Dataset(_decoded(ssa_dataset_name(place[0])))
     ssa_dataset_free(dataset.d)
-    dataset.d = d
+    dataset.d = place[0]
+    place[0] = NULL
     return dataset
 
 
@@ -473,14 +471,14 @@ cdef int _supply(Dataset dataset, size_t place, bytes value) except -1:
 
 def decode_dataset(str name not None, dict fields not None, dict values not None):
     """The dataset of a hash and of the values of its tensors and bytes. Raises NotADataset, NotATensor, KeyError."""
-    cdef bytes text = _encoded("dataset", name)
-    cdef ssa_dataset *d
     cdef ssa_reply reply
-    cdef ssa_status status = ssa_dataset_new(text, len(text), &d)
+    cdef ssa_status status
     cdef size_t i
-    if status != SSA_OK:
-        raise MemoryError if status == SSA_ENOMEM else errors.NotADataset(name, "memory", "it cannot be called so")
-    cdef Dataset dataset = _dataset_over(d)
+    cdef Dataset dataset
+    try:
+        dataset = Dataset(name)
+    except errors.InvalidArgument:
+        raise errors.NotADataset(name, "memory", "it cannot be called so") from None
     memset(&reply, 0, sizeof(reply))
     try:
         _add_to_reply(&reply, SSA_TOKEN_MAP, 2 * len(fields), None)

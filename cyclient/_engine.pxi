@@ -21,12 +21,6 @@ cdef object _tree(ssa_reply *reply):
     return _node_value(reply, &at) if reply.count else None
 
 
-cdef object _take_dataset(ssa_dataset **place):
-    cdef ssa_dataset *dataset = place[0]
-    place[0] = NULL
-    return _dataset_over(dataset)
-
-
 @cython.final
 @cython.no_gc_clear  # the engine must be there when this is freed
 cdef class Request:
@@ -34,13 +28,13 @@ cdef class Request:
         if self.c != NULL and not self.in_batch:  # the batch frees its own
             (<Engine>self.engine)._drop(self.c)
 
-    cdef int _take_result(self) except -1:
-        """Its error, or its value: what was interrupted in Python code may be repeated."""
+    cdef int _take_value(self) except -1:
+        """Its value as it came, which can be taken only once. Goes on where Python code in it was interrupted."""
         cdef ssa_request *c = self.c
-        cdef size_t i
-        if c.status != SSA_OK:
-            self.error = _request_error(c)
-        elif self.result_kind == TRUTH:
+        cdef list taken
+        if self.is_taken:
+            return 0
+        if self.result_kind == TRUTH:
             self.value = c.number != 0
         elif self.result_kind == NUMBER:
             self.value = c.number
@@ -51,11 +45,16 @@ cdef class Request:
         elif self.result_kind == DATASET:
             self.value = _take_dataset(&c.datasets[0])
         elif self.result_kind == DATASETS:
-            self.value = [_take_dataset(&c.datasets[i]) for i in range(c.dataset_count)]
+            self.value = taken = [] if self.value is None else self.value
+            while <size_t>len(taken) < c.dataset_count:
+                taken.append(_take_dataset(&c.datasets[len(taken)]))
         elif self.result_kind == INTO:
             self.value = self.into
         elif self.result_kind == OUTPUTS:
-            self.value = tuple([_take_tensor(&c.tensors[i]) for i in range(c.tensor_count)])
+            self.value = taken = [] if self.value is None else self.value
+            while <size_t>len(taken) < c.tensor_count:
+                taken.append(_take_tensor(&c.tensors[len(taken)]))
+            self.value = tuple(taken)
         elif self.result_kind == REPLY:
             self.value = _tree(&c.reply)
         elif self.result_kind == TEXT:
@@ -64,7 +63,16 @@ cdef class Request:
             self.value = (_tree(&c.reply), _tree(&c.second_reply))
         elif self.result_kind == VERSION:
             self.value = str(c.number)
-        if self.error is None and self.convert is not None:
+        self.is_taken = True
+        return 0
+
+    cdef int _take_result(self) except -1:
+        """Its error, or its value. May be repeated when Python code in it was interrupted."""
+        if self.c.status != SSA_OK:
+            self.error = _request_error(self.c)
+            return 0
+        self._take_value()
+        if self.convert is not None:
             self.value = self.convert(self.value)
         return 0
 

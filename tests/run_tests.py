@@ -7,6 +7,8 @@ processes side by side, those of the client and all others, which takes about as
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,11 +16,15 @@ import tomllib
 from collections import defaultdict
 from fnmatch import fnmatch
 from pathlib import Path
+from types import FrameType
+from typing import IO
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
 LARGEST = HERE / "cyclient"
+#: Seconds in which an interrupted half takes down what its tests started, until it is terminated, and then killed.
+GRACE, LAST_GRACE = 60.0, 60.0
 
 
 class SkipsAndTimes:
@@ -55,24 +61,70 @@ def allowed_skips() -> list[dict[str, str]]:
     return rows
 
 
+class Halves:
+    """Runs of this program side by side. An interrupt ends each by itself: it takes down first what its tests started.
+
+    Ctrl-C reaches all of them without us; SIGTERM, which CI sends when it is cancelled, is passed on.
+    """
+
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._is_terminated = False
+        self._impatience = iter([signal.SIGTERM, signal.SIGKILL])
+        signal.signal(signal.SIGINT, self._interrupted)
+        signal.signal(signal.SIGTERM, self._interrupted)
+        signal.signal(signal.SIGALRM, self._late)
+
+    def start(self, *arguments: str, output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.run_tests", *arguments]
+        half = subprocess.Popen(command, stdout=output, stderr=output and subprocess.STDOUT)
+        self._running.append(half)
+        if self._is_terminated:  # while it was being started
+            half.terminate()
+        return half
+
+    # Handlers that raise nothing: a process whose start an exception cut short would be nobody's.
+    def _interrupted(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:
+            self._is_terminated = True
+            self._send(signal.SIGTERM)
+        signal.setitimer(signal.ITIMER_REAL, GRACE, LAST_GRACE)
+
+    def _late(self, _number: int, _frame: FrameType | None) -> None:
+        self._send(next(self._impatience, signal.SIGKILL))
+
+    def _send(self, number: int) -> None:
+        for half in self._running:
+            half.send_signal(number)  # to one that has ended: nothing
+
+
 def run_in_two() -> int:
     """The largest folder here, the others beside it, whose report comes when both are over."""
-    command = [sys.executable, "-m", "tests.run_tests"]
     with tempfile.TemporaryFile() as said:
-        others = subprocess.Popen([*command, str(HERE), f"--ignore={LARGEST}"], stdout=said, stderr=subprocess.STDOUT)
-        try:
-            largest = subprocess.run([*command, str(LARGEST)], check=False)
-            others.wait()
-        finally:
-            others.terminate()  # of one that has ended: nothing
-            others.wait()
+        halves = Halves()
+        largest = halves.start(str(LARGEST))
+        others = halves.start(str(HERE), f"--ignore={LARGEST}", output=said)
+        statuses = largest.wait(), others.wait()
         said.seek(0)
         print(said.read().decode(errors="replace"))
-    return largest.returncode or others.returncode
+    return statuses[0] or statuses[1]
+
+
+def interrupt_when_terminated() -> None:
+    """Let the first SIGTERM do what Ctrl-C does; later ones do not disturb what is being taken down."""
+    first = iter([True])
+
+    def terminated(_number: int, _frame: FrameType | None) -> None:
+        if next(first, False):
+            signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, terminated)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def run(arguments: list[str]) -> int:
     """Run pytest and judge the skips."""
+    interrupt_when_terminated()
     seen = SkipsAndTimes()
     status = int(pytest.main(arguments, plugins=[seen]))
     print("\ntime by folder")

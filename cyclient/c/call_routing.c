@@ -75,6 +75,7 @@ static ssa_status announce(ssa_link *link, const char *word) {
  * - no other transaction leaves for that server, and nothing else on that key: they are parked, in their order;
  * - its own transaction takes the connection of the WATCH, or fails; it is never repeated by itself, for elsewhere, or on a
  *   connection opened since, nothing is watched.
+ * A WATCH that is to be sent again has no turn any more: what was submitted before it, and is sent again too, goes first.
  * A WATCH whose owner went without a transaction is ended by UNWATCH before the next transaction of anybody.
  * Rejected: a script on the server (EVAL), which would need no turn, but a store that lets its users run Lua; a connection of
  * its own for transactions, which lost the order on a key between connections. */
@@ -292,6 +293,8 @@ void ssa_routing_park_waiting(ssa_engine *engine, ssa_link *link) {
         following = call->next;
         if (call->server || link->worker)
             continue;
+        if (call->flags & SSA_CALL_WATCH)
+            ssa_engine_end_turn(engine, call->owner);
         ssa_call_list_remove(call);
         park_near(engine, call, near, 0);
         near = call;
@@ -331,6 +334,8 @@ static void again(ssa_engine *engine, ssa_call *call, ssa_server *to, int64_t de
     engine->statistics.retries++;
     call->tries++;
     call->link = NULL;
+    if (call->flags & SSA_CALL_WATCH)
+        ssa_engine_end_turn(engine, call->owner);
     if (!to || route(engine, call, to) != LEFT)
         park(engine, call, delay);
 }

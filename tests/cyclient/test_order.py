@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 from redis.crc import key_slot
 
@@ -171,6 +172,61 @@ async def test_what_a_batch_goes_on_with_does_not_overtake_what_is_refused_with_
             tasks.append(await started(client.put_bytes("k", b"left before")))
             await asyncio.gather(*tasks)
     assert store.written == [b"left before", b"of the batch, after the renaming"]
+
+
+def renaming_shard(store, written, trouble):
+    """Carries out puts and renames; not the first put and the watch and look of the rename behind it, which are on their
+    way together: it hangs up, or is not ready yet."""
+
+    def carry_out(request: list[bytes]) -> bytes:
+        if request[0] == b"GETRANGE":
+            value = store.values.get(request[1], b"")
+            return b"$%d\r\n%s\r\n" % (len(value), value)
+        if request[0] == b"RENAME":
+            if request[1] not in store.values:
+                return b"-ERR no such key\r\n"
+            store.values[request[2]] = store.values.pop(request[1])
+        return store.carry_out(request)
+
+    def transaction(conversation: Conversation) -> None:
+        answers = []
+        conversation.say(b"+OK\r\n")
+        while (request := conversation.request())[0] != b"EXEC":
+            written.append(request[0])
+            answers.append(carry_out(request))
+            conversation.say(b"+QUEUED\r\n")
+        conversation.say(b"*%d\r\n" % len(answers) + b"".join(answers))
+
+    def script(conversation: Conversation) -> None:
+        while (request := conversation.request())[0] != b"SET":
+            conversation.say(store.carry_out(request))
+        if conversation.number == 0:
+            assert [conversation.request()[0] for _ in range(2)] == [b"WATCH", b"GETRANGE"]
+            if trouble == "lost":
+                return
+            conversation.say(3 * b"-LOADING the dataset\r\n")
+            request = conversation.request()
+        while True:
+            if request[0] == b"MULTI":
+                transaction(conversation)
+            else:
+                written.append(request[0])
+                conversation.say(carry_out(request))
+            request = conversation.request()
+
+    return script
+
+
+@pytest.mark.parametrize("trouble", ["lost", "refused"])
+async def test_a_rename_that_is_tried_again_does_not_overtake_the_put_before_it(tmp_path, trouble):
+    store, written = Store(), []
+    with ScriptedPeer(tmp_path / "s", renaming_shard(store, written, trouble)) as peer:
+        async with Client(peer.address, timeout=DEADLINE) as client:
+            await client.ping()
+            put = await started(client.put_tensor("a", np.zeros(3)))
+            await asyncio.gather(put, await started(client.rename_tensor("a", "b")))
+    assert list(store.values) == [b"b"]
+    assert [word for word in written if word in (b"SET", b"WATCH", b"RENAME")] == [b"SET", b"WATCH", b"RENAME"]
 
 
 # ---- at random
