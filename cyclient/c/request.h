@@ -11,8 +11,10 @@ struct ssa_engine;
 struct ssa_batch_plan;
 struct ssa_dataset;
 struct ssa_chunk_io;
+struct ssa_watched;
 
 typedef struct ssa_request ssa_request;
+typedef struct ssa_retry ssa_retry;
 
 /* What a caller of an operation did wrong, before anything was started. */
 typedef struct ssa_problem {
@@ -37,6 +39,8 @@ struct ssa_request {
     void *state;                  /* the operation's own */
     int stage;                    /* the operation's own; 0 at the start */
     struct ssa_chunk_io *chunks;  /* a value in pieces that is being read or written (op_chunk.h); NULL: none */
+    struct ssa_watched *watched;  /* a transaction on keys that are as it saw them (op_watched.h); NULL: none yet */
+    ssa_retry *retry;             /* a step that it takes again (retry.h); NULL: none yet */
 
     ssa_call single, *calls;      /* of this stage: `calls` is &single for one */
     size_t call_count;
