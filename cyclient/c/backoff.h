@@ -23,4 +23,9 @@ static inline int64_t ssa_backoff_before(const ssa_backoff *backoff, unsigned re
     return pause;
 }
 
+/* From a half to one and a half of it, by a random number: for those that would meet again after the same pause. */
+static inline int64_t ssa_backoff_spread(int64_t pause, uint32_t random) {
+    return pause / 2 + (int64_t)((double)pause * ((double)random / 4294967296.0));
+}
+
 #endif

@@ -33,8 +33,6 @@ void ssa_chunk_io_free(ssa_request *request) {
     ssa_chunk_io *io = request->chunks;
     if (!io)
         return;
-    if (io->watch.has_timer)
-        ssa_engine_return_timer(request->engine);
     ssa_memory_free(&io->result.memory);
     ssa_buffer_free(&io->key);
     ssa_buffer_free(&io->scratch);
@@ -114,9 +112,9 @@ static void after_drop(ssa_request *request) {
 }
 
 /* The arguments of one command. */
-static ssa_status add_unlink(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest) {
+static ssa_status add_all(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, const char *word) {
     ssa_buffer chunk = {NULL, 0, 0};
-    ssa_status status = ssa_command_argument(command, "UNLINK", 6);
+    ssa_status status = ssa_command_argument(command, word, strlen(word));
     for (size_t i = 0; i < ssa_manifest_count(manifest) && !status; i++)
         if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &chunk)))
             status = ssa_command_argument(command, chunk.data, chunk.bytes);
@@ -126,15 +124,19 @@ static ssa_status add_unlink(ssa_command *command, const ssa_buffer *key, const 
 
 ssa_status ssa_chunks_unlink(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest) {
     ssa_status status = ssa_command_next(command, 1 + ssa_manifest_count(manifest));
-    return status ? status : add_unlink(command, key, manifest);
+    return status ? status : add_all(command, key, manifest, "UNLINK");
 }
 
-static ssa_command *unlink_command(const ssa_buffer *key, const ssa_manifest *manifest) {
+static ssa_command *command_of_all(const ssa_buffer *key, const ssa_manifest *manifest, const char *word) {
     ssa_command *command = ssa_command_new(1 + ssa_manifest_count(manifest), SSA_EXPECT_REPLY);
-    if (command && !add_unlink(command, key, manifest))
+    if (command && !add_all(command, key, manifest, word))
         return command;
     ssa_command_free(command);
     return NULL;
+}
+
+ssa_command *ssa_chunks_count_command(const ssa_buffer *key, const ssa_manifest *manifest) {
+    return command_of_all(key, manifest, "EXISTS");
 }
 
 void ssa_chunks_drop(ssa_request *request, const ssa_buffer *key, const ssa_manifest *manifest, ssa_chunk_step done) {
@@ -146,7 +148,7 @@ void ssa_chunks_drop(ssa_request *request, const ssa_buffer *key, const ssa_mani
     io->old_key = key;
     request->forsaken = ssa_chunks_forsake_old;
     request->step = after_drop;
-    send_one(request, unlink_command(key, manifest), key);
+    send_one(request, command_of_all(key, manifest, "UNLINK"), key);
 }
 
 void ssa_chunks_drop_found(ssa_request *request, const ssa_buffer *key, size_t node, ssa_chunk_step done) {
@@ -180,8 +182,7 @@ ssa_status ssa_chunks_expire(ssa_command *command, const ssa_buffer *key, const 
 
 /* ---- reading */
 
-/* It was replaced: then the next look finds another manifest, or none. */
-static void look_again(ssa_request *request) {
+void ssa_chunks_miss(ssa_request *request) {
     ssa_chunk_io *io = request->chunks;
     if (io->has_missed && !memcmp(io->missed, io->manifest.nonce, SSA_NONCE_BYTES)) {
         ssa_request_fail(request, SSA_EHEADER, "'%s' in %s is damaged: chunks of it are missing.", (char *)request->subject.data,
@@ -197,7 +198,7 @@ static void take_chunks(ssa_request *request) {
     ssa_chunk_io *io = request->chunks;
     for (size_t i = 0; i < request->call_count; i++)
         if (ssa_request_answer(request, i)->status == SSA_ENOTFOUND) {
-            look_again(request);
+            ssa_chunks_miss(request);
             return;
         }
     for (size_t i = 0; i < request->call_count; i++)
@@ -278,16 +279,10 @@ void ssa_chunks_send(ssa_request *request, size_t first, const ssa_buffer *key, 
 }
 
 ssa_status ssa_chunks_claim(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, int64_t ttl) {
-    ssa_buffer name = {NULL, 0, 0};
-    size_t count = ssa_manifest_count(manifest);
     ssa_status status = ssa_chunks_expire(command, key, manifest, ttl);
-    if (!status && !(status = ssa_command_next(command, 1 + count)))
-        status = ssa_command_argument(command, "EXISTS", 6);
-    for (size_t i = 0; i < count && !status; i++)
-        if (!(status = ssa_chunk_key(manifest, key->data, key->bytes, i, &name)))
-            status = ssa_command_argument(command, name.data, name.bytes);
-    ssa_buffer_free(&name);
-    return status;
+    if (!status)
+        status = ssa_command_next(command, 1 + ssa_manifest_count(manifest));
+    return status ? status : add_all(command, key, manifest, "EXISTS");
 }
 
 int ssa_chunks_claimed(const ssa_command *answer, size_t *node, const ssa_manifest *manifest) {
@@ -303,16 +298,16 @@ int ssa_chunks_lost(const ssa_request *request) {
 
 static void after_manifest(ssa_request *request);
 
-static ssa_status set_manifest(ssa_command *command, const ssa_chunk_io *io) {
-    unsigned char manifest[SSA_MANIFEST_MAX];
-    size_t bytes = ssa_manifest_encode(&io->manifest, manifest);
-    ssa_status status = ssa_command_next(command, io->ttl > 0 ? 5 : 3);
+ssa_status ssa_chunks_name(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, int64_t ttl) {
+    unsigned char value[SSA_MANIFEST_MAX];
+    size_t bytes = ssa_manifest_encode(manifest, value);
+    ssa_status status = ssa_command_next(command, ttl > 0 ? 5 : 3);
     if (status || (status = ssa_command_argument(command, "SET", 3)) ||
-        (status = ssa_command_argument(command, io->key.data, io->key.bytes)) ||
-        (status = ssa_command_argument(command, manifest, bytes)) || io->ttl <= 0)
+        (status = ssa_command_argument(command, key->data, key->bytes)) ||
+        (status = ssa_command_argument(command, value, bytes)) || ttl <= 0)
         return status;
     status = ssa_command_argument(command, "PX", 2);
-    return status ? status : ssa_command_number(command, (uint64_t)io->ttl);
+    return status ? status : ssa_command_number(command, (uint64_t)ttl);
 }
 
 static ssa_command *manifest_command(const ssa_chunk_io *io) {
@@ -321,7 +316,7 @@ static ssa_command *manifest_command(const ssa_chunk_io *io) {
     if (!status)
         status = ssa_chunks_claim(command, &io->key, &io->manifest, io->ttl);
     if (!status)
-        status = set_manifest(command, io);
+        status = ssa_chunks_name(command, &io->key, &io->manifest, io->ttl);
     if (!status && io->has_old)
         status = ssa_chunks_unlink(command, &io->key, &io->old);
     return ssa_transaction_end(command, status);

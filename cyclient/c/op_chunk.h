@@ -31,16 +31,7 @@ typedef struct ssa_chunk_io {
     const ssa_buffer *old_key;  /* whose chunks are dropped */
     unsigned char missed[SSA_NONCE_BYTES]; /* reading: whose chunks were missing the last time */
     int has_missed;
-    struct {                    /* of ssa_chunks_watch */
-        const ssa_buffer *key;
-        unsigned flags;
-        void (*decide)(ssa_request *request, const ssa_manifest *found);
-        ssa_chunk_step done;
-        int may_repeat;
-        ssa_timer pause;        /* after an answer that says "not now" */
-        int has_timer;          /* room for it is taken */
-        int64_t delay;
-    } watch;
+    void (*decide)(ssa_request *request, const ssa_manifest *found); /* of ssa_chunks_watch */
     ssa_chunk_step done, dropped, vanished;
 } ssa_chunk_io;
 
@@ -51,6 +42,8 @@ void ssa_chunk_io_free(ssa_request *request); /* it need not have one */
 /* Read all chunks of io->manifest to io->into. vanished: it was replaced meanwhile, look again; the request fails
  * when the same manifest misses them a second time. */
 void ssa_chunks_read(ssa_request *request, ssa_chunk_step done, ssa_chunk_step vanished);
+/* Chunks of io->manifest are missing: what that says. It was replaced: io->vanished, the next look finds another, or none. */
+void ssa_chunks_miss(ssa_request *request);
 /* Write io->data as io->manifest says, with a new nonce, for io->ttl. */
 void ssa_chunks_write(ssa_request *request, ssa_chunk_step done);
 /* Memory in io->result for the whole value, head included, and io->into behind the head. 0: none, the request has
@@ -66,6 +59,10 @@ void ssa_chunks_send(ssa_request *request, size_t first, const ssa_buffer *key, 
  * ssa_chunks_claimed: its answers are these, from *node on, which is moved behind them, and all chunks were there. */
 ssa_status ssa_chunks_claim(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, int64_t ttl);
 int ssa_chunks_claimed(const ssa_command *answer, size_t *node, const ssa_manifest *manifest);
+/* Add SET of the manifest, which gets that end. */
+ssa_status ssa_chunks_name(ssa_command *command, const ssa_buffer *key, const ssa_manifest *manifest, int64_t ttl);
+/* EXISTS of all of them, alone. */
+ssa_command *ssa_chunks_count_command(const ssa_buffer *key, const ssa_manifest *manifest);
 /* Whether a transaction that claims chunks, call 0, must be done again with new ones: its answer was lost, or it is
  * to come after another that was refused. To repeat it as it is would bring back chunks that another writer has
  * removed since. */
@@ -108,24 +105,15 @@ ssa_status ssa_chunks_add(ssa_command *command, const ssa_text *arguments);
 ssa_command *ssa_transaction_begin(void);
 ssa_command *ssa_transaction_end(ssa_command *command, ssa_status status);
 
-/* ---- one transaction on a key that is as it was when it was looked at (op_chunk_watch.c; call_routing.c, "turns") */
+/* ---- under a watch (op_chunk_watch.c) */
 
-/* WATCH the key, look at it, and call `decide` with the manifest found, or NULL. That sends its transaction by
- * ssa_chunks_act; between it may send calls of its own; or it goes another way after ssa_chunks_unwatch. When the
- * key changed meanwhile `decide` is called again, after another look. key: borrowed. flags: SSA_CALL_FENCE if the
- * transaction names keys of other hash tags. The request has chunks. */
+/* ssa_watched_start of this key (borrowed): calls `decide` with the manifest found there, or NULL. The request has chunks. */
 void ssa_chunks_watch(ssa_request *request, const ssa_buffer *key, unsigned flags,
                       void (*decide)(ssa_request *request, const ssa_manifest *found));
-/* The transaction; NULL: no memory. It was carried out, or refused: `done`. Its answer was lost: may_repeat: as if
- * the key had changed; else the request fails. */
-void ssa_chunks_act(ssa_request *request, ssa_command *command, int may_repeat, ssa_chunk_step done);
-void ssa_chunks_unwatch(ssa_request *request);
 /* Key and chunks get this end, none without a positive ttl; then succeed. The request has chunks. */
 void ssa_chunks_set_ttl(ssa_request *request, const ssa_buffer *key, int64_t ttl);
 /* In `decide`: there is nothing at the key (or a value without bytes). */
 int ssa_chunks_watched_nothing(const ssa_request *request);
-/* Of a command that was not carried out, and may be soon; or of a connection that was lost. */
-int ssa_answer_is_not_now(const ssa_command *answer);
 
 /* ---- what is left of a request that ends early (op_chunk_errand.c). Without memory for it new
  * chunks stay for their hour, and those of an old value, which have no end, stay */

@@ -1,16 +1,5 @@
-#include "backoff.h"
 #include "op_chunk.h"
-#include "text_begins.h"
-
-static const ssa_backoff after_not_now = {10000000, 200000000};
-
-int ssa_answer_is_not_now(const ssa_command *answer) {
-    static const char *const words[] = {"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"};
-    for (size_t i = 0; answer->status == SSA_ESERVER && i < sizeof words / sizeof *words; i++)
-        if (ssa_text_begins(answer->error.data, answer->error.bytes, words[i]))
-            return 1;
-    return answer->status == SSA_ECLOSED;
-}
+#include "op_watched.h"
 
 static void take_look(ssa_request *request) {
     ssa_command *answer = ssa_request_answer(request, 0);
@@ -18,12 +7,11 @@ static void take_look(ssa_request *request) {
     if (ssa_chunks_says_no_string(answer))
         answer->status = SSA_OK;
     if (!ssa_request_failed(request))
-        request->chunks->watch.decide(request, ssa_chunks_found(answer, 0, &manifest) ? &manifest : NULL);
+        request->chunks->decide(request, ssa_chunks_found(answer, 0, &manifest) ? &manifest : NULL);
 }
 
 static void look(ssa_request *request) {
-    const ssa_chunk_io *io = request->chunks;
-    const ssa_buffer *key = io->watch.key;
+    const ssa_buffer *key = request->watched->key;
     ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("WATCH"), SSA_KEY_TEXT(*key)));
     if (command && ssa_chunks_look(command, key)) {
         ssa_command_free(command);
@@ -31,14 +19,7 @@ static void look(ssa_request *request) {
     }
     request->step = take_look;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_request_send(request, 0, command, key->data, key->bytes,
-                     SSA_CALL_IDEMPOTENT | SSA_CALL_WATCH | io->watch.flags);
-}
-
-static void after_pause(ssa_timer *timer) {
-    ssa_request *request = timer->owner;
-    if (!request->complete)
-        look(request);
+    ssa_watched_look(request, command);
 }
 
 int ssa_chunks_watched_nothing(const ssa_request *request) {
@@ -46,57 +27,10 @@ int ssa_chunks_watched_nothing(const ssa_request *request) {
     return reply->count && reply->nodes[0].kind == SSA_TOKEN_BULK && !reply->nodes[0].text_bytes;
 }
 
-void ssa_chunks_unwatch(ssa_request *request) {
-    ssa_engine_end_turn(request->engine, request);
-}
-
-static void completed(ssa_request *request) {
-    ssa_timer_cancel(&request->engine->timers, &request->chunks->watch.pause);
-    ssa_chunks_unwatch(request);
-}
-
 void ssa_chunks_watch(ssa_request *request, const ssa_buffer *key, unsigned flags,
                       void (*decide)(ssa_request *request, const ssa_manifest *found)) {
-    ssa_chunk_io *io = request->chunks;
-    if (!io->watch.has_timer && ssa_engine_take_timer(request->engine)) {
-        ssa_request_fail_memory(request);
-        return;
-    }
-    io->watch.has_timer = 1;
-    io->watch.key = key;
-    io->watch.flags = flags;
-    io->watch.decide = decide;
-    io->watch.delay = 0;
-    io->watch.pause.fire = after_pause;
-    io->watch.pause.owner = request;
-    request->completed = completed;
-    look(request);
-}
-
-static void conclude(ssa_request *request) {
-    ssa_chunk_io *io = request->chunks;
-    const ssa_command *answer = ssa_request_answer(request, 0);
-    int in_doubt = answer->status == SSA_ECLOSED && answer->sent >= answer->total;
-    if (ssa_answer_is_not_now(answer) && !(in_doubt && !io->watch.may_repeat)) {
-        io->watch.delay = ssa_backoff_next(&after_not_now, io->watch.delay);
-        ssa_chunks_unwatch(request);
-        ssa_engine_arm(request->engine, &io->watch.pause, request->engine->now + io->watch.delay);
-    } else if (answer->status == SSA_OK && answer->reply.nodes[0].kind == SSA_TOKEN_NULL) {
-        look(request); /* somebody changed it between */
-    } else {
-        ssa_chunks_unwatch(request);
-        io->watch.done(request);
-    }
-}
-
-void ssa_chunks_act(ssa_request *request, ssa_command *command, int may_repeat, ssa_chunk_step done) {
-    ssa_chunk_io *io = request->chunks;
-    const ssa_buffer *key = io->watch.key;
-    io->watch.may_repeat = may_repeat;
-    io->watch.done = done;
-    request->step = conclude;
-    ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_request_send(request, 0, command, key->data, key->bytes, SSA_CALL_WATCHED | (io->watch.flags & SSA_CALL_FENCE));
+    request->chunks->decide = decide;
+    ssa_watched_start(request, key, flags, look);
 }
 
 /* ---- key and chunks get the same end */
@@ -110,7 +44,7 @@ static void after_expiry(ssa_request *request) {
 
 /* A key that is not there any more has no end to set. */
 static void expire_all(ssa_request *request, const ssa_manifest *found) {
-    const ssa_buffer *key = request->chunks->watch.key;
+    const ssa_buffer *key = request->watched->key;
     int64_t ttl = request->chunks->ttl;
     ssa_command *command = ssa_transaction_begin();
     ssa_status status = command ? ssa_command_next(command, ttl > 0 ? 3 : 2) : SSA_ENOMEM;
@@ -122,16 +56,15 @@ static void expire_all(ssa_request *request, const ssa_manifest *found) {
         status = ssa_command_number(command, (uint64_t)ttl);
     if (!status && found)
         status = ssa_chunks_expire(command, key, found, ttl);
-    ssa_chunks_act(request, ssa_transaction_end(command, status), 1, after_expiry);
+    ssa_watched_act(request, ssa_transaction_end(command, status), 1, after_expiry);
 }
 
 static void forsake_ttl(ssa_request *request) {
-    ssa_chunks_end_alike(request->engine, request->chunks->watch.key, request->chunks->ttl);
+    ssa_chunks_end_alike(request->engine, &request->chunks->key, request->chunks->ttl);
 }
 
 void ssa_chunks_set_ttl(ssa_request *request, const ssa_buffer *key, int64_t ttl) {
     request->chunks->ttl = ttl;
-    request->chunks->watch.key = key;
     request->forsaken = forsake_ttl;
     ssa_chunks_watch(request, key, 0, expire_all);
 }

@@ -5,6 +5,8 @@
 #include "allocator.h"
 #include "key_slot.h"
 #include "op_chunk.h"
+#include "op_watched.h"
+#include "retry.h"
 #include "text_begins.h"
 
 enum { BEGIN, SAME_KEY, ON_ONE_SERVER };
@@ -70,9 +72,13 @@ static void watch(ssa_request *request, void (*decide)(ssa_request *, const ssa_
         ssa_chunks_watch(request, &state->source, same_tag(state) ? 0 : SSA_CALL_FENCE, decide);
 }
 
+static void look(ssa_request *request) {
+    watch(request, looked);
+}
+
 /* It was replaced while it was read. */
 static void look_again(ssa_request *request) {
-    watch(request, looked);
+    ssa_retry_contended(request, look);
 }
 
 /* The answers of EXEC: what may be the manifest of a value that the target had, then what was said of the source. */
@@ -96,7 +102,7 @@ static void take_along(ssa_request *request) {
     if (!status)
         status = ssa_chunks_add(command, SSA_TEXTS(state->moves ? SSA_TEXT("RENAME") : SSA_TEXT("COPY"), SSA_KEY_TEXT(state->source),
                                                    SSA_KEY_TEXT(state->target), replace));
-    ssa_chunks_act(request, ssa_transaction_end(command, status), !state->moves, finish_watched);
+    ssa_watched_act(request, ssa_transaction_end(command, status), !state->moves, finish_watched);
 }
 
 /* ---- the source goes, if it is still what was copied; of a short one, that went between servers, nothing tells
@@ -113,21 +119,98 @@ static void unlink_source(ssa_request *request, const ssa_manifest *manifest) {
     ssa_status status = command ? ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(*key))) : SSA_ENOMEM;
     if (!status && manifest)
         status = ssa_chunks_unlink(command, key, manifest);
-    ssa_chunks_act(request, ssa_transaction_end(command, status), 1, after_removal);
+    ssa_watched_act(request, ssa_transaction_end(command, status), 1, after_removal);
 }
 
 /* What somebody has put meanwhile is to be renamed. */
 static void remove_source(ssa_request *request, const ssa_manifest *found) {
     const ssa_copy *state = request->state;
-    if (ssa_chunks_watched_nothing(request))
+    if (ssa_chunks_watched_nothing(request)) {
         ssa_request_succeed(request);
-    else if (found ? !memcmp(found->nonce, state->copied, sizeof state->copied) : state->was_short)
+    } else if (found ? !memcmp(found->nonce, state->copied, sizeof state->copied) : state->was_short) {
         unlink_source(request, found);
-    else
-        looked(request, found);
+    } else {
+        ssa_watched_leave(request);
+        look_again(request);
+    }
 }
 
-/* ---- in chunks: all of them come here and go there, under names of their own, with the time that they have left */
+/* ---- a rename in chunks, on one server: they get the names of a new nonce */
+
+static void finish_move(ssa_request *request) {
+    ssa_chunks_drop_found(request, &((const ssa_copy *)request->state)->target, 1, ssa_request_succeed);
+}
+
+static ssa_status rename_chunks(ssa_command *command, const ssa_copy *state, const ssa_manifest *from,
+                                const ssa_manifest *to) {
+    ssa_buffer old = {NULL, 0, 0}, new = {NULL, 0, 0};
+    ssa_status status = SSA_OK;
+    for (size_t i = 0; i < ssa_manifest_count(from) && !status; i++)
+        if (!(status = ssa_chunk_key(from, state->source.data, state->source.bytes, i, &old)) &&
+            !(status = ssa_chunk_key(to, state->target.data, state->target.bytes, i, &new)))
+            status = ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("RENAME"), SSA_KEY_TEXT(old), SSA_KEY_TEXT(new)));
+    ssa_buffer_free(&old);
+    ssa_buffer_free(&new);
+    return status;
+}
+
+/* NULL: no memory. */
+static ssa_command *move_command(const ssa_copy *state, const ssa_manifest *from) {
+    ssa_manifest to = *from;
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? ssa_manifest_renew(&to) : SSA_ENOMEM;
+    if (!status)
+        status = ssa_chunks_look(command, &state->target);
+    if (!status)
+        status = rename_chunks(command, state, from, &to);
+    if (!status)
+        status = ssa_chunks_claim(command, &state->target, &to, state->ttl);
+    if (!status)
+        status = ssa_chunks_name(command, &state->target, &to, state->ttl);
+    if (!status)
+        status = ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(state->source)));
+    return ssa_transaction_end(command, status);
+}
+
+static int keep_ttl(ssa_request *request) {
+    ssa_copy *state = request->state;
+    if (ssa_request_failed(request))
+        return 0;
+    state->ttl = ssa_request_answer(request, 0)->reply.nodes[0].number;
+    if (!state->ttl)
+        state->ttl = 1; /* as good as over */
+    return 1;
+}
+
+static void move_chunks(ssa_request *request) {
+    ssa_chunk_io *io = request->chunks;
+    if (!keep_ttl(request))
+        return;
+    if (ssa_request_answer(request, 1)->reply.nodes[0].number == (int64_t)ssa_manifest_count(&io->manifest)) {
+        ssa_watched_act(request, move_command(request->state, &io->manifest), 0, finish_move);
+        return;
+    }
+    ssa_watched_leave(request);
+    io->vanished = look_again;
+    ssa_chunks_miss(request);
+}
+
+/* A transaction that does not find a chunk goes on without it: they are counted before. */
+static void count_chunks(ssa_request *request, const ssa_manifest *manifest) {
+    const ssa_buffer *key = &((const ssa_copy *)request->state)->source;
+    request->chunks->manifest = *manifest;
+    request->step = move_chunks;
+    if (ssa_request_calls(request, 2)) {
+        ssa_request_fail_memory(request);
+        return;
+    }
+    ssa_command *ttl = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("PTTL"), SSA_KEY_TEXT(*key)));
+    ssa_request_send(request, 0, ttl, key->data, key->bytes, SSA_CALL_IDEMPOTENT);
+    if (!request->complete)
+        ssa_request_send(request, 1, ssa_chunks_count_command(key, manifest), key->data, key->bytes, SSA_CALL_IDEMPOTENT);
+}
+
+/* ---- else in chunks: all of them come here and go there, under names of their own, with the time that they have left */
 
 static void after_chunks(ssa_request *request) {
     const ssa_copy *state = request->state;
@@ -153,13 +236,7 @@ static void write_chunks(ssa_request *request) {
 }
 
 static void read_chunks(ssa_request *request) {
-    if (ssa_request_failed(request))
-        return;
-    ssa_copy *state = request->state;
-    state->ttl = ssa_request_answer(request, 0)->reply.nodes[0].number;
-    if (!state->ttl)
-        state->ttl = 1; /* as good as over */
-    if (ssa_chunks_reserve(request))
+    if (keep_ttl(request) && ssa_chunks_reserve(request))
         ssa_chunks_read(request, write_chunks, look_again);
 }
 
@@ -178,11 +255,16 @@ static void copy_chunks(ssa_request *request, const ssa_manifest *manifest) {
 /* Between servers no watch is kept: two renames that go both ways would wait for each other. */
 static void looked(ssa_request *request, const ssa_manifest *found) {
     const ssa_copy *state = request->state;
-    if (!found && (same_slot(state) || request->engine->mode == SSA_MODE_STANDALONE)) {
+    int is_on_one_server = same_slot(state) || request->engine->mode == SSA_MODE_STANDALONE;
+    if (is_on_one_server && !found) {
         take_along(request);
         return;
     }
-    ssa_chunks_unwatch(request);
+    if (is_on_one_server && state->moves) {
+        count_chunks(request, found);
+        return;
+    }
+    ssa_watched_leave(request);
     request->step = step;
     if (found)
         copy_chunks(request, found);

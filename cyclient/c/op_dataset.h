@@ -87,15 +87,16 @@ typedef struct ssa_stored {
 
 typedef struct ssa_guard {
     const ssa_buffer *base;
-    /* What to change, as one transaction; NULL: nothing, and the request may be over. */
-    ssa_command *(*decide)(ssa_request *request, ssa_stored *stored);
-    ssa_step done;              /* it was carried out, or there was nothing to do */
-    ssa_timer pause;            /* after an answer that says "not now" */
-    int64_t delay;
+    void (*decide)(ssa_request *request, ssa_stored *stored);
+    ssa_step done;
 } ssa_guard;
 
-void ssa_guard_start(ssa_request *request, const ssa_buffer *base,
-                     ssa_command *(*decide)(ssa_request *, ssa_stored *), ssa_step done);
+/* ssa_watched_start of the hash (base: borrowed): calls `decide` with what is stored, which goes on by ssa_guard_act, or
+ * another way after ssa_watched_leave. done: the transaction was carried out. flags: as there. */
+void ssa_guard_start(ssa_request *request, const ssa_buffer *base, unsigned flags,
+                     void (*decide)(ssa_request *, ssa_stored *), ssa_step done);
+/* The transaction, as ssa_watched_act; NULL: no memory. */
+void ssa_guard_act(ssa_request *request, ssa_command *command, int may_repeat);
 
 /* How many keys there are under these names; more than one for the chunks of an item. */
 size_t ssa_stored_keys(const ssa_name *names, size_t count);
@@ -138,7 +139,9 @@ typedef struct ssa_dataset_state {
     ssa_dataset *dataset;       /* that is put */
     int pinned, owned;          /* the caller's, and pinned; ours */
     int64_t milliseconds;       /* of set_ttl; 0: persist */
-    int moves, again;           /* a rename; whose source was put again meanwhile */
+    int moves;                  /* a rename */
+    ssa_command *move;          /* of one on one server: its transaction, until it is sent; NULL: none */
+    size_t moved_names, moved_keys;
     char version[SSA_STAMP_BYTES]; /* of what was copied */
     ssa_fetch fetch;
     ssa_guard guard;
@@ -151,9 +154,17 @@ typedef struct ssa_dataset_state {
 /* With an empty state. NULL: no memory, *problem says so. */
 ssa_request *ssa_dataset_request(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_step step,
                                  ssa_problem *problem);
+/* The same with state->base, the keys of the dataset of this name; or *problem says why not. */
+ssa_request *ssa_dataset_request_of(ssa_engine *engine, const char *operation, ssa_text name, ssa_direction direction,
+                                    ssa_step step, ssa_problem *problem);
 /* Put state->dataset, encoded, under this base. */
 void ssa_dataset_put_start(ssa_request *request, const ssa_buffer *base, ssa_step done);
-void ssa_dataset_succeed(ssa_request *request);
+/* Under this base (borrowed): names that are kept and that the dataset has not go, with their keys. */
+void ssa_dataset_drop_stale(ssa_request *request, const ssa_buffer *base, ssa_step done);
+/* In `decide` of ssa_guard_start about state->base: all of it goes. */
+void ssa_dataset_unlink_stored(ssa_request *request, ssa_stored *stored);
+/* Add UNLINK of all of it as a further command. */
+ssa_status ssa_command_unlink_stored(ssa_command *command, const ssa_buffer *base, const ssa_stored *stored);
 
 #define SSA_KEPT_NAMES ".names" /* as an item: the key of the hash of all names that have keys; no item can be called so */
 

@@ -1,10 +1,8 @@
 #include <string.h>
 
 #include "allocator.h"
-#include "backoff.h"
 #include "op_dataset.h"
-
-static const ssa_backoff after_not_now = {10000000, 200000000};
+#include "op_watched.h"
 
 /* ---- what is stored: five fields of the hash, and the names that are kept; what cannot be a name is passed over */
 
@@ -109,79 +107,43 @@ static ssa_command *kept_command(const ssa_buffer *base) {
     return NULL;
 }
 
+/* The answers are there. */
+static void take_look(ssa_request *request) {
+    ssa_stored stored;
+    if (ssa_request_failed(request))
+        return;
+    if (read_stored(&ssa_request_answer(request, 0)->reply, &ssa_request_answer(request, 1)->reply, &stored))
+        ssa_request_fail_memory(request);
+    else
+        guard_of(request)->decide(request, &stored);
+    free_stored(&stored);
+}
+
 static void look(ssa_request *request) {
     const ssa_buffer *base = guard_of(request)->base;
-    request->stage = 0;
+    request->step = take_look;
     if (ssa_request_calls(request, 2)) {
         ssa_request_fail_memory(request);
         return;
     }
-    ssa_request_send(request, 0, watch_command(base), base->data, base->bytes, SSA_CALL_IDEMPOTENT | SSA_CALL_WATCH);
+    ssa_watched_look(request, watch_command(base));
     ssa_request_send(request, 1, kept_command(base), base->data, base->bytes, SSA_CALL_IDEMPOTENT);
 }
 
-static void after_pause(ssa_timer *timer) {
-    ssa_request *request = timer->owner;
-    if (!request->complete)
-        look(request);
+static void after_transaction(ssa_request *request) {
+    if (!ssa_transaction_failed(request, 0))
+        guard_of(request)->done(request);
 }
 
-static void finish(ssa_request *request) {
-    ssa_engine_end_turn(request->engine, request);
-    guard_of(request)->done(request);
+void ssa_guard_act(ssa_request *request, ssa_command *command, int may_repeat) {
+    ssa_watched_act(request, command, may_repeat, after_transaction);
 }
 
-static void act(ssa_request *request) {
-    const ssa_buffer *base = guard_of(request)->base;
-    ssa_stored stored;
-    if (ssa_request_failed(request))
-        return;
-    ssa_command *command = NULL;
-    if (read_stored(&ssa_request_answer(request, 0)->reply, &ssa_request_answer(request, 1)->reply, &stored))
-        ssa_request_fail_memory(request);
-    else
-        command = guard_of(request)->decide(request, &stored);
-    free_stored(&stored);
-    if (request->complete) {
-        ssa_command_free(command);
-    } else if (command) {
-        ssa_request_calls(request, 1); /* of one call: cannot fail */
-        ssa_request_send(request, 0, command, base->data, base->bytes, SSA_CALL_WATCHED);
-    } else {
-        finish(request);
-    }
-}
-
-static void conclude(ssa_request *request) {
-    ssa_guard *guard = guard_of(request);
-    const ssa_command *answer = ssa_request_answer(request, 0);
-    if (ssa_answer_is_not_now(answer)) {
-        guard->delay = ssa_backoff_next(&after_not_now, guard->delay);
-        ssa_engine_end_turn(request->engine, request);
-        ssa_engine_arm(request->engine, &guard->pause, request->engine->now + guard->delay);
-    } else if (answer->status == SSA_OK && answer->reply.nodes[0].kind == SSA_TOKEN_NULL) {
-        look(request); /* somebody changed it between */
-    } else if (!ssa_transaction_failed(request, 0)) {
-        finish(request);
-    }
-}
-
-static void step(ssa_request *request) {
-    if (request->stage++ == 0)
-        act(request);
-    else
-        conclude(request);
-}
-
-void ssa_guard_start(ssa_request *request, const ssa_buffer *base,
-                     ssa_command *(*decide)(ssa_request *, ssa_stored *), ssa_step done) {
+void ssa_guard_start(ssa_request *request, const ssa_buffer *base, unsigned flags,
+                     void (*decide)(ssa_request *, ssa_stored *), ssa_step done) {
     ssa_guard *guard = guard_of(request);
     guard->base = base;
     guard->decide = decide;
     guard->done = done;
-    guard->delay = 0;
-    guard->pause.fire = after_pause;
-    guard->pause.owner = request;
-    request->step = step;
-    look(request);
+    ssa_watched_start(request, base, flags, look);
 }

@@ -4,6 +4,7 @@
 
 #include "allocator.h"
 #include "op_dataset.h"
+#include "op_watched.h"
 
 static ssa_dataset_state *state_of(ssa_request *request) {
     return request->state;
@@ -154,18 +155,24 @@ static ssa_command *stale_command(const ssa_buffer *base, const ssa_name *stale,
     return NULL;
 }
 
-static ssa_command *drop_stale(ssa_request *request, ssa_stored *stored) {
+static void drop_stale(ssa_request *request, ssa_stored *stored) {
     const ssa_dataset_state *state = request->state;
     ssa_name_index index;
-    ssa_command *command = NULL;
     ssa_status status = index_names(stored, &index);
     size_t count = status ? 0 : part_stale(stored, &index);
     ssa_name_index_free(&index);
-    if (count)
-        command = stale_command(state->guard.base, stored->kept, count);
-    if (status || (count && !command))
+    if (status) {
         ssa_request_fail_memory(request);
-    return command;
+    } else if (count) {
+        ssa_guard_act(request, stale_command(state->guard.base, stored->kept, count), 1);
+    } else {
+        ssa_watched_leave(request);
+        state->guard.done(request);
+    }
+}
+
+void ssa_dataset_drop_stale(ssa_request *request, const ssa_buffer *base, ssa_step done) {
+    ssa_guard_start(request, base, 0, drop_stale, done);
 }
 
 static void begin(ssa_request *request);
@@ -191,7 +198,7 @@ static void step(ssa_request *request) {
     else if (!ssa_pieces_claimed(answer, &state->pieces))
         begin(request);
     else if (names->number > (int64_t)(ssa_dataset_item_count(state->dataset) + state->pieces.count))
-        ssa_guard_start(request, state->guard.base, drop_stale, state->put_done);
+        ssa_dataset_drop_stale(request, state->guard.base, state->put_done);
     else
         state->put_done(request);
 }

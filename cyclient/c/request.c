@@ -10,6 +10,8 @@
 #include "dataset.h"
 #include "failure_text.h"
 #include "op_chunk.h"
+#include "op_watched.h"
+#include "retry.h"
 #include "run_order.h"
 #include "store_full.h"
 
@@ -162,6 +164,8 @@ static void complete(ssa_request *request) {
     for (size_t i = 0; i < request->call_count && request->outstanding; i++)
         ssa_engine_abandon(engine, &request->calls[i]);
     request->outstanding = 0;
+    ssa_retry_end(request);
+    ssa_watched_leave(request);
     if (request->completed)
         request->completed(request);
     if (!request->started)
@@ -323,6 +327,8 @@ void ssa_request_free(ssa_request *request) {
     if (request->end)
         request->end(request);
     ssa_chunk_io_free(request);
+    ssa_watched_free(request);
+    ssa_retry_free(request);
     ssa_request_drop_calls(request);
     if (request->has_timer)
         ssa_engine_return_timer(request->engine);

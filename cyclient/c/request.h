@@ -11,8 +11,10 @@ struct ssa_engine;
 struct ssa_batch_plan;
 struct ssa_dataset;
 struct ssa_chunk_io;
+struct ssa_watched;
 
 typedef struct ssa_request ssa_request;
+typedef struct ssa_retry ssa_retry;
 
 /* What a caller of an operation did wrong, before anything was started. */
 typedef struct ssa_problem {
@@ -37,6 +39,8 @@ struct ssa_request {
     void *state;                  /* the operation's own */
     int stage;                    /* the operation's own; 0 at the start */
     struct ssa_chunk_io *chunks;  /* a value in pieces that is being read or written (op_chunk.h); NULL: none */
+    struct ssa_watched *watched;  /* a transaction on keys that are as it saw them (op_watched.h); NULL: none yet */
+    ssa_retry *retry;             /* a step that it takes again (retry.h); NULL: none yet */
 
     ssa_call single, *calls;      /* of this stage: `calls` is &single for one */
     size_t call_count;
@@ -54,7 +58,6 @@ struct ssa_request {
     struct ssa_request *parent;   /* that it is a part of, and is told instead of the face; NULL: none */
     uint64_t order_hash;          /* of the one hash tag all its keys share, as in ssa_call; 0: of several, or unknown */
     uint64_t changes[2];          /* hash tags of keys that it changes, or SSA_ALL_KEYS; 0: none. A run has its outputs instead */
-    uint64_t place;               /* in the order in which the caller started operations */
     int is_single;                /* it sends one command and is done: those behind it on a key need not wait */
 
     ssa_status status;

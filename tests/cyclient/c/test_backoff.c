@@ -30,4 +30,10 @@ static void test_numbers_do_not_overflow(void) {
     CHECK(ssa_backoff_before(&backoff, UINT32_MAX) == INT64_MAX);
 }
 
-CHECK_MAIN(NULL, test_pauses_double_up_to_the_longest, test_numbers_do_not_overflow)
+static void test_a_spread_pause_is_from_a_half_to_one_and_a_half(void) {
+    CHECK_NUMBER(ssa_backoff_spread(1000, 0), 500);
+    CHECK_NUMBER(ssa_backoff_spread(1000, UINT32_MAX / 2 + 1), 1000);
+    CHECK_NUMBER(ssa_backoff_spread(1000, UINT32_MAX), 1499);
+}
+
+CHECK_MAIN(NULL, test_a_spread_pause_is_from_a_half_to_one_and_a_half, test_pauses_double_up_to_the_longest, test_numbers_do_not_overflow)
