@@ -58,7 +58,6 @@ struct ssa_request {
     struct ssa_request *parent;   /* that it is a part of, and is told instead of the face; NULL: none */
     uint64_t order_hash;          /* of the one hash tag all its keys share, as in ssa_call; 0: of several, or unknown */
     uint64_t changes[2];          /* hash tags of keys that it changes, or SSA_ALL_KEYS; 0: none. A run has its outputs instead */
-    uint64_t place;               /* in the order in which the caller started operations */
     int is_single;                /* it sends one command and is done: those behind it on a key need not wait */
 
     ssa_status status;

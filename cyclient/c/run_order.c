@@ -46,20 +46,19 @@ static int is_part(const ssa_request *request) {
 }
 
 void ssa_run_order_started(ssa_request *request) {
-    ssa_run_order *order = &request->engine->run_order;
-    if (is_part(request))
-        return;
-    request->place = ++order->started;
-    count(order, request, 1);
+    if (!is_part(request))
+        count(&request->engine->run_order, request, 1);
 }
 
 /* ---- what a run waits for */
 
-static ssa_request *find_older(ssa_engine *engine, uint64_t hash, uint64_t before) {
-    if (!*place(&engine->run_order, hash) && !engine->run_order.changing_all)
+/* The list of requests begins with the one that was started last: older ones stand behind. */
+static ssa_request *find_older(const ssa_request *own, uint64_t hash) {
+    ssa_run_order *order = &own->engine->run_order;
+    if (!*place(order, hash) && !order->changing_all)
         return NULL;
-    for (ssa_request *request = engine->requests; request; request = request->next)
-        if (!is_part(request) && request->place < before && changes(request, hash))
+    for (ssa_request *request = own->next; request; request = request->next)
+        if (!is_part(request) && changes(request, hash))
             return request;
     return NULL;
 }
@@ -67,58 +66,77 @@ static ssa_request *find_older(ssa_engine *engine, uint64_t hash, uint64_t befor
 /* NULL: nothing. */
 static ssa_request *find_leader(ssa_run *run) {
     ssa_request *request = run->request, *found = NULL;
-    uint64_t own = (request->batch ? ssa_batch_plan_whole(request->batch) : request)->place;
+    const ssa_request *own = request->batch ? ssa_batch_plan_whole(request->batch) : request;
     size_t count = ssa_chain_length(request);
     for (size_t step = 0; step < (count ? count : 1) && !found; step++) {
         const ssa_run_state *state = ssa_run_state_of(count ? ssa_chain_step(request, step) : request);
         for (size_t i = 0; i < state->input_count && !found; i++)
             if (state->inputs[i].key.bytes)
-                found = find_older(request->engine, state->inputs[i].hash, own);
+                found = find_older(own, state->inputs[i].hash);
     }
     return found;
 }
 
-static void hold(ssa_run *run, ssa_request *leader) {
+/* What it waited for is done. */
+static void let_go(ssa_run *run) {
+    ssa_engine *engine = run->request->engine;
+    run->leader = NULL;
+    engine->run_order.ready++;
+    ssa_engine_arm(engine, &engine->run_order.timer, engine->now);
+}
+
+/* Behind those that were asked for before it. */
+static void hold(ssa_run *run) {
     ssa_run_order *order = &run->request->engine->run_order;
     run->is_held = 1;
-    run->leader = leader;
-    run->previous_held = NULL;
-    run->next_held = order->held;
-    if (order->held)
-        order->held->previous_held = run;
-    order->held = run;
+    run->next_held = NULL;
+    run->previous_held = order->last_held;
+    *(run->previous_held ? &run->previous_held->next_held : &order->held) = run;
+    order->last_held = run;
 }
 
 int ssa_run_order_leave(ssa_run *run) {
     if (!run->is_held)
         return 0;
-    *(run->previous_held ? &run->previous_held->next_held : &run->request->engine->run_order.held) = run->next_held;
-    if (run->next_held)
-        run->next_held->previous_held = run->previous_held;
+    ssa_run_order *order = &run->request->engine->run_order;
+    *(run->previous_held ? &run->previous_held->next_held : &order->held) = run->next_held;
+    *(run->next_held ? &run->next_held->previous_held : &order->last_held) = run->previous_held;
+    if (order->served_next == run)
+        order->served_next = run->next_held;
+    order->ready -= !run->leader;
     run->is_held = 0;
     return 1;
 }
 
+/* Where others are about to leave it follows them. */
 ssa_status ssa_run_start_in_order(ssa_run *run) {
-    ssa_request *leader = find_leader(run);
-    if (!leader)
+    run->leader = find_leader(run);
+    if (!run->leader && !run->request->engine->run_order.ready)
         return ssa_run_start(run);
-    hold(run, leader);
+    hold(run);
+    if (!run->leader)
+        let_go(run);
     return SSA_OK;
 }
 
-/* Each time from the beginning: one that cannot start ends, and others with it. */
+/* In the order in which they were asked for; one that has to wait for yet another keeps its place. One that cannot start ends,
+ * and others with it. */
 static void on_timer(ssa_timer *timer) {
     ssa_engine *engine = timer->owner;
-    for (ssa_run *run = engine->run_order.held; run;) {
-        if (run->leader) {
-            run = run->next_held;
+    ssa_run_order *order = &engine->run_order;
+    for (ssa_run *run = order->held; run && order->ready; run = order->served_next) {
+        order->served_next = run->next_held;
+        if (run->leader)
+            continue;
+        ssa_request *leader = find_leader(run);
+        if (leader) {
+            run->leader = leader;
+            order->ready--;
             continue;
         }
         ssa_run_order_leave(run);
-        if (ssa_run_start_in_order(run))
+        if (ssa_run_start(run))
             ssa_request_fail_memory(run->request);
-        run = engine->run_order.held;
     }
 }
 
@@ -128,10 +146,8 @@ void ssa_run_order_done(ssa_request *request) {
         return;
     count(&engine->run_order, request, (uint32_t)-1);
     for (ssa_run *run = engine->run_order.held; run; run = run->next_held)
-        if (run->leader == request) {
-            run->leader = NULL;
-            ssa_engine_arm(engine, &engine->run_order.timer, engine->now);
-        }
+        if (run->leader == request)
+            let_go(run);
 }
 
 void ssa_run_order_begin(ssa_engine *engine) {

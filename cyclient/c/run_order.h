@@ -19,10 +19,11 @@ struct ssa_run;
 #define SSA_ALL_KEYS UINT64_MAX /* in place of a hash: it changes any */
 
 typedef struct ssa_run_order {
-    uint64_t started;         /* operations so far: their numbers */
     uint32_t changing[2048];  /* by hash: changes by operations that are not done. Most runs find nothing here, and look no further */
     uint32_t changing_all;
-    struct ssa_run *held;     /* runs that wait for older operations */
+    struct ssa_run *held, *last_held; /* runs that wait for older operations, as they were asked for */
+    struct ssa_run *served_next; /* of those, while all are looked at */
+    size_t ready;             /* of those: what they waited for is done */
     ssa_timer timer;          /* armed: what one of them waited for is done */
 } ssa_run_order;
 

@@ -78,6 +78,22 @@ async def test_a_chain_of_runs_waits_too(client):
     assert (await client.get_tensor("c"))[0] == 12
 
 
+@pytest.mark.parametrize("changed", [[["a"]], [["a", "b"]], [["a", "b"], ["b", "a"]]], ids=["one", "two", "two ways"])
+async def test_held_runs_leave_in_the_order_in_which_they_were_asked_for(client, runs, changed):
+    """Of two inputs that are being changed the first is looked at first: some runs wait for one put, then for the other."""
+    names = [f"run{i}" for i in range(8)]
+    for name in names:
+        await client.put_tensor(name, np.zeros(1))
+    del runs[:]
+    asked = []
+    for i, name in enumerate(names):
+        inputs = [*changed[i % len(changed)], name]
+        asked.append(client.run_model("m", inputs, [f"{name}.{j}" for j in range(len(inputs))]))
+    puts = [client.put_tensor(key, np.zeros(LARGE)) for key in ("a", "b")]
+    await in_order(*puts, *asked)
+    assert [run.inputs[-1] for run in runs] == names
+
+
 async def test_a_held_run_may_be_late_or_cancelled(client, runs):
     seen = len(runs)
     first = asyncio.create_task(client.put_tensor("x", np.full(8 * LARGE, 1.0)))
