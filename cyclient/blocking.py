@@ -102,6 +102,7 @@ class Client(PrefixSwitches):
         self._pool = Pool(lambda: _core.Engine(**{"bulk_connection": False, **given}))
 
     def __enter__(self) -> Self:
+        self._pool.check_usable()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -129,7 +130,7 @@ class Client(PrefixSwitches):
 
     def batch(self) -> Batch:
         """An empty batch: call its methods, then `batch.execute()`."""
-        self._pool.check_process()
+        self._pool.check_usable()
         return Batch(self)
 
     def start_batch(self, batch: Batch, *, timeout: float | None = None) -> Future[None]:
