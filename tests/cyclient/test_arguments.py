@@ -244,6 +244,8 @@ def test_what_is_no_future_cannot_be_waited_for():
         WrongType, match=r"a future cannot be 5 \(int\): give what start_put_tensor and its like return"
     ):
         wait_any([5])
+    with pytest.raises(WrongType, match=r"^futures cannot be None: give them in a list\.$"):
+        wait_any(None)
 
 
 # ---- options
@@ -393,6 +395,8 @@ def test_futures_and_batches_say_why_they_cannot_be_pickled(engine):
     with BlockingClient(engine.unix, password=engine.password) as client:
         with pytest.raises(TypeError, match="a batch cannot be pickled: it belongs to its client"):
             pickle.dumps(client.batch())
+        with pytest.raises(TypeError, match=r"a handle cannot be pickled: .*Pass its value on"):
+            pickle.dumps(client.batch().tensor_exists("t"))
         with pytest.raises(TypeError, match=r"a future cannot be pickled: .*Pass its result on"):
             pickle.dumps(client.start_put_tensor("t", X))
 
