@@ -79,3 +79,15 @@ def test_an_idle_worker_is_unlisted_and_closes_at_once(talk, engine, tmp_path):
         # The list and the end of the connection are there: one poll of the client finds both.
         assert talk.ended(run).status == "SSA_OK"
         assert ran(talk) == "SSA_OK"
+
+
+def test_a_run_whose_output_finds_no_room_changes_nothing_any_more(talk, engine, tmp_path):
+    with ScriptedWorker(tmp_path / "worker", engine.password, answers) as worker:
+        list_workers(engine, worker)
+        assert talk.do("run_to", "m", "x", "y").status == "SSA_OK"
+        engine.redis.config_set("maxmemory", "1")
+        try:
+            assert talk.do("run_to", "m", "x", "y").status == "SSA_EFULL"
+        finally:
+            engine.redis.config_set("maxmemory", "1gb")
+        assert talk.tell("changing") == "changing 0"
