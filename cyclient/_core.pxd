@@ -169,6 +169,7 @@ cdef extern from "engine.h":
     ctypedef struct ssa_driver:
         void *self
         void (*watch)(void *self, ssa_link *link, int descriptor, int events) noexcept nogil
+        bint tells_once
     ctypedef struct ssa_engine_statistics:
         uint64_t requests, commands, retries, redirections, refreshes, connections
     ctypedef struct ssa_engine:

@@ -342,6 +342,8 @@ cdef class Engine(EngineOperations):
         self.weak = weakref.ref(self)
         self.c.driver.self = <void *>self
         self.c.driver.watch = _on_watch
+        # Selectors tell until all is read; uvloop, and who knows who else, watches a socket no more once it was reset.
+        self.c.driver.tells_once = not isinstance(loop, asyncio.SelectorEventLoop)
 
     # ---- what it is
 

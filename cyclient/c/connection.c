@@ -85,6 +85,10 @@ void ssa_connection_set_blocking(ssa_connection *connection) {
     connection->blocks = 1;
 }
 
+void ssa_connection_read_to_end(ssa_connection *connection) {
+    connection->reads_to_end = 1;
+}
+
 int ssa_connection_blocks(const ssa_connection *connection) {
     return connection->blocks;
 }

@@ -44,6 +44,12 @@ ssa_status ssa_connection_send(ssa_connection *connection);
  * TLS, where taking it lasts longer than sending it, a few MiB). */
 ssa_status ssa_connection_receive(ssa_connection *connection);
 
+/* Whoever says that the descriptor is ready says only once that it was reset, perhaps while there is something left to read:
+ * from now on it is read until it has nothing more to say, with one call more than it takes to empty it. */
+void ssa_connection_read_to_end(ssa_connection *connection);
+/* Whether its reset waits behind what is still to be read. */
+int ssa_descriptor_is_reset(int descriptor);
+
 /* The descriptor is blocking, and has an SO_SNDTIMEO and SO_RCVTIMEO. */
 void ssa_connection_set_blocking(ssa_connection *connection);
 int ssa_connection_blocks(const ssa_connection *connection);

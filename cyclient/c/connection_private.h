@@ -43,6 +43,7 @@ struct ssa_connection {
     int blocks; /* system calls on the descriptor wait, each for a while */
     int by_id;
     int is_unix; /* the socket */
+    int reads_to_end;
     ssa_status failed;
     ssa_tls *tls; /* NULL: none */
     ssa_reader *reader;

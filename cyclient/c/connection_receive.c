@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define RECEIVE_CALLS 16       /* in one ssa_connection_receive, so that one connection cannot starve a loop */
+#define RECEIVE_CALLS 16       /* in one ssa_connection_receive, so that one connection cannot starve a loop; more after a reset, of
+                                * which a loop may tell only once: what is there is all that comes */
 #define DIRECT_FROM 4096       /* shorter rests of a body come through the buffer, along with what follows them */
 #define HEAD_BYTES 1024        /* in which the beginning of a tensor's reply fits, and little of its body */
 #define SLOW_BODY (128 << 10)  /* longer ones fill the buffer more than once */
@@ -74,6 +75,11 @@ static ssa_status take_received(ssa_connection *connection, size_t received, siz
     return ssa_connection_advance(connection);
 }
 
+int ssa_descriptor_is_reset(int descriptor) {
+    struct pollfd watched = {.fd = descriptor};
+    return poll(&watched, 1, 0) == 1 && watched.revents & POLLERR;
+}
+
 /* What OpenSSL has read ahead is always taken to its end: the socket would not tell of it again. */
 static ssa_status receive_ciphered(ssa_connection *connection) {
     for (size_t turn = 0, calls = 0;; calls++) {
@@ -83,7 +89,8 @@ static ssa_status receive_ciphered(ssa_connection *connection) {
             target = ssa_reader_space(connection->reader, &room);
             room = room_to_fill(connection, room, 0);
         }
-        ssize_t got = ssa_tls_receive(connection->tls, target, room, turn < SSA_TLS_TURN && calls < RECEIVE_CALLS);
+        int may_read = (turn < SSA_TLS_TURN && calls < RECEIVE_CALLS) || ssa_descriptor_is_reset(connection->descriptor);
+        ssize_t got = ssa_tls_receive(connection->tls, target, room, may_read);
         connection->statistics.receive_calls++;
         if (got < 0)
             return ssa_connection_broken(connection, ssa_tls_failure(connection->tls), ssa_tls_error(connection->tls));
@@ -106,7 +113,7 @@ static int more_comes_soon(const ssa_connection *connection) {
 /* interrupted: NULL: take what the socket has now; else wait for the first of it. */
 static ssa_status receive(ssa_connection *connection, int *interrupted) {
     int flags = interrupted ? 0 : MSG_DONTWAIT, waits = SSA_BRIEF_WAITS;
-    for (int calls = 0; calls < RECEIVE_CALLS; calls++) {
+    for (int calls = 0; calls < RECEIVE_CALLS || ssa_descriptor_is_reset(connection->descriptor); calls++) {
         struct iovec pieces[2];
         size_t space;
         size_t direct = direct_target(connection, &pieces[0].iov_base);
@@ -134,7 +141,7 @@ static ssa_status receive(ssa_connection *connection, int *interrupted) {
         ssa_status status = take_received(connection, (size_t)got, direct);
         if (status != SSA_MORE)
             return status;
-        if ((size_t)got < direct + space && !(waits-- > 0 && more_comes_soon(connection)))
+        if ((size_t)got < direct + space && !(waits-- > 0 && more_comes_soon(connection)) && !connection->reads_to_end)
             return SSA_MORE; /* the socket is empty: no further call to be told so */
         flags = MSG_DONTWAIT;
     }

@@ -35,6 +35,7 @@ typedef struct ssa_driver {
     void *self;
     /* Watch this descriptor for these events (0: no more; it is closed after this returns). */
     void (*watch)(void *self, ssa_link *link, int descriptor, int events);
+    int tells_once; /* that a socket was reset, even if what came before that has not been read (libuv) */
 } ssa_driver;
 
 /* One server that holds slots, or did. */

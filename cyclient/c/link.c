@@ -178,7 +178,7 @@ static void deliver_pushes(ssa_link *link) {
 /* Read what the server still says until it closes; true: it has. */
 static int drained(ssa_link *link) {
     char scratch[16384];
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 64 || ssa_descriptor_is_reset(link->descriptor); i++) {
         ssize_t got = recv(link->descriptor, scratch, sizeof scratch, MSG_DONTWAIT);
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
             return 1;

@@ -107,8 +107,11 @@ void ssa_link_secure(ssa_link *link) {
 static void begin_connection(ssa_link *link) {
     limit_time(link, has_alternatives(link));
     link->connection = ssa_connection_new(link->descriptor, limits);
-    if (link->connection)
+    if (link->connection) {
         ssa_connection_use_memory(link->connection, link->engine->memory);
+        if (link->engine->driver.tells_once)
+            ssa_connection_read_to_end(link->connection);
+    }
     int is_secured = link->engine->tls && !*link->address.path;
     if (!link->connection || (is_secured && !use_tls(link))) {
         ssa_link_failed(link, "no memory for a connection", 0);

@@ -17,9 +17,11 @@
 enum { START, RUNNING, STORING };
 
 static void step(ssa_request *request);
+static void end(ssa_request *request);
 
+/* By what stays to its end: its step is another while a full store is asked how full it is (store_full.c). */
 ssa_run_state *ssa_run_state_of(ssa_request *request) {
-    return request->step == step ? request->state : NULL;
+    return request->end == end ? request->state : NULL;
 }
 
 /* However it ended: nothing of it is left with a worker, which may be gone before the request is freed. */

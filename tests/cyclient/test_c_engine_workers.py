@@ -109,3 +109,15 @@ def test_no_request_of_a_batch_carries_more_than_a_worker_takes(builders, engine
 def carried(request: Run | Chain) -> int:
     steps = [request] if isinstance(request, Run) else request.steps
     return sum(each.nbytes for step in steps for each in step.inputs if isinstance(each, np.ndarray))
+
+
+def test_a_run_whose_output_finds_no_room_changes_nothing_any_more(talk, engine, tmp_path):
+    with ScriptedWorker(tmp_path / "worker", engine.password, answers) as worker:
+        list_workers(engine, worker)
+        assert talk.do("run_to", "m", "x", "y").status == "SSA_OK"
+        engine.redis.config_set("maxmemory", "1")
+        try:
+            assert talk.do("run_to", "m", "x", "y").status == "SSA_EFULL"
+        finally:
+            engine.redis.config_set("maxmemory", "1gb")
+        assert talk.tell("changing") == "changing 0"

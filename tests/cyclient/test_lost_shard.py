@@ -18,13 +18,16 @@ from ssasync.cyclient import (
     NotPermitted,
     OperationTimeout,
     StoreError,
+    TensorNotFound,
 )
 from ssasync.cyclient.blocking import Client as BlockingClient
 from tests.cyclient.scripted_peer import ScriptedPeer
 from tests.cyclient.test_connection import answers
+from tests.cyclient.wire_format import bulk, encode_tensor
 from tests.model_archive import archive_of
 
 ONES = np.ones(3)
+TIMEOUT = 5.0
 
 
 def open_descriptors():
@@ -99,6 +102,42 @@ async def test_operations_under_way_ride_through_a_restart(own_engine):
         for i in range(100):
             np.testing.assert_array_equal(await client.get_tensor(f"t{i}"), i * ONES)
         np.testing.assert_array_equal(await client.get_tensor("large"), np.arange(1 << 20))
+
+
+#: Behind a long tensor the client reads 1 KiB at a time: answers of that length need as many calls as there are of them.
+ANSWERS_OF_A_KIB = [b"-ERR ".ljust(1022, b"x") + b"\r\n"] * 50
+
+
+@pytest.mark.parametrize("answers", [[b"$-1\r\n"], ANSWERS_OF_A_KIB], ids=["one", "many"])
+@pytest.mark.parametrize("family", ["unix", "tcp"])
+async def test_a_reset_that_waits_behind_answers_is_seen_with_them(tmp_path, family, answers):
+    """uvloop tells of a reset once, be it read or not; other loops tell until it is."""
+    asked, gone = threading.Event(), threading.Event()
+
+    def script(peer):
+        peer.handshake()
+        while peer.number:
+            peer.request()
+            peer.say(b"$-1\r\n")
+        while peer.request() == [b"PING"]:
+            peer.say(b"+PONG\r\n")
+        peer.say(bulk(encode_tensor(np.zeros(8192))))
+        asked.wait(TIMEOUT)
+        peer.say(b"".join(answers))
+        peer.close()  # what was asked has not been read: a reset
+        gone.set()
+
+    with ScriptedPeer(tmp_path / "s" if family == "unix" else None, script) as peer:
+        async with Client(peer.address, timeout=TIMEOUT) as client:
+            await client.get_tensor("long")
+            gets = [asyncio.create_task(client.get_tensor(f"t{n}")) for n in range(len(answers) + 1)]
+            for _ in range(5):  # turns of the loop, in which all of them leave
+                await asyncio.sleep(0)
+            asked.set()
+            assert gone.wait(TIMEOUT)  # and meanwhile the loop does not look
+            *_, last = await asyncio.gather(*gets, return_exceptions=True)
+            assert isinstance(last, TensorNotFound)
+            assert peer.connections == 2
 
 
 def test_a_batch_is_not_sent_again(face, own_engine):
