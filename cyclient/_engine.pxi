@@ -333,6 +333,10 @@ cdef class Engine(EngineOperations):
             ssa_engine_free(self.c)
             ssa_poll_wake_end(&self.wake)
 
+    def prefer_one_connection(self):
+        """For a blocking client: no second one to a shard unless an argument or the environment asks for it."""
+        ssa_settings_prefer_one_connection(&self.c.settings)
+
     def attach(self, loop not None):
         """From now on this loop watches its sockets and keeps its time. Before the first operation."""
         self.loop = loop

@@ -96,10 +96,14 @@ class Client(PrefixSwitches):
         identifier: str | None = None,
         **options: Any,
     ) -> None:
-        given = {
-            "address": address, "user": user, "password": password, "timeout": timeout, "identifier": identifier, **options,
-        }  # fmt: skip
-        self._pool = Pool(lambda: _core.Engine(**{"bulk_connection": False, **given}))
+        def make_engine() -> _core.Engine:
+            engine = _core.Engine(
+                address=address, user=user, password=password, timeout=timeout, identifier=identifier, **options
+            )
+            engine.prefer_one_connection()
+            return engine
+
+        self._pool = Pool(make_engine)
 
     def __enter__(self) -> Self:
         self._pool.check_usable()
