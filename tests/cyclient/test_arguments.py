@@ -324,9 +324,13 @@ def test_statuses_are_those_of_the_header():
 
 
 def test_signatures_are_those_of_the_clients():
-    assert str(inspect.signature(Client.get_tensor)) == "(self, name: 'str', *, timeout: 'Seconds' = None) -> 'Array'"
+    assert str(inspect.signature(Client.get_tensor)) == (
+        "(self, name: 'str', *, order: 'Order' = 'K', timeout: 'Seconds' = None) -> 'Array'"
+    )
     assert inspect.signature(BlockingClient.get_tensor) == inspect.signature(Client.get_tensor)
-    assert str(inspect.signature(Batch.get_tensor)) == "(self, name: 'str') -> 'Handle[Array]'"
+    assert str(inspect.signature(Batch.get_tensor)) == (
+        "(self, name: 'str', *, order: 'Order' = 'K') -> 'Handle[Array]'"
+    )
     assert inspect.signature(Client.put_tensor).return_annotation == "None"
     assert Client.get_tensor.__qualname__ == BlockingClient.get_tensor.__qualname__ == "Client.get_tensor"
     for class_ in (Client, BlockingClient, Batch):
