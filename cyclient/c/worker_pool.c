@@ -106,7 +106,6 @@ void ssa_worker_pool_tidy(ssa_worker_pool *pool) {
     }
 }
 
-/* Whatever its version is: a store that was made anew counts from 1 again. */
 static ssa_status use_list(ssa_worker_pool *pool, const ssa_worker_list *list) {
     for (ssa_worker_peer *peer = pool->peers; peer; peer = peer->next)
         peer->listed = 0;
