@@ -220,6 +220,8 @@ library = Library(
         f"-Wl,-soname,{SONAME}",
         "-Wl,--version-script=cyclient/libssasync.map",
         "-Wl,-Bsymbolic-functions",
+        # A thread that looks up a name may still be in it after a dlclose (test_name_lookup.py).
+        "-Wl,-z,nodelete",
     ],
     depends=headers,
 )

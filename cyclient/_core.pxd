@@ -101,6 +101,7 @@ cdef extern from "settings.h":
     void ssa_settings_given_init(ssa_settings_given *given) nogil
     ssa_status ssa_settings_resolve(ssa_settings *settings, const ssa_settings_given *given, void *lookup, void *user,
                                     ssa_buffer *mistakes) nogil
+    void ssa_settings_prefer_one_connection(ssa_settings *settings) nogil
     ssa_status ssa_settings_describe(const ssa_settings *settings, ssa_buffer *text) nogil
     void ssa_settings_free(ssa_settings *settings) nogil
 

@@ -200,11 +200,13 @@ cdef class Dataset:
         cdef ssa_status status = ssa_dataset_lend_tensor(self.d, text, len(text), &header, cnp.PyArray_DATA(array))
         self._hold(text, before, status, "tensor", name)
 
-    def get_tensor(self, name):
+    def get_tensor(self, name, *, order="K"):
         """The array that was added, or that came from the store: no copy is made, and it may outlive the dataset.
 
-        Raises DatasetEntryNotFound.
+        order: "K": row- or column-major, as it was added; "C": row-major, "F": column-major: a copy if it lies otherwise.
+        Raises DatasetEntryNotFound, InvalidArgument (the order).
         """
+        arguments.memory_order(order)
         cdef const ssa_item *item = self._item(SSA_ITEM_TENSOR, "tensor", name)
         cdef bytes text = item.name.text[:item.name.bytes]
         cdef cnp.dtype dtype
@@ -215,7 +217,7 @@ cdef class Dataset:
             self.held[text] = _array_over(<ssa_tensor_header *>&item.header, dtype, owner, <void *>item.data)
             place = ssa_dataset_item_place(self.d, SSA_ITEM_TENSOR, text, len(text))
             owner.memory = ssa_dataset_take_memory(self.d, place)
-        return self.held[text]
+        return arguments.in_order(self.held[text], order)
 
     def remove_tensor(self, name):
         """Take a tensor out of the dataset, not out of the store.

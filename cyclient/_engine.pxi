@@ -309,9 +309,7 @@ cdef class Engine(EngineOperations):
             raise MemoryError
         self.c.log.user = <void *>self
         self.c.log.sink = _on_log
-        cdef const char *why = ssa_engine_unusable(self.c, &status)
-        if why != NULL:
-            raise errors.error_from_status(status, why.decode("utf-8", "replace"), 0)
+        self.check_usable()
 
     def __del__(self):
         """The client was dropped, not closed: its sockets go with it, which the loop must be told in its own thread."""
@@ -334,6 +332,10 @@ cdef class Engine(EngineOperations):
             self._tidy()
             ssa_engine_free(self.c)
             ssa_poll_wake_end(&self.wake)
+
+    def prefer_one_connection(self):
+        """For a blocking client: no second one to a shard unless an argument or the environment asks for it."""
+        ssa_settings_prefer_one_connection(&self.c.settings)
 
     def attach(self, loop not None):
         """From now on this loop watches its sockets and keeps its time. Before the first operation."""
@@ -403,6 +405,13 @@ cdef class Engine(EngineOperations):
             request = request.next_due
         return count
 
+    def check_usable(self):
+        """Raises Disconnected (it is closed), ForkedClient, ConnectionFailed (TLS cannot be set up)."""
+        cdef ssa_status status
+        cdef const char *why = ssa_engine_unusable(self.c, &status)
+        if why != NULL:
+            raise errors.error_from_status(status, why.decode("utf-8", "replace"), 0)
+
     def describe(self):
         """All settings: name, value, where it came from, meaning; a line each."""
         cdef ssa_buffer text
@@ -467,7 +476,11 @@ cdef class Engine(EngineOperations):
         if self.loop is None:
             self.ask_back()
         elif self.thread != PyThread_get_thread_ident() and not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._flush)
+            try:
+                self.loop.call_soon_threadsafe(self._flush)
+            except RuntimeError:
+                if not self.loop.is_closed():  # meanwhile: what was put off is seen to when the client is dropped
+                    raise
         return 0
 
     def ask_back(self):
@@ -687,9 +700,9 @@ cdef class Engine(EngineOperations):
     def close(self):
         """Close all sockets; what is under way ends with Disconnected. Safe to repeat.
 
-        While another thread is on the C side it is that thread which closes, when it is back.
+        Another thread that is on the C side closes it when it is back, and that of a loop in the loop's next round.
         """
-        if self.away:
+        if not self._may_be_touched():
             self.close_is_due = True
             self._tell()
             return

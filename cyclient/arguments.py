@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import operator
 from collections.abc import Sequence
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Any, Literal, SupportsFloat, SupportsIndex, get_args
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from ssasync.cyclient.errors import InvalidArgument, WrongType
 
 Array = np.ndarray[Any, Any]
 Names = str | Sequence[str]
+Order = Literal["K", "C", "F"]
 
+_ORDERS = get_args(Order)
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -128,6 +130,21 @@ def _may_overlap(value: Array) -> bool:
                 return True
             extent += step * (count - 1)
     return False
+
+
+def memory_order(value: Order) -> Order:
+    """How an array is to lie in memory. Raises WrongType, InvalidArgument."""
+    remedy = 'give "C" (row-major), "F" (column-major) or "K" (as it was put)'
+    if not isinstance(value, str):
+        raise WrongType("order", value, remedy)
+    if value not in _ORDERS:
+        raise InvalidArgument("order", repr(value), remedy)
+    return value
+
+
+def in_order(value: Array, order: Order) -> Array:
+    """The array itself where it lies in that order, else a copy that does."""
+    return value if order == "K" else np.asarray(value, order=order)
 
 
 def buffer(argument: str, value: Any) -> memoryview:

@@ -24,6 +24,9 @@ class Handle(Generic[T]):
         self._operation = operation
         self._subject = subject
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a handle cannot be pickled: it belongs to its batch. Pass its value on.")
+
     @property
     def value(self) -> T:
         """The result of the operation. Raises its error; InvalidArgument before `execute()` is over."""

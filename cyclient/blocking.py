@@ -96,12 +96,17 @@ class Client(PrefixSwitches):
         identifier: str | None = None,
         **options: Any,
     ) -> None:
-        given = {
-            "address": address, "user": user, "password": password, "timeout": timeout, "identifier": identifier, **options,
-        }  # fmt: skip
-        self._pool = Pool(lambda: _core.Engine(**{"bulk_connection": False, **given}))
+        def make_engine() -> _core.Engine:
+            engine = _core.Engine(
+                address=address, user=user, password=password, timeout=timeout, identifier=identifier, **options
+            )
+            engine.prefer_one_connection()
+            return engine
+
+        self._pool = Pool(make_engine)
 
     def __enter__(self) -> Self:
+        self._pool.check_usable()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -129,7 +134,7 @@ class Client(PrefixSwitches):
 
     def batch(self) -> Batch:
         """An empty batch: call its methods, then `batch.execute()`."""
-        self._pool.check_process()
+        self._pool.check_usable()
         return Batch(self)
 
     def start_batch(self, batch: Batch, *, timeout: float | None = None) -> Future[None]:

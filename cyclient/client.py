@@ -19,6 +19,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "there is no running event loop of asyncio: use ssasync.Client in a coroutine that asyncio.run() runs,"
+            " or take ssasync.blocking.Client"
+        ) from None
+
+
 def _awaited(
     make: Callable[Concatenate[Operations, P], Request[T]],
 ) -> Callable[Concatenate[Client, P], Coroutine[Any, Any, T]]:
@@ -88,6 +98,7 @@ class Client(PrefixSwitches):
         return await cls(address, **options).__aenter__()
 
     async def __aenter__(self) -> Self:
+        _ = self._engine  # whoever may not use it must not close it below
         try:
             await self.ping()
         except BaseException:
@@ -99,7 +110,10 @@ class Client(PrefixSwitches):
         self.close()
 
     def close(self) -> None:
-        """Close all connections; operations under way end with Disconnected. Safe to repeat."""
+        """Close all connections; operations under way end with Disconnected. Safe to repeat.
+
+        In another thread than that of its loop it only asks the loop for it, which closes in its next round.
+        """
         if self._core.is_at_home:
             self._core.close()
 
@@ -121,6 +135,7 @@ class Client(PrefixSwitches):
 
     def batch(self) -> Batch:
         """An empty batch: call its methods, then `await batch.execute()`."""
+        self._check_usable()
         return Batch(self)
 
     # ---- changes of keys, for model workers
@@ -132,24 +147,35 @@ class Client(PrefixSwitches):
         refuses is logged as an error of `ssasync.cyclient`, once, and tried again every 5 s at the latest, `changed` being
         called each time; it ends with `close()`. Raises WrongType.
         """
-        watch = KeyWatch(self._engine, key, changed)
+        engine = self._engine
+        engine.check_usable()
+        watch = KeyWatch(engine, key, changed)
         watch.begin()
         return watch.stop
 
     # ---- inside
 
     def _set_prefix(self, set_prefix: Callable[[_core.Engine], None]) -> None:
+        self._check_usable()
         set_prefix(self._core)
+
+    def _check_usable(self) -> None:
+        """For what needs no running loop, but must not meet it at work. Raises ForkedClient, WrongLoop, Disconnected."""
+        if not self._core.is_at_home:
+            raise ForkedClient(self._pid)
+        if not self._core.is_here:
+            raise WrongLoop
+        self._core.check_usable()
 
     @property
     def _engine(self) -> _core.Engine:
         """Binds the client to the loop and process of its first operation; refuses others."""
         if self._loop is None:
-            self._loop = asyncio.get_running_loop()
+            self._loop = _running_loop()
             self._core.attach(self._loop)
         elif not self._core.is_at_home:
             raise ForkedClient(self._pid)
-        elif self._loop is not asyncio.get_running_loop():
+        elif self._loop is not asyncio._get_running_loop():  # None: there is none
             raise WrongLoop
         return self._core
 
@@ -251,8 +277,7 @@ class Batch(BatchBase):
         self._client = client
 
     def _gather(self, *given: Any) -> Request[Any]:
-        if not self._client._core.is_here:  # its loop may be at work on the same engine
-            raise WrongLoop
+        self._client._check_usable()
         return super()._gather(*given)
 
     async def execute(self, *, timeout: float | None = None) -> None:

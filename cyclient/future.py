@@ -87,8 +87,12 @@ def wait_any(futures: Sequence[Future[Any] | None], timeout: float | None = None
     """Wait until one of them is done, however it ended: its place, the first of several. All of one client.
 
     None among them are passed over. Returns None if none is done after `timeout` seconds (None: as long as they may take).
-    Raises InvalidArgument: there is none, or they are of several clients.
+    Raises InvalidArgument: there is none, or they are of several clients; WrongType.
     """
+    try:
+        futures = list(futures)
+    except TypeError:
+        raise WrongType("futures", futures, "give them in a list") from None
     for given in futures:
         if given is not None and not isinstance(given, Future):
             raise WrongType("a future", given, "give what start_put_tensor and its like return")

@@ -14,7 +14,18 @@ from typing import Any
 
 from ssasync.cyclient import _core
 from ssasync.cyclient._core import Dataset
-from ssasync.cyclient.arguments import Array, Names, array, names, names_in_one_text, seconds, whole_number
+from ssasync.cyclient.arguments import (
+    Array,
+    Names,
+    Order,
+    array,
+    in_order,
+    memory_order,
+    names,
+    names_in_one_text,
+    seconds,
+    whole_number,
+)
 from ssasync.cyclient.errors import BadModel, InvalidArgument, WrongType
 from ssasync.cyclient.model_value import model_bytes, read_model_file, read_script_file, script_bytes
 from ssasync.cyclient.unpack import unpack_request
@@ -166,13 +177,15 @@ class Operations:
         """
         return self._engine.put_tensor(name, data).within(timeout)
 
-    def get_tensor(self, name: str, *, timeout: Seconds = None) -> Request[Array]:
-        """The tensor `name`, in fresh memory and in the order (row- or column-major) in which it was put.
+    def get_tensor(self, name: str, *, order: Order = "K", timeout: Seconds = None) -> Request[Array]:
+        """The tensor `name`, in fresh memory.
 
-        The array is the caller's, may be written to and outlives the client.
-        Raises TensorNotFound, NotATensor (the key holds something else).
+        order: "K": row- or column-major, as it was put; "C": row-major, "F": column-major, copied once if it was put
+        otherwise. The array is the caller's, may be written to and outlives the client.
+        Raises TensorNotFound, NotATensor (the key holds something else), InvalidArgument (the order).
         """
-        return self._engine.get_tensor(name).within(timeout)
+        request = self._engine.get_tensor(name).within(timeout)
+        return request if order == "K" else request.then(partial(in_order, order=memory_order(order)))
 
     def unpack_tensor(self, name: str, out: Array, *, timeout: Seconds = None) -> Request[Array]:
         """Read the tensor `name` straight into `out` and return it.

@@ -48,6 +48,11 @@ class Pool:
         if not self.first.engine.is_at_home:
             raise ForkedClient(self._pid)
 
+    def check_usable(self) -> None:
+        """Raises ForkedClient, Disconnected: it is closed."""
+        self.check_process()
+        self.first.engine.check_usable()
+
     # ---- for an operation
 
     def enter(self, timeout: float | None) -> _core.Turn:
@@ -66,8 +71,8 @@ class Pool:
         return self._enter(self.first, timeout)
 
     def claim_first(self) -> _core.Turn:
-        """A turn on the first member, for what sends nothing. Raises ForkedClient."""
-        self.check_process()
+        """A turn on the first member, for what sends nothing. Raises ForkedClient, Disconnected."""
+        self.check_usable()
         return self._claim(self.first)
 
     def wait(self, member: _core.Member, requests: Sequence[_core.Request[Any]], timeout: float | None) -> bool:
@@ -97,7 +102,7 @@ class Pool:
 
     def configure(self, change: Callable[[_core.Engine], None]) -> None:
         """Change all engines, those to come too. Raises what the change raises, then none is changed."""
-        self.check_process()
+        self.check_usable()
         with self._configuring:
             self._change(self.first, change)
             with self._lock:

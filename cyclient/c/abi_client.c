@@ -43,14 +43,6 @@ static ssa_status take_options(ssa_client *client, const ssa_options *given, ssa
 
 /* ---- opening */
 
-/* One connection a shard unless somebody asks for more: thousands of ranks would have twice as many. */
-static void prefer_one_connection(ssa_settings *settings) {
-    for (size_t i = 0; i < SSA_SETTINGS_COUNT; i++)
-        if (ssa_settings_table[i].at == offsetof(ssa_settings, bulk_connection) &&
-            settings->sources[i] == SSA_FROM_DEFAULT)
-            settings->bulk_connection = 0;
-}
-
 static ssa_status resolve(ssa_client *client, const ssa_options *options, ssa_settings *settings) {
     ssa_settings_given given = {
         .address = options->address,
@@ -89,7 +81,7 @@ static ssa_status open_client(ssa_client *client, const ssa_options *given) {
         status = resolve(client, &options, &settings);
     if (status)
         return status;
-    prefer_one_connection(&settings);
+    ssa_settings_prefer_one_connection(&settings);
     client->engine = ssa_engine_new(&settings, NULL);
     if (!client->engine) {
         snprintf(client->unopened_text, sizeof client->unopened_text, "no memory for a client");

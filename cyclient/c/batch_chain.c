@@ -73,7 +73,7 @@ static int may_be_one(const ssa_batch_plan *batch, const leaders *ahead, size_t 
     ssa_chain_size size = {0, 0, 0};
     add_size(batch, a, &size);
     add_size(batch, b, &size);
-    return ssa_chain_size_fits(&size) && !strcmp(device_of(batch, a), device_of(batch, b)) &&
+    return ssa_chain_size_fits(&size, batch->engine) && !strcmp(device_of(batch, a), device_of(batch, b)) &&
            waits_for_earlier_only(batch, ahead, a, b, first) && waits_for_earlier_only(batch, ahead, b, a, first);
 }
 
@@ -158,8 +158,10 @@ ssa_status ssa_batch_find_chains(ssa_batch_plan *batch) {
 
 ssa_request *ssa_batch_chain_request(const ssa_batch_plan *batch, const ssa_batch_chain *chain) {
     ssa_request *runs[SSA_CHAIN_STEPS];
-    size_t count = 0;
-    for (size_t place = chain->first; place != SSA_NOWHERE; place = batch->entries[place].next_step)
-        runs[count++] = batch->entries[place].request;
-    return ssa_op_run_chain(batch->engine, runs, count);
+    ssa_chain_size size = {0, 0, 0};
+    for (size_t place = chain->first; place != SSA_NOWHERE; place = batch->entries[place].next_step) {
+        runs[size.steps] = batch->entries[place].request;
+        ssa_chain_size_add(&size, batch->entries[place].request);
+    }
+    return ssa_chain_size_fits(&size, batch->engine) ? ssa_op_run_chain(batch->engine, runs, size.steps) : NULL;
 }

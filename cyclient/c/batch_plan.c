@@ -194,8 +194,9 @@ static ssa_status plan_run(ssa_batch_plan *batch, size_t place, ssa_run_state *s
             continue;
         }
         size_t put = find_put(batch, &source->key, source->hash);
-        if (put != SSA_NOWHERE) {
-            const ssa_single *single = batch->entries[put].request->state;
+        const ssa_single *single = put == SSA_NOWHERE ? NULL : batch->entries[put].request->state;
+        uint64_t room = batch->engine->workers.most_bytes - ssa_run_carries(batch->entries[place].request);
+        if (single && single->wanted.data_bytes <= room) { /* else the worker fetches it */
             ssa_tensor_header_copy(&source->header, &single->wanted);
             source->data = single->carried;
             ssa_buffer_free(&source->key);

@@ -213,7 +213,7 @@ static const ssa_call *pending_call(const ssa_request *request) {
     for (size_t i = 0; i < request->call_count; i++)
         if (request->calls[i].link || request->calls[i].list)
             return &request->calls[i];
-    return NULL;
+    return request->shared;
 }
 
 const char *ssa_failure_span(int64_t nanoseconds, char out[SSA_SPAN_BYTES]) {

@@ -129,6 +129,7 @@ static void leave(poll_state *state) {
     if (state->next)
         state->next->place = state->place;
     state->place = NULL;
+    state->request->shared = NULL;
 }
 
 /* All that wait have their answer: the first gets what came, the others got nothing new. A status: it failed. */
@@ -240,6 +241,7 @@ static void step(ssa_request *request) {
     if (state->next)
         state->next->place = &state->next;
     control->polls = state;
+    request->shared = &control->question;
     if (!control->asking)
         ask(control);
 }

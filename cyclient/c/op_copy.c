@@ -105,8 +105,10 @@ static void take_along(ssa_request *request) {
     ssa_watched_act(request, ssa_transaction_end(command, status), !state->moves, finish_watched);
 }
 
-/* ---- the source goes, if it is still what was copied; of a short one, that went between servers, nothing tells
- * that */
+/* ---- the source goes, if it is still what was copied. Of one in chunks the manifest tells that. Of a short one, that went
+ * between servers, the server does: what it says of a change comes before the answer to a later look on the same
+ * connection. To compare values would not do: of two renames that go both ways each would find its own value back, and remove
+ * it. */
 
 static void after_removal(ssa_request *request) {
     if (!ssa_transaction_failed(request, 0))
@@ -122,13 +124,34 @@ static void unlink_source(ssa_request *request, const ssa_manifest *manifest) {
     ssa_watched_act(request, ssa_transaction_end(command, status), 1, after_removal);
 }
 
+static void remove_short(ssa_request *request) {
+    const ssa_copy *state = request->state;
+    if (ssa_request_failed(request))
+        return;
+    if (!state->has_changed && request->calls[0].last_link == state->told_by) {
+        unlink_source(request, NULL);
+        return;
+    }
+    ssa_watched_leave(request);
+    look_again(request);
+}
+
+/* What was told before the answer to the look is known only after it (ssa_link_received): so there is another question. */
+static void ask_once_more(ssa_request *request) {
+    const ssa_copy *state = request->state;
+    send(request, WRITING, SSA_TEXTS(SSA_TEXT("EXISTS"), SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT | SSA_CALL_FENCE);
+    request->step = remove_short;
+}
+
 /* What somebody has put meanwhile is to be renamed. */
 static void remove_source(ssa_request *request, const ssa_manifest *found) {
     const ssa_copy *state = request->state;
     if (ssa_chunks_watched_nothing(request)) {
         ssa_request_succeed(request);
-    } else if (found ? !memcmp(found->nonce, state->copied, sizeof state->copied) : state->was_short) {
+    } else if (found && !memcmp(found->nonce, state->copied, sizeof state->copied)) {
         unlink_source(request, found);
+    } else if (!found && state->was_short) {
+        ask_once_more(request);
     } else {
         ssa_watched_leave(request);
         look_again(request);
@@ -307,6 +330,7 @@ static void step(ssa_request *request) {
 
 static void end(ssa_request *request) {
     ssa_copy *state = request->state;
+    ssa_wait_remove(&state->waiter);
     ssa_memory_free(&state->value);
     ssa_buffer_free(&state->source);
     ssa_buffer_free(&state->target);
@@ -347,13 +371,39 @@ void ssa_copy_remove_source(ssa_request *request, int stage) {
 
 /* ---- strings, between servers: the value comes here and goes there; its remaining time goes with it, as with COPY */
 
+static void source_changed(ssa_waiter *waiter) {
+    ssa_copy *state = waiter->owner;
+    state->has_changed = 1;
+}
+
+/* From now on; as call 2. */
+static void watch_for_changes(ssa_request *request) {
+    ssa_copy *state = request->state;
+    const ssa_buffer *key = &state->source;
+    ssa_command *command = ssa_tracking_command(request->engine, 2, "EXISTS");
+    if (command && (ssa_command_argument(command, key->data, key->bytes) || ssa_tracking_close(command))) {
+        ssa_command_free(command);
+        command = NULL;
+    }
+    ssa_wait_remove(&state->waiter);
+    state->waiter.changed = source_changed;
+    state->waiter.owner = state;
+    state->has_changed = 0;
+    ssa_wait_add(&request->engine->waits, &state->waiter, key->data, key->bytes);
+    ssa_request_send(request, 2, command, key->data, key->bytes, SSA_CALL_IDEMPOTENT | SSA_CALL_FENCE);
+}
+
 static void read_string(ssa_request *request) {
     const ssa_copy *state = request->state;
     request->stage = READING;
-    if (ssa_request_calls(request, 2)) {
+    if (ssa_request_calls(request, state->moves ? 3 : 2)) {
         ssa_request_fail_memory(request);
         return;
     }
+    if (state->moves)
+        watch_for_changes(request);
+    if (request->complete)
+        return;
     ssa_command *ttl = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("PTTL"), SSA_KEY_TEXT(state->source)));
     ssa_command *value = ssa_command_of(SSA_EXPECT_BYTES, SSA_TEXTS(SSA_TEXT("GET"), SSA_KEY_TEXT(state->source)));
     ssa_request_send(request, 0, ttl, state->source.data, state->source.bytes, SSA_CALL_IDEMPOTENT);
@@ -402,9 +452,15 @@ static void after_string(ssa_request *request) {
 
 static void step_string(ssa_request *request) {
     ssa_copy *state = request->state;
-    if (request->stage == WRITING)
+    if (request->stage == WRITING) {
         ssa_chunks_drop_found(request, &state->target, 1, after_string);
-    else if (!ssa_request_failed(request))
+        return;
+    }
+    if (state->moves) {
+        ssa_tracking_answer(ssa_request_answer(request, 2)); /* its status is that of what it wraps from here on */
+        state->told_by = request->calls[2].last_link;
+    }
+    if (!ssa_request_failed(request))
         write_string(request);
 }
 

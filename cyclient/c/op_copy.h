@@ -4,6 +4,7 @@
 
 #include "chunks.h"
 #include "op_build.h"
+#include "wait_table.h"
 
 typedef struct ssa_copy {
     ssa_buffer source, target;
@@ -13,6 +14,9 @@ typedef struct ssa_copy {
     int64_t ttl;                                    /* of the source, milliseconds; not positive: none */
     unsigned char copied[SSA_NONCE_BYTES];          /* of the manifest whose value was copied */
     int was_short;                                  /* what was copied had no manifest */
+    ssa_waiter waiter;                              /* of such a source of a rename: told when it changes after it was read, */
+    const ssa_link *told_by;                        /* over this connection */
+    int has_changed;
     ssa_memory value;                               /* of a string */
     size_t bytes;
     uint64_t length;                                /* of a list: elements that were there, then that were read */

@@ -6,20 +6,22 @@
 
 #include "allocator.h"
 #include "batch_plan.h"
+#include "engine.h"
 #include "failure_text.h"
 #include "op_build.h"
 
 /* What a worker takes (WIRE.md, "Workers"): checked before it is sent, since the worker hangs up. */
 #define LONGEST_KEY 4096
 #define MOST_INPUTS ((1024 - 6) / 2)
-#define MOST_BYTES (((uint64_t)2 << 30) - ((uint64_t)1 << 20))
 
 enum { START, RUNNING, STORING };
 
 static void step(ssa_request *request);
+static void end(ssa_request *request);
 
+/* By what stays to its end: its step is another while a full store is asked how full it is (store_full.c). */
 ssa_run_state *ssa_run_state_of(ssa_request *request) {
-    return request->step == step ? request->state : NULL;
+    return request->end == end ? request->state : NULL;
 }
 
 /* However it ended: nothing of it is left with a worker, which may be gone before the request is freed. */
@@ -49,6 +51,19 @@ static void end(ssa_request *request) {
 }
 
 /* ---- the request to the worker */
+
+uint64_t ssa_run_carries(const ssa_request *request) {
+    const ssa_run_state *state = request->state;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < state->input_count; i++) {
+        const ssa_run_source *input = &state->inputs[i];
+        if (input->from && input->index < input->from->tensor_count)
+            bytes += input->from->tensors[input->index].header.data_bytes;
+        else if (!input->from && !input->key.bytes)
+            bytes += input->header.data_bytes;
+    }
+    return bytes;
+}
 
 ssa_status ssa_run_add_input(ssa_command *command, const ssa_run_source *input) {
     if (input->key.bytes)
@@ -196,13 +211,30 @@ ssa_status ssa_run_prepare_results(ssa_request *request, ssa_text version) {
     return SSA_OK;
 }
 
+static void describe_excess(char text[SSA_MISTAKE_BYTES], uint64_t bytes) {
+    char value[40];
+    snprintf(value, sizeof value, "%" PRIu64 " bytes", bytes);
+    ssa_mistake_word(text, SSA_MISTAKE_BYTES, "inputs", value, "a request takes at most 2147483648; split the batch");
+}
+
+/* What its batch carries is known only now. */
+static int refuse_excess(ssa_request *request) {
+    char text[SSA_MISTAKE_BYTES];
+    uint64_t bytes = ssa_run_carries(request);
+    if (bytes <= request->engine->workers.most_bytes)
+        return 0;
+    describe_excess(text, bytes);
+    ssa_request_fail(request, SSA_EARGUMENT, "%s", text);
+    return 1;
+}
+
 static void step(ssa_request *request) {
     ssa_run_state *state = request->state;
     if (request->stage == START) {
         request->stage = RUNNING;
         if (state->is_answered)
             accept_results(request);
-        else if (ssa_run_start_in_order(&state->run))
+        else if (!refuse_excess(request) && ssa_run_start_in_order(&state->run))
             ssa_request_fail_memory(request);
         return;
     }
@@ -244,7 +276,7 @@ static ssa_request *refuse(ssa_problem *problem, const char *thing, const char *
     return NULL;
 }
 
-static ssa_request *check_size(const ssa_run_input *inputs, size_t count, ssa_problem *problem) {
+static ssa_request *check_size(const ssa_engine *engine, const ssa_run_input *inputs, size_t count, ssa_problem *problem) {
     char text[40];
     uint64_t total = 0;
     if (count > MOST_INPUTS) {
@@ -254,9 +286,10 @@ static ssa_request *check_size(const ssa_run_input *inputs, size_t count, ssa_pr
     for (size_t i = 0; i < count; i++)
         if (!inputs[i].name.data)
             total += inputs[i].header->data_bytes;
-    if (total > MOST_BYTES) {
-        snprintf(text, sizeof text, "%llu bytes", (unsigned long long)total);
-        return refuse(problem, "inputs", text, "a request takes at most 2147483648; split the batch");
+    if (total > engine->workers.most_bytes) {
+        problem->status = SSA_EARGUMENT;
+        describe_excess(problem->text, total);
+        return NULL;
     }
     problem->status = SSA_OK;
     return NULL;
@@ -323,7 +356,7 @@ static ssa_status add_model(ssa_engine *engine, ssa_run_state *state, ssa_kind k
 ssa_request *ssa_op_run(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, const ssa_run_input *inputs,
                         size_t input_count, const ssa_text *outputs, size_t output_count, const ssa_run_options *options,
                         ssa_problem *problem) {
-    check_size(inputs, input_count, problem);
+    check_size(engine, inputs, input_count, problem);
     if (problem->status)
         return NULL;
     ssa_run_state *state = ssa_allocate(sizeof *state);

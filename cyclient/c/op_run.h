@@ -34,6 +34,8 @@ typedef struct ssa_run_state {
 
 /* NULL: the request is no run. */
 ssa_run_state *ssa_run_state_of(ssa_request *request);
+/* Bytes of the tensors that it carries to a worker; of what other runs give those that are here. */
+uint64_t ssa_run_carries(const ssa_request *request);
 /* One input as a word of a request and its value. SSA_ENOMEM. */
 ssa_status ssa_run_add_input(ssa_command *command, const ssa_run_source *input);
 /* Before it is started: it has run as part of a chain, on this version; its outputs, empty so far, are given to it next. SSA_ENOMEM. */

@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "engine.h"
 #include "op_run.h"
 
 /* What a worker takes (WIRE.md, "Workers"). */
 #define MOST_WORDS 1024
-#define MOST_BYTES (((uint64_t)2 << 30) - ((uint64_t)1 << 20))
 #define OWN_WORDS 7  /* the label, id, attempt, timeout and steps; OUTPUTS and how many */
 #define STEP_WORDS 3 /* its name, function and number of inputs */
 
@@ -30,13 +30,11 @@ void ssa_chain_size_add(ssa_chain_size *size, const ssa_request *run) {
     if (!size->steps++)
         size->words = OWN_WORDS;
     size->words += STEP_WORDS + 3 * state->input_count + 2 * state->output_count;
-    for (size_t i = 0; i < state->input_count; i++)
-        if (!state->inputs[i].key.bytes && !state->inputs[i].from)
-            size->bytes += state->inputs[i].header.data_bytes;
+    size->bytes += ssa_run_carries(run);
 }
 
-int ssa_chain_size_fits(const ssa_chain_size *size) {
-    return size->steps <= SSA_CHAIN_STEPS && size->words <= MOST_WORDS && size->bytes <= MOST_BYTES;
+int ssa_chain_size_fits(const ssa_chain_size *size, const ssa_engine *engine) {
+    return size->steps <= SSA_CHAIN_STEPS && size->words <= MOST_WORDS && size->bytes <= engine->workers.most_bytes;
 }
 
 /* ---- the request to the worker */

@@ -14,12 +14,12 @@
 typedef struct ssa_chain_size {
     size_t steps;
     size_t words;   /* at most */
-    uint64_t bytes; /* carried */
+    uint64_t bytes; /* carried, as far as they are known: see ssa_run_carries */
 } ssa_chain_size;
 
 /* Add a run. */
 void ssa_chain_size_add(ssa_chain_size *size, const ssa_request *run);
-int ssa_chain_size_fits(const ssa_chain_size *size);
+int ssa_chain_size_fits(const ssa_chain_size *size, const ssa_engine *engine);
 
 /* The runs, in their order, which stay their owner's and must outlive it; of their outputs those come back that are to be
  * stored, or are marked as wanted (op_run.h). When it has succeeded, number is 1: each run was given its results, and ends as

@@ -42,6 +42,7 @@ struct ssa_request {
     struct ssa_watched *watched;  /* a transaction on keys that are as it saw them (op_watched.h); NULL: none yet */
     ssa_retry *retry;             /* a step that it takes again (retry.h); NULL: none yet */
 
+    const ssa_call *shared;       /* that it waits for, and others do too: none of its own; NULL: none */
     ssa_call single, *calls;      /* of this stage: `calls` is &single for one */
     size_t call_count;
     size_t outstanding;           /* of them, not done */

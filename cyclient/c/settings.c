@@ -237,6 +237,12 @@ ssa_status ssa_settings_resolve(ssa_settings *settings, const ssa_settings_given
     return status;
 }
 
+void ssa_settings_prefer_one_connection(ssa_settings *settings) {
+    for (size_t i = 0; i < SSA_SETTINGS_COUNT; i++)
+        if (ssa_settings_table[i].at == offsetof(ssa_settings, bulk_connection) && settings->sources[i] == SSA_FROM_DEFAULT)
+            settings->bulk_connection = 0;
+}
+
 /* ---- telling and freeing */
 
 static const char *const source_words[] = {"default", "argument", "environment", "file"};

@@ -84,6 +84,10 @@ typedef const char *(*ssa_lookup)(void *user, const char *name);
 ssa_status ssa_settings_resolve(ssa_settings *settings, const ssa_settings_given *given, ssa_lookup lookup, void *user,
                                 ssa_buffer *mistakes);
 
+/* For a blocking client, after they were resolved: one connection a shard unless somebody asked for more. Thousands of ranks would
+ * have twice as many. */
+void ssa_settings_prefer_one_connection(ssa_settings *settings);
+
 /* Append one aligned line for each setting: name, value, where it came from, meaning. A password is "(set)" or
  * "(unset)". */
 ssa_status ssa_settings_describe(const ssa_settings *settings, ssa_buffer *text);

@@ -122,9 +122,11 @@ static ssa_status read_worker(reading *r, ssa_worker *worker, word line) {
     return read_addresses(r, worker, rest);
 }
 
+/* Which version it is does not matter: a store that was made anew counts from 1 again. */
 static ssa_status read_head(reading *r, word *rest) {
     word line = split(rest, '\n'), words = line, format = split(&words, ' ');
-    if (format.bytes != 1 || *format.at != '1' || !parse_number(words, &r->list->version))
+    uint64_t version;
+    if (format.bytes != 1 || *format.at != '1' || !parse_number(words, &version))
         return refuse(r, "its first line is ", line, ", not '1 <version>'");
     return SSA_OK;
 }

@@ -18,7 +18,6 @@ typedef struct ssa_worker {
 } ssa_worker;
 
 typedef struct ssa_worker_list {
-    uint64_t version;        /* grows with every change */
     ssa_worker *workers;
     size_t count;
     ssa_address *addresses;  /* of all workers */

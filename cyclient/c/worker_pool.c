@@ -11,6 +11,8 @@
 #include "request.h"
 #include "text_begins.h"
 
+#define MOST_BYTES (((uint64_t)2 << 30) - ((uint64_t)1 << 20)) /* a worker hangs up at 2 GiB (WIRE.md, "Workers") */
+
 static const ssa_backoff between_looks = {10000000, 500000000}; /* for a worker when there is none */
 
 static void ask_for_list(ssa_worker_pool *pool);
@@ -22,6 +24,7 @@ static void serve_waiting(ssa_worker_pool *pool);
 ssa_status ssa_worker_pool_start(ssa_worker_pool *pool, ssa_engine *engine) {
     pool->engine = engine;
     pool->next_id = 1;
+    pool->most_bytes = MOST_BYTES;
     pool->waiter.changed = list_changed;
     pool->waiter.owner = pool;
     return SSA_OK;
@@ -103,7 +106,6 @@ void ssa_worker_pool_tidy(ssa_worker_pool *pool) {
     }
 }
 
-/* Whatever its version is: a store that was made anew counts from 1 again. */
 static ssa_status use_list(ssa_worker_pool *pool, const ssa_worker_list *list) {
     for (ssa_worker_peer *peer = pool->peers; peer; peer = peer->next)
         peer->listed = 0;

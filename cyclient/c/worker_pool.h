@@ -60,6 +60,7 @@ typedef struct ssa_worker_pool {
     ssa_run *waiting, *last_waiting;
     ssa_run *served_next;      /* of those that wait, while all are served */
     uint64_t next_id;
+    uint64_t most_bytes;       /* of tensors that one request carries; tests lower it */
     char error[300];           /* the list is no list: why; "" : it is one */
 } ssa_worker_pool;
 

@@ -10,9 +10,6 @@ namespace detail {
 
 using OwnedBatch = Owned<ssa_batch, ssa_batch_free>;
 
-// A string that nothing holds cannot be borrowed from.
-template <class Text> using IfString = std::enable_if_t<std::is_same_v<Text, std::string>, int>;
-
 // Where the library writes a result of a batch, and how it becomes what the caller gets. Stays where it is until then.
 
 struct FlagPlace {
@@ -84,6 +81,22 @@ struct OutputsPlace {
 };
 
 } // namespace detail
+
+// Bytes that a batch borrows: of a view, a literal or a string that somebody holds, not of one that is gone soon.
+class LentText {
+public:
+    LentText() = default;
+    LentText(const char *data, std::size_t bytes) : text_(data, bytes) {}
+    template <class Text, std::enable_if_t<std::is_convertible_v<const Text &, std::string_view>, int> = 0>
+    LentText(const Text &text) : text_(text) {}
+    template <class Traits, class Allocator> LentText(const std::basic_string<char, Traits, Allocator> &&text) = delete;
+
+    const char *data() const noexcept { return text_.data(); }
+    std::size_t size() const noexcept { return text_.size(); }
+
+private:
+    std::string_view text_;
+};
 
 // What an operation of a batch will give.
 template <class T> class Pending {
@@ -181,11 +194,9 @@ public:
 
     // ---- bytes
 
-    Pending<void> put_bytes(std::string_view name, std::string_view bytes) {
+    Pending<void> put_bytes(std::string_view name, LentText bytes) {
         return add(ssa_batch_put_bytes(handle(), name.data(), name.size(), bytes.data(), bytes.size()));
     }
-    template <class Text, detail::IfString<Text> = 0>
-    Pending<void> put_bytes(std::string_view name, const Text &&bytes) = delete; // it is gone soon; so below
     Pending<std::string> get_bytes(std::string_view name) {
         auto place = make<detail::BytesPlace>();
         return add(ssa_batch_get_bytes(handle(), name.data(), name.size(), &place->raw), place);
@@ -244,20 +255,16 @@ public:
 
     // ---- models and scripts: their bytes are borrowed, files are read at once
 
-    Pending<void> set_model(std::string_view name, std::string_view model, const ModelDescription &description = {}) {
+    Pending<void> set_model(std::string_view name, LentText model, const ModelDescription &description = {}) {
         const ssa_model_description given = detail::described(description);
         return add(ssa_batch_set_model(handle(), name.data(), name.size(), model.data(), model.size(), &given));
     }
-    Pending<void> set_model_multigpu(std::string_view name, std::string_view model, int first_gpu, int num_gpus,
+    Pending<void> set_model_multigpu(std::string_view name, LentText model, int first_gpu, int num_gpus,
                                      const ModelDescription &description = {}) {
         const ssa_model_description given = detail::described(description);
         return add(ssa_batch_set_model_multigpu(handle(), name.data(), name.size(), model.data(), model.size(), first_gpu,
                                                 num_gpus, &given));
     }
-    template <class Text, class... More, detail::IfString<Text> = 0>
-    Pending<void> set_model(std::string_view name, const Text &&model, const More &...more) = delete;
-    template <class Text, class... More, detail::IfString<Text> = 0>
-    Pending<void> set_model_multigpu(std::string_view name, const Text &&model, const More &...more) = delete;
     Pending<void> set_model_from_file(std::string_view name, std::string_view file,
                                       const ModelDescription &description = {}) {
         const ssa_model_description given = detail::described(description);
@@ -280,18 +287,14 @@ public:
     }
     Pending<bool> model_exists(std::string_view name) { return is(ssa_batch_model_exists, name); }
 
-    Pending<void> set_script(std::string_view name, std::string_view script, const ModelDescription &description = {}) {
+    Pending<void> set_script(std::string_view name, LentText script, const ModelDescription &description = {}) {
         const ssa_model_description given = detail::described(description);
         return add(ssa_batch_set_script(handle(), name.data(), name.size(), script.data(), script.size(), &given));
     }
-    Pending<void> set_script_multigpu(std::string_view name, std::string_view script, int first_gpu, int num_gpus) {
+    Pending<void> set_script_multigpu(std::string_view name, LentText script, int first_gpu, int num_gpus) {
         return add(ssa_batch_set_script_multigpu(handle(), name.data(), name.size(), script.data(), script.size(),
                                                  first_gpu, num_gpus));
     }
-    template <class Text, class... More, detail::IfString<Text> = 0>
-    Pending<void> set_script(std::string_view name, const Text &&script, const More &...more) = delete;
-    template <class Text, class... More, detail::IfString<Text> = 0>
-    Pending<void> set_script_multigpu(std::string_view name, const Text &&script, const More &...more) = delete;
     Pending<void> set_script_from_file(std::string_view name, std::string_view file,
                                        const ModelDescription &description = {}) {
         const ssa_model_description given = detail::described(description);

@@ -167,11 +167,12 @@ async def use_in_a_loop(address: str, password: str, seconds: float) -> None:
                 litter.leave(*range(20))
                 with contextlib.suppress(IndexError):
                     suspended.pop().close()
-                batch = client.batch()
-                try:
-                    batch.put_tensor("t", np.ones(3))
-                except WrongLoop:
-                    refused.append(batch)
+                with contextlib.suppress(IndexError):
+                    batch = batches.pop()
+                    try:
+                        batch.put_tensor("t", np.ones(3))
+                    except WrongLoop:
+                        refused.append(batch)
 
         async def use(number: int) -> None:
             until = time.monotonic() + seconds
@@ -191,9 +192,11 @@ async def use_in_a_loop(address: str, password: str, seconds: float) -> None:
                     await client.get_tensor("missing")
                 except StoreError as error:
                     litter.leave(batch, error)
+                batches.append(client.batch())
                 del batch, operation
 
         suspended: list = []
+        batches: list = []
         sweepers = [threading.Thread(target=sweep) for _ in range(2)]
         for sweeper in sweepers:
             sweeper.start()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -217,6 +218,17 @@ class Models:
                 raise Refused("NOINPUT", f"no tensor {source}")
             return decode_tensor(value)
         return source
+
+
+@contextmanager
+def worker_of_models(
+    engine: EngineProcess, folder: Path, **models: Callable[..., tuple[Any, ...]]
+) -> Iterator[list[Run | Chain]]:
+    """The only worker of a store, with these models and "double", which gives twice each of its inputs; its requests."""
+    script = Models(engine, {"double": lambda *inputs: tuple(2 * each for each in inputs), **models})
+    with ScriptedWorker(folder / "worker", engine.password, script) as worker:
+        list_workers(engine, worker)
+        yield script.seen
 
 
 def doubles(worker: WorkerConversation) -> None:

@@ -244,6 +244,8 @@ def test_what_is_no_future_cannot_be_waited_for():
         WrongType, match=r"a future cannot be 5 \(int\): give what start_put_tensor and its like return"
     ):
         wait_any([5])
+    with pytest.raises(WrongType, match=r"^futures cannot be None: give them in a list\.$"):
+        wait_any(None)
 
 
 # ---- options
@@ -322,9 +324,13 @@ def test_statuses_are_those_of_the_header():
 
 
 def test_signatures_are_those_of_the_clients():
-    assert str(inspect.signature(Client.get_tensor)) == "(self, name: 'str', *, timeout: 'Seconds' = None) -> 'Array'"
+    assert str(inspect.signature(Client.get_tensor)) == (
+        "(self, name: 'str', *, order: 'Order' = 'K', timeout: 'Seconds' = None) -> 'Array'"
+    )
     assert inspect.signature(BlockingClient.get_tensor) == inspect.signature(Client.get_tensor)
-    assert str(inspect.signature(Batch.get_tensor)) == "(self, name: 'str') -> 'Handle[Array]'"
+    assert str(inspect.signature(Batch.get_tensor)) == (
+        "(self, name: 'str', *, order: 'Order' = 'K') -> 'Handle[Array]'"
+    )
     assert inspect.signature(Client.put_tensor).return_annotation == "None"
     assert Client.get_tensor.__qualname__ == BlockingClient.get_tensor.__qualname__ == "Client.get_tensor"
     for class_ in (Client, BlockingClient, Batch):
@@ -393,6 +399,8 @@ def test_futures_and_batches_say_why_they_cannot_be_pickled(engine):
     with BlockingClient(engine.unix, password=engine.password) as client:
         with pytest.raises(TypeError, match="a batch cannot be pickled: it belongs to its client"):
             pickle.dumps(client.batch())
+        with pytest.raises(TypeError, match=r"a handle cannot be pickled: .*Pass its value on"):
+            pickle.dumps(client.batch().tensor_exists("t"))
         with pytest.raises(TypeError, match=r"a future cannot be pickled: .*Pass its result on"):
             pickle.dumps(client.start_put_tensor("t", X))
 

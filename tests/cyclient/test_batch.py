@@ -22,7 +22,7 @@ from ssasync.cyclient import (
     TensorNotFound,
     UnsupportedDtype,
 )
-from tests.cyclient.scripted_worker import Models, Refused, ScriptedWorker, list_workers
+from tests.cyclient.scripted_worker import Refused, ScriptedWorker, list_workers, worker_of_models
 
 X = np.arange(6.0).reshape(2, 3)
 
@@ -33,11 +33,9 @@ def fails(*_):
 
 @pytest.fixture
 def runs(engine, tmp_path):
-    """A worker with the models "m", which doubles its inputs, and "fails"; the requests it saw."""
-    models = Models(engine, {"m": lambda *inputs: tuple(2 * each for each in inputs), "fails": fails})
-    with ScriptedWorker(tmp_path / "worker", engine.password, models) as worker:
-        list_workers(engine, worker)
-        yield models.seen
+    """A worker with the models "double" and "fails"; the requests it saw."""
+    with worker_of_models(engine, tmp_path, fails=fails) as seen:
+        yield seen
 
 
 @pytest.fixture
@@ -163,7 +161,7 @@ def test_a_lost_connection_is_told_by_every_handle(face, own_engine):
 
 def test_a_run_uses_the_bytes_that_the_batch_carries(face, engine, client, batch, runs):
     batch.put_tensor("x", X)
-    run = batch.run_model("m", "x", "y")
+    run = batch.run_model("double", "x", "y")
     got = batch.get_tensor("y")
     face.execute(batch)
     assert run.value is None
@@ -173,8 +171,8 @@ def test_a_run_uses_the_bytes_that_the_batch_carries(face, engine, client, batch
 
 
 def test_infer_in_a_batch_gives_its_outputs(face, batch, runs):
-    one = batch.infer("m", X)
-    two = batch.infer("m", X, X + 1)
+    one = batch.infer("double", X)
+    two = batch.infer("double", X, X + 1)
     face.execute(batch)
     np.testing.assert_array_equal(one.value, 2 * X)
     np.testing.assert_array_equal(two.value[1], 2 * X + 2)
@@ -182,8 +180,8 @@ def test_infer_in_a_batch_gives_its_outputs(face, batch, runs):
 
 def test_a_chain_of_runs_passes_outputs_on(face, client, batch, runs):
     batch.put_tensor("a", X)
-    batch.run_model("m", "a", "b", keep=False)
-    batch.run_model("m", ["b", "a"], ["c", "d"])
+    batch.run_model("double", "a", "b", keep=False)
+    batch.run_model("double", ["b", "a"], ["c", "d"])
     got = batch.get_tensor("b")
     out = np.zeros_like(X)
     batch.unpack_tensor("b", out)
@@ -197,7 +195,7 @@ def test_a_chain_of_runs_passes_outputs_on(face, client, batch, runs):
 
 def test_an_unpack_of_an_output_that_does_not_fit_says_so(face, batch, runs):
     batch.put_tensor("x", X)
-    batch.run_model("m", "x", "y")
+    batch.run_model("double", "x", "y")
     batch.unpack_tensor("y", np.zeros(5))
     with pytest.raises(TensorMismatch, match=r"or use get_tensor\.$"):
         face.execute(batch)
@@ -205,14 +203,14 @@ def test_an_unpack_of_an_output_that_does_not_fit_says_so(face, batch, runs):
 
 def test_what_touches_an_output_keeps_the_order(face, client, batch, runs):
     batch.put_tensor("x", X)
-    batch.run_model("m", "x", "y")
+    batch.run_model("double", "x", "y")
     first = batch.get_tensor("y")
     batch.put_tensor("y", X + 5)
     second = batch.get_tensor("y")
-    batch.run_model("m", "y", "z")
+    batch.run_model("double", "y", "z")
     batch.delete_tensor("y")
     gone = batch.tensor_exists("y")
-    batch.run_model("m", "x", "y")
+    batch.run_model("double", "x", "y")
     third = batch.get_tensor("y")
     face.execute(batch)
     np.testing.assert_array_equal(first.value, 2 * X)
@@ -226,11 +224,11 @@ def test_what_touches_an_output_keeps_the_order(face, client, batch, runs):
 def test_what_replaces_an_output_counts(face, client, batch, runs):
     client.put_tensor("q", X + 9)
     batch.put_tensor("x", X)
-    batch.run_model("m", "x", ["y"])
-    batch.run_model("m", "x", ["z"])
+    batch.run_model("double", "x", ["y"])
+    batch.run_model("double", "x", ["z"])
     batch.copy_tensor("q", "y")
     copied = batch.get_tensor("y")
-    batch.run_model("m", "y", "w")
+    batch.run_model("double", "y", "w")
     batch.rename_tensor("z", "y")
     renamed = batch.get_tensor("y")
     gone = batch.get_tensor("z")
@@ -246,16 +244,16 @@ def test_a_dataset_that_replaces_an_output_counts(face, client, batch, runs):
     dataset = Dataset("d")
     dataset.add_tensor("u", X + 9)
     batch.put_tensor("x", X)
-    batch.run_model("m", "x", "{d}.u")
+    batch.run_model("double", "x", "{d}.u")
     batch.put_dataset(dataset)
-    batch.run_model("m", "{d}.u", "y")
+    batch.run_model("double", "{d}.u", "y")
     face.execute(batch)
     np.testing.assert_array_equal(client.get_tensor("y"), 2 * (X + 9))
 
 
 def test_a_put_after_a_run_that_fetches_the_key_comes_later(face, client, batch, runs):
     client.put_tensor("x", X)
-    batch.run_model("m", "x", "y")
+    batch.run_model("double", "x", "y")
     batch.put_tensor("x", X - 100)
     face.execute(batch)
     np.testing.assert_array_equal(client.get_tensor("y"), 2 * X)
@@ -266,7 +264,7 @@ def test_a_run_after_a_delete_finds_the_key_gone(face, client, batch, runs):
     client.put_tensor("x", X)
     batch.put_tensor("x", X)
     batch.delete_tensor("x")
-    run = batch.run_model("m", "x", "y")
+    run = batch.run_model("double", "x", "y")
     with pytest.raises(BadInput, match="no tensor x"):
         face.execute(batch)
     assert isinstance(run.error, BadInput)
@@ -275,8 +273,8 @@ def test_a_run_after_a_delete_finds_the_key_gone(face, client, batch, runs):
 def test_nothing_is_stored_after_a_failure(face, client, batch, runs):
     batch.put_tensor("x", X)
     bad = batch.run_model("fails", "x", "z")
-    good = batch.run_model("m", "x", "y")
-    later = batch.run_model("m", "y", "w")
+    good = batch.run_model("double", "x", "y")
+    later = batch.run_model("double", "y", "w")
     got = batch.get_tensor("z")
     with pytest.raises(ModelFailed, match="division by zero"):
         face.execute(batch)
@@ -295,7 +293,7 @@ def test_nothing_is_stored_after_a_failure(face, client, batch, runs):
 def test_a_put_that_fails_stops_what_follows(face, client, batch, runs):
     batch.put_tensor("x", X)
     batch.get_tensor("missing")
-    batch.run_model("m", "x", "y")
+    batch.run_model("double", "x", "y")
     with pytest.raises(TensorNotFound):
         face.execute(batch)
     assert not client.tensor_exists("y")

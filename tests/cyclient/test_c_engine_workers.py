@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
+from tests.cyclient.c_engine_program import FOLDER, run
+from tests.cyclient.scripted_worker import Chain, Models, Run, ScriptedWorker, list_workers
 from tests.cyclient.wire_format import bulk, encode_tensor
 
 X = np.ones(4, np.float32)
@@ -79,3 +80,44 @@ def test_an_idle_worker_is_unlisted_and_closes_at_once(talk, engine, tmp_path):
         # The list and the end of the connection are there: one poll of the client finds both.
         assert talk.ended(run).status == "SSA_OK"
         assert ran(talk) == "SSA_OK"
+
+
+TOO_MUCH = "SSA_EARGUMENT inputs cannot be 1200 bytes: a request takes at most 2147483648; split the batch."
+
+
+@pytest.mark.parametrize(
+    ("batch", "limit", "said", "asked"),
+    [
+        ("puts_and_a_run", 900, "SSA_OK", [Run]),
+        ("a_chain", 1200, "SSA_OK", [Run, Run, Chain]),
+        ("a_chain", 1199, "SSA_OK", [Run] * 4),
+        ("a_run", 1200, "SSA_OK", [Run] * 3),
+        ("a_run", 1199, TOO_MUCH, [Run] * 2),
+    ],
+)
+def test_no_request_of_a_batch_carries_more_than_a_worker_takes(builders, engine, tmp_path, batch, limit, said, asked):
+    """Of the outputs of other runs the size is known only when they are there."""
+    models = Models(engine, {"same": lambda x, *_: (x,), "first": lambda x, *_: (x[:1],)})
+    program = builders["address"].core_program(FOLDER / "long_runs.c")
+    with ScriptedWorker(tmp_path / "worker", engine.password, models) as worker:
+        list_workers(engine, worker)
+        assert run(program, batch, engine.unix, engine.password, str(limit)).strip() == said
+    assert [type(each) for each in models.seen] == asked
+    assert all(carried(each) <= limit for each in models.seen)
+
+
+def carried(request: Run | Chain) -> int:
+    steps = [request] if isinstance(request, Run) else request.steps
+    return sum(each.nbytes for step in steps for each in step.inputs if isinstance(each, np.ndarray))
+
+
+def test_a_run_whose_output_finds_no_room_changes_nothing_any_more(talk, engine, tmp_path):
+    with ScriptedWorker(tmp_path / "worker", engine.password, answers) as worker:
+        list_workers(engine, worker)
+        assert talk.do("run_to", "m", "x", "y").status == "SSA_OK"
+        engine.redis.config_set("maxmemory", "1")
+        try:
+            assert talk.do("run_to", "m", "x", "y").status == "SSA_EFULL"
+        finally:
+            engine.redis.config_set("maxmemory", "1gb")
+        assert talk.tell("changing") == "changing 0"

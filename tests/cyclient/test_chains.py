@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ssasync.cyclient import BadInput, Client, ModelFailed, NotCarriedOut, NoWorker, OperationTimeout, TensorNotFound
-from tests.cyclient.scripted_worker import Chain, Models, Refused, Run, ScriptedWorker, list_workers
+from tests.cyclient.scripted_worker import Chain, Models, Refused, Run, ScriptedWorker, list_workers, worker_of_models
 
 X = np.arange(6.0).reshape(2, 3)
 
@@ -25,19 +25,9 @@ def picky(x):
 @pytest.fixture
 def requests(engine, tmp_path):
     """What a worker with a few models was asked."""
-    models = Models(
-        engine,
-        {
-            "double": lambda *inputs: tuple(2 * each for each in inputs),
-            "add": lambda x, y: (x + y,),
-            "split": lambda x: (x[:1], x[1:]),
-            "picky": picky,
-            "late": late,
-        },
-    )
-    with ScriptedWorker(tmp_path / "worker", engine.password, models) as worker:
-        list_workers(engine, worker)
-        yield models.seen
+    models = {"add": lambda x, y: (x + y,), "split": lambda x: (x[:1], x[1:]), "picky": picky, "late": late}
+    with worker_of_models(engine, tmp_path, **models) as seen:
+        yield seen
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ def test_old_trouble_is_not_told(face, own_engine):
 def test_what_did_not_leave_says_so_by_its_class(face, own_engine):
     client = face.open(own_engine.unix, password=own_engine.password)
     client.append_to_list("l", "d")
+    client.control_poll("sim")  # whose later polls look at the socket alone, as long as it is open
     own_engine.kill()
     # Of a unix socket that is closed, the sender hears at once: the command does not leave.
     for operation in (
@@ -80,6 +81,8 @@ def test_what_did_not_leave_says_so_by_its_class(face, own_engine):
         lambda: client.put_tensor("t", ONES, timeout=0.2),
         lambda: client.get_tensor("t", timeout=0.2),
         lambda: client.wait_for_tensor("never", timeout=0.2),
+        lambda: client.control_poll("sim", timeout=0.2),
+        lambda: client.control_poll("another", timeout=0.2),
     ):
         with pytest.raises(ConnectionFailed) as failure:
             operation()

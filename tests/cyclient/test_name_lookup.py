@@ -221,6 +221,18 @@ finally:
     assert run(program, FOLDER=str(tmp_path)) == "done\n"
 
 
+def test_the_library_may_be_closed_while_a_name_is_looked_up(name_server, tmp_path):
+    program, gate = tmp_path / "closed_library", tmp_path / "gate"
+    os.mkfifo(gate)
+    source = HERE / "c_names" / "closed_library.c"
+    command = ["cc", "-std=c11", "-D_GNU_SOURCE", f"-I{ROOT}/cyclient/include", source, "-o", program, "-ldl"]
+    subprocess.run(command, check=True, timeout=60)
+    library = ROOT / "cyclient" / "lib" / "libssasync.so.0"
+    environment = os.environ | {"LD_PRELOAD": str(name_server), "GATE": str(gate)}
+    done = subprocess.run([program, library], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "all threads ended\n", "")
+
+
 @pytest.mark.parametrize("sanitizer", SANITIZERS)
 def test_a_look_up_may_be_forgotten_at_any_moment(builders, sanitizer, tmp_path):
     program = builders[sanitizer].program(HERE / "c_names" / "look_ups.c", NAME_SERVER)

@@ -225,6 +225,14 @@ IN_A_BATCH_OF_CPP = {
     "run_script_multigpu": ["bool keep"],
     "infer": ["std::size_t most_outputs"],
 }
+#: The text that it borrows until the batch is carried out, by method: its type refuses a string that is gone before.
+LENT_TO_A_BATCH = {
+    "put_bytes": "bytes",
+    "set_model": "model",
+    "set_model_multigpu": "model",
+    "set_script": "script",
+    "set_script_multigpu": "script",
+}
 
 
 def test_a_batch_in_cpp_has_the_methods_of_the_client_without_timeout():
@@ -234,6 +242,8 @@ def test_a_batch_in_cpp_has_the_methods_of_the_client_without_timeout():
     for name in rows:
         *parameters, timeout = of_client[name].parameters
         assert timeout == "double timeout"
+        lent = f" {LENT_TO_A_BATCH[name]}" if name in LENT_TO_A_BATCH else None
+        parameters = [f"LentText{lent}" if lent and each == f"std::string_view{lent}" else each for each in parameters]
         assert methods[name].parameters == [*parameters, *IN_A_BATCH_OF_CPP.get(name, [])]
         assert methods[name].returns == f"Pending<{of_client[name].returns}>"
 

@@ -101,6 +101,9 @@ async def test_one_comes_after_the_other(
     [
         ("tensor", (LONG, LONG)),
         ("tensor", (LONG, None)),
+        ("tensor", (SHORT, LONG)),
+        ("tensor", (SHORT, SHORT)),
+        ("tensor", (SHORT, None)),
         ("dataset", (LONG, LONG)),
         ("dataset", (LONG, None)),
         ("dataset", (SHORT, LONG)),

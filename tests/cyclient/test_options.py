@@ -78,12 +78,25 @@ def test_everything_comes_from_the_environment(make, environment):
 def test_defaults(make):
     settings = settings_of(make("a:1"))
     assert settings.pop("SSDB") == ("a:1", "argument")
-    # The blocking client has connections for each thread; a further one for large values would be of no use.
-    bulk = ("0", "argument") if make is BlockingClient else ("1", "default")
-    assert settings.pop("SSA_BULK_CONNECTION") == bulk
+    # The blocking client has connections for each thread: it has a further one for large values only if it is asked for.
+    assert settings["SSA_BULK_CONNECTION"][0] == ("0" if make is BlockingClient else "1")
     assert {source for _, source in settings.values()} == {"default"}
     expected = {"SSDB_USER": "workload", "SSDB_PASSWORD": "(unset)", "SSKEYIN": "(none)", "SSA_TIMEOUT": "60 s"}
     assert {name: settings[name][0] for name in expected} == expected
+
+
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_the_environment_decides_about_the_bulk_connection_unless_an_argument_does(make, environment, value):
+    environment(SSA_BULK_CONNECTION=value)
+    assert settings_of(make())["SSA_BULK_CONNECTION"] == (value, "environment")
+    assert settings_of(make(bulk_connection=value == "0"))["SSA_BULK_CONNECTION"] == (str(1 - int(value)), "argument")
+
+
+@pytest.mark.parametrize("value", ["2", "-1", "x"])
+def test_a_switch_of_the_environment_is_0_or_1(make, environment, value):
+    environment(SSA_BULK_CONNECTION=value)
+    with pytest.raises(InvalidArgument, match=f"^SSA_BULK_CONNECTION cannot be '{value}': "):
+        make()
 
 
 def test_a_named_store_has_variables_of_its_own(make, environment):
@@ -244,6 +257,15 @@ def test_a_client_takes_everything_from_the_environment(workload, engine):
     client.put_tensor("t", np.ones(3))
     assert engine.redis.keys() == [b"mine.t"]
     np.testing.assert_array_equal(client.get_tensor("t"), np.ones(3))
+
+
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_large_values_of_a_blocking_client_have_a_connection_where_it_is_asked_for(engine, environment, value):
+    environment(SSDB=engine.unix, SSDB_USER="workload", SSDB_PASSWORD=engine.password, SSA_BULK_CONNECTION=value)
+    with BlockingClient() as client:
+        client.put_tensor("small", np.ones(3))
+        client.put_tensor("large", np.ones(100_000))
+        assert client.statistics()["connections"] == 1 + int(value)
 
 
 def test_a_client_is_the_user_that_it_was_told_to_be(face, engine):

@@ -8,25 +8,23 @@ import pytest
 from ssasync.cyclient import Client, OperationTimeout
 from ssasync.cyclient.blocking import Client as BlockingClient
 from tests.cyclient.scripted_peer import DEADLINE
-from tests.cyclient.scripted_worker import Models, ScriptedWorker, list_workers
+from tests.cyclient.scripted_worker import worker_of_models
 
 LARGE = 1 << 20  #: elements: longer on its way than a worker needs to ask for the key
 
 
 @pytest.fixture
 def runs(engine, tmp_path):
-    """A worker with the model "m", which doubles its inputs; the requests it saw."""
-    models = Models(engine, {"m": lambda *inputs: tuple(2 * each for each in inputs)})
-    with ScriptedWorker(tmp_path / "worker", engine.password, models) as worker:
-        list_workers(engine, worker)
-        yield models.seen
+    """A worker with the model "double"; the requests it saw."""
+    with worker_of_models(engine, tmp_path) as seen:
+        yield seen
 
 
 @pytest.fixture
 async def client(engine, runs):
     async with Client(engine.unix, password=engine.password, timeout=DEADLINE) as client:
         await client.put_tensor("x", np.zeros(1))
-        await client.run_model("m", "x", "y")  # it knows the worker from here on
+        await client.run_model("double", "x", "y")  # it knows the worker from here on
         yield client
 
 
@@ -40,7 +38,7 @@ async def in_order(*operations):
 
 async def test_a_run_sees_the_put_that_was_started_before_it(client):
     for value in range(1, 6):
-        await in_order(client.put_tensor("x", np.full(LARGE, value)), client.run_model("m", "x", "y"))
+        await in_order(client.put_tensor("x", np.full(LARGE, value)), client.run_model("double", "x", "y"))
         np.testing.assert_array_equal(await client.get_tensor("y"), np.full(LARGE, 2 * value))
 
 
@@ -49,7 +47,9 @@ async def test_a_run_sees_the_outputs_of_a_run_that_was_started_before_it(client
         await client.put_tensor("x", np.full(3, value))
         await client.put_tensor("b", np.full(3, -1))
         await in_order(
-            client.run_model("m", "x", "b"), client.run_model("m", "b", "c"), client.run_model("m", "c", "d")
+            client.run_model("double", "x", "b"),
+            client.run_model("double", "b", "c"),
+            client.run_model("double", "c", "d"),
         )
         np.testing.assert_array_equal(await client.get_tensor("d"), np.full(3, 8 * value))
 
@@ -59,21 +59,21 @@ async def test_a_run_sees_renamed_tensors_and_batches(client):
     await in_order(
         client.put_tensor("old", np.full(LARGE, 2)),
         client.rename_tensor("old", "x"),
-        client.run_model("m", "x", "y"),
+        client.run_model("double", "x", "y"),
     )
     assert (await client.get_tensor("y"))[0] == 4
     batch = client.batch()
     batch.put_tensor("other", np.full(LARGE, 1))
-    batch.run_model("m", "other", "x", keep=True)
-    await in_order(batch.execute(), client.run_model("m", "x", "y"))
+    batch.run_model("double", "other", "x", keep=True)
+    await in_order(batch.execute(), client.run_model("double", "x", "y"))
     assert (await client.get_tensor("y"))[0] == 4
 
 
 async def test_a_chain_of_runs_waits_too(client):
     await client.put_tensor("x", np.full(LARGE, 1))
     batch = client.batch()
-    batch.run_model("m", "x", "b")
-    batch.run_model("m", "b", "c")
+    batch.run_model("double", "x", "b")
+    batch.run_model("double", "b", "c")
     await in_order(client.put_tensor("x", np.full(LARGE, 3)), batch.execute())
     assert (await client.get_tensor("c"))[0] == 12
 
@@ -88,7 +88,7 @@ async def test_held_runs_leave_in_the_order_in_which_they_were_asked_for(client,
     asked = []
     for i, name in enumerate(names):
         inputs = [*changed[i % len(changed)], name]
-        asked.append(client.run_model("m", inputs, [f"{name}.{j}" for j in range(len(inputs))]))
+        asked.append(client.run_model("double", inputs, [f"{name}.{j}" for j in range(len(inputs))]))
     puts = [client.put_tensor(key, np.zeros(LARGE)) for key in ("a", "b")]
     await in_order(*puts, *asked)
     assert [run.inputs[-1] for run in runs] == names
@@ -98,8 +98,8 @@ async def test_a_held_run_may_be_late_or_cancelled(client, runs):
     seen = len(runs)
     first = asyncio.create_task(client.put_tensor("x", np.full(8 * LARGE, 1.0)))
     await asyncio.sleep(0)
-    late = asyncio.create_task(client.run_model("m", "x", "y", timeout=0))
-    gone = asyncio.create_task(client.run_model("m", "x", "y"))
+    late = asyncio.create_task(client.run_model("double", "x", "y", timeout=0))
+    gone = asyncio.create_task(client.run_model("double", "x", "y"))
     await asyncio.sleep(0)
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -108,19 +108,19 @@ async def test_a_held_run_may_be_late_or_cancelled(client, runs):
         await late
     await first
     assert len(runs) == seen
-    await client.run_model("m", "x", "y")
+    await client.run_model("double", "x", "y")
 
 
 def test_started_operations_of_the_blocking_client_keep_the_order(engine, runs):
     with BlockingClient(engine.unix, password=engine.password, timeout=DEADLINE) as client:
         client.put_tensor("x", np.zeros(1))
-        client.run_model("m", "x", "y")
+        client.run_model("double", "x", "y")
         for value in range(1, 6):
             put = client.start_put_tensor("x", np.full(LARGE, value))
-            client.run_model("m", "x", "y")
+            client.run_model("double", "x", "y")
             put.result()
             assert client.get_tensor("y")[-1] == 2 * value
-            one, other = client.start_run_model("m", "x", "b"), client.start_run_model("m", "b", "d")
+            one, other = client.start_run_model("double", "x", "b"), client.start_run_model("double", "b", "d")
             one.result()
             other.result()
             assert client.get_tensor("d")[-1] == 4 * value

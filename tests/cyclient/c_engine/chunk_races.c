@@ -97,6 +97,7 @@ static void test_a_source_that_is_put_while_it_is_copied(void) {
             source_is_put_meanwhile(moves, elsewhere("b"), lengths[i][0], lengths[i][1]);
         }
         source_is_put_meanwhile(moves, beside("b"), 10, 20);
+        source_is_put_meanwhile(moves, elsewhere("b"), 10, 20);
     }
 }
 

@@ -9,6 +9,7 @@
  *     spin N ENTITY             N polls of a simulation's safe point, one after another; "spun NANOSECONDS COMMANDS
  *                               REQUESTS" (of each; of all)
  *     memory                    "memory BYTES": what is allocated
+ *     changing                  "changing COUNT": changes that later runs look for (run_order.h)
  *
  * "-" is an empty word. The store is the one of the environment. */
 #include <ctype.h>
@@ -84,6 +85,9 @@ static ssa_request *request_of(char *const *words) {
     if (IS("run")) /* of a model, on a tensor of the store */
         return ssa_op_run(engine, "run_model", SSA_KIND_MODEL, TEXT(1), &(ssa_run_input){.name = TEXT(2)}, 1, NULL, 0,
                           &(ssa_run_options){.function = {"", 0}, .device = {"", 0}}, &problem);
+    if (IS("run_to")) /* the same, and its output is stored */
+        return ssa_op_run(engine, "run_model", SSA_KIND_MODEL, TEXT(1), &(ssa_run_input){.name = TEXT(2)}, 1,
+                          (const ssa_text[]){TEXT(3)}, 1, &(ssa_run_options){.function = {"", 0}, .device = {"", 0}}, &problem);
     if (IS("control_poll"))
         return ssa_op_control_poll(engine, TEXT(1), &problem);
     if (IS("control_send"))
@@ -175,6 +179,11 @@ static void obey(char *const *words) {
         spin(atol(words[1]), words[2]);
     } else if (IS("memory")) {
         printf("memory %zu\n", mallinfo2().uordblks);
+    } else if (IS("changing")) {
+        uint64_t count = engine->run_order.changing_all;
+        for (size_t i = 0; i < sizeof engine->run_order.changing / sizeof *engine->run_order.changing; i++)
+            count += engine->run_order.changing[i];
+        printf("changing %llu\n", (unsigned long long)count);
     } else {
         exit(4);
     }

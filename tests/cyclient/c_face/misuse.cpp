@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <limits>
+#include <memory_resource>
 
 using ssasync::Array, ssasync::Batch, ssasync::Client, ssasync::Dataset, ssasync::MutableArray, ssasync::Span;
 using Row = std::vector<double>;
@@ -13,6 +14,11 @@ using Row = std::vector<double>;
 #define METHOD(Object, method)                                                                                   \
     [](auto &&...given) -> decltype(void(                                                                        \
                             std::declval<Object &>().method("name", std::forward<decltype(given)>(given)...))) {}
+
+// The same of a method of a batch with all but its name written out; `text` is what may be lent.
+#define BATCH_METHOD(method, ...) \
+    [](auto &&text) -> decltype(void(std::declval<Batch &>().method("name", __VA_ARGS__))) {}
+#define TEXT std::forward<decltype(text)>(text)
 
 #define TAKES(method, ...) std::is_invocable_v<decltype(method), __VA_ARGS__>
 
@@ -106,6 +112,28 @@ static void test_what_is_gone_soon_does_not_lend(Client &client) {
     CHECK(sum == 18);
 }
 
+template <class Method> static constexpr bool takes_what_stays_alone([[maybe_unused]] const Method &method) {
+    return TAKES(method, std::string &) && TAKES(method, const std::string &) && TAKES(method, std::string_view) &&
+           TAKES(method, const char *) && TAKES(method, const char (&)[4]) && TAKES(method, std::pmr::string &) &&
+           !TAKES(method, std::string) && !TAKES(method, const std::string) && !TAKES(method, std::pmr::string);
+}
+
+static void test_text_that_is_gone_soon_is_not_borrowed_however_it_is_given() {
+    static_assert(takes_what_stays_alone(BATCH_METHOD(put_bytes, TEXT)));
+    static_assert(takes_what_stays_alone(BATCH_METHOD(put_bytes, {TEXT})));
+    static_assert(takes_what_stays_alone(BATCH_METHOD(set_model, TEXT, {})));
+    static_assert(takes_what_stays_alone(BATCH_METHOD(set_model, TEXT, {"TORCH", "CPU", 0, 0, 0, 0, 0, "", "", ""})));
+    static_assert(takes_what_stays_alone(BATCH_METHOD(set_model, {TEXT}, ssasync::ModelDescription{})));
+    static_assert(takes_what_stays_alone(BATCH_METHOD(set_model_multigpu, TEXT, 0, 1)));
+    static_assert(takes_what_stays_alone(BATCH_METHOD(set_model_multigpu, TEXT, 0, 1, {})));
+    static_assert(takes_what_stays_alone(BATCH_METHOD(set_script, TEXT, {})));
+    static_assert(takes_what_stays_alone(BATCH_METHOD(set_script, TEXT, {"TORCH", "CPU", 0, 0, 0, 0, 0, "", "", ""})));
+    static_assert(takes_what_stays_alone(BATCH_METHOD(set_script_multigpu, TEXT, {0}, {1})));
+    static constexpr auto piece = BATCH_METHOD(put_bytes, {text, 3});
+    static constexpr auto nothing = [](Batch &batch) -> decltype(void(batch.put_bytes("name", {}))) {};
+    static_assert(TAKES(piece, const char *) && TAKES(nothing, Batch &));
+}
+
 static void test_what_was_moved_from_says_so(Client &client) {
     ssasync::Future future = client.start_get_tensor("absent");
     const ssasync::Future moved = std::move(future);
@@ -187,6 +215,7 @@ int main() {
         test_const_is_not_written();
         test_what_is_gone_soon_is_not_borrowed(client);
         test_what_is_gone_soon_does_not_lend(client);
+        test_text_that_is_gone_soon_is_not_borrowed_however_it_is_given();
         test_what_was_moved_from_says_so(client);
         test_numbers_that_cannot_be(client);
         test_after_a_fork(client);
@@ -194,6 +223,6 @@ int main() {
         std::printf("thrown: %s\n", error.what());
         failures++;
     }
-    std::printf("%ld checks in 6 tests\n", checks);
+    std::printf("%ld checks in 7 tests\n", checks);
     return failures ? 1 : 0;
 }
