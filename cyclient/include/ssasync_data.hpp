@@ -307,9 +307,8 @@ template <class T, class Pointer> auto Array::nested(Pointer rows, Shape shape) 
                 SSA_NESTED_POINTERS);
 }
 
-// A tensor that came from the store. It may outlive its client. It owns its elements, and lends them: what it gives points
-// into it, so a tensor that nothing holds gives none. `for (double x : client.get_tensor("u").values<double>())` would read
-// what is gone: hold the tensor in a variable, or take a copy (to_vector).
+// A tensor that came from the store. It may outlive its client. It lends its elements, so one that nothing holds gives none:
+// `for (double x : client.get_tensor("u").values<double>())` would read what is gone.
 class Tensor {
 public:
     explicit Tensor(ssa_tensor *tensor) noexcept : tensor_(tensor) {}

@@ -165,7 +165,8 @@ int main(void) {{
     ssa_tensor *outputs[4];
     size_t output_count = 4, unset_count = (size_t)-1;
     ssa_names names = {{some, NULL, 1}}, no_names = {{NULL, NULL, 1}}, null_names = {{some, NULL, 2}},
-              endless_names = {{some, lengths, 1}}, unset_names = {{some, NULL, (size_t)-1}}, many_names = {{some, NULL, 510}};
+              endless_names = {{some, lengths, 1}}, unset_names = {{some, NULL, (size_t)-1}},
+              many_names = {{some, NULL, 510}};
     ssa_array array = face_array(data, SSA_FLOAT64, shape, 2, SSA_ROW_MAJOR), negative = array;
     ssa_model_description other_size;
     ssa_options options;
