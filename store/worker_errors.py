@@ -117,7 +117,7 @@ class InputMissing(WorkerError):
     code = "NOINPUT"
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"input '{key}' is not in the store; put it there before run_model")
+        super().__init__(f"input '{key}' is not in the store; put it there before the run")
 
 
 class ModelRaised(WorkerError):

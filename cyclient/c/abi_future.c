@@ -136,6 +136,8 @@ static ssa_status misuse(ssa_future *future, const char *text) {
 
 ssa_status ssa_wait_any(ssa_future *const *futures, size_t count, double timeout, size_t *index) {
     ssa_entry entry;
+    if (count > PTRDIFF_MAX / sizeof *futures) /* no array is so long: nobody has set it */
+        return misuse(first_of(futures, 1), "count cannot be so large: set it to how many futures there are.");
     ssa_future *first = first_of(futures, count);
     if (!first || !index)
         return misuse(first, "index cannot be NULL: pass where the result goes.");
@@ -238,6 +240,8 @@ ssa_status ssa_future_outputs(ssa_future *future, ssa_tensor **outputs, size_t *
         return misuse(future, "outputs and output_count cannot be NULL: pass where the results go.");
     if (!future->gives_outputs)
         return misuse(future, "future cannot give outputs: it is none of ssa_start_infer.");
+    if (ssa_run_room(*output_count, text))
+        return misuse(future, text);
     for (size_t i = 0; i < *output_count; i++)
         outputs[i] = NULL;
     ssa_status status = ssa_future_test(future);

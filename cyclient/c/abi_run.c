@@ -161,9 +161,17 @@ static ssa_status give_outputs(const ssa_result *result, ssa_request *request, c
 static ssa_ask *give_outputs_to(ssa_ask *ask, ssa_tensor **outputs, size_t *output_count) {
     ssa_ask_result(ask, "outputs", outputs, give_outputs);
     ssa_entry_result(&ask->entry, "output_count", output_count);
-    for (size_t i = 0; outputs && output_count && i < *output_count; i++)
-        outputs[i] = NULL;
     ask->result.count = output_count;
+    if (!outputs || !output_count)
+        return ask;
+    char text[SSA_MISTAKE_BYTES];
+    if (ssa_run_room(*output_count, text)) {
+        if (!ask->entry.status)
+            ssa_entry_refuse(&ask->entry, SSA_EARGUMENT, "%s", text);
+        return ask;
+    }
+    for (size_t i = 0; i < *output_count; i++)
+        outputs[i] = NULL;
     return ask;
 }
 

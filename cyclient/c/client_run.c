@@ -5,13 +5,14 @@
 
 #include "allocator.h"
 
-#define MOST_NAMES 4096 /* more than a worker takes, so that it can be said */
+#define MOST_TENSORS 509 /* a worker takes no more (op_run.c); a count above it is often one that nobody has set */
 
 static void *make_places(ssa_entry *entry, const char *what, size_t count, size_t bytes) {
     if (entry->status)
         return NULL;
-    if (count > MOST_NAMES) {
-        ssa_entry_refuse(entry, SSA_EARGUMENT, "%s cannot be %zu: a run takes 509 at most.", what, count);
+    if (count > MOST_TENSORS) {
+        ssa_entry_refuse(entry, SSA_EARGUMENT, "%s cannot be %zu tensors: a run takes at most %d.", what, count,
+                         MOST_TENSORS);
         return NULL;
     }
     void *places = ssa_allocate(count * bytes);
@@ -70,6 +71,14 @@ void ssa_run_arguments_free(ssa_run_arguments *arguments) {
     ssa_release(arguments->inputs);
     ssa_release(arguments->outputs);
     *arguments = (ssa_run_arguments){0};
+}
+
+ssa_status ssa_run_room(size_t output_count, char text[SSA_MISTAKE_BYTES]) {
+    if (output_count <= MOST_TENSORS)
+        return SSA_OK;
+    snprintf(text, SSA_MISTAKE_BYTES, "output_count cannot be %zu: set it to how many tensors there is room for in outputs, "
+             "at most %d.", output_count, MOST_TENSORS);
+    return SSA_EARGUMENT;
 }
 
 ssa_status ssa_run_outputs(ssa_request *request, ssa_tensor **outputs, size_t *count, char text[SSA_MISTAKE_BYTES]) {

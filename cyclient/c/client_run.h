@@ -21,6 +21,9 @@ ssa_status ssa_run_arguments_arrays(ssa_run_arguments *arguments, ssa_entry *ent
                                     size_t count);
 void ssa_run_arguments_free(ssa_run_arguments *arguments);
 
+/* SSA_EARGUMENT: this is no number of places for outputs, but one that nobody has set; *text says so. To be asked before any
+ * place is written. */
+ssa_status ssa_run_room(size_t output_count, char text[SSA_MISTAKE_BYTES]);
 /* The outputs of a request for the caller; SSA_ELIMIT, SSA_ENOMEM: *text says why. */
 ssa_status ssa_run_outputs(ssa_request *request, ssa_tensor **outputs, size_t *count, char text[SSA_MISTAKE_BYTES]);
 

@@ -350,6 +350,10 @@ const char *ssa_connection_error(const ssa_connection *connection) {
     return connection->error;
 }
 
+int ssa_connection_was_alerted(const ssa_connection *connection) {
+    return ssa_reader_begins(connection->reader, "\x15\x03", 2); /* RFC 8446, 5.1: an alert, of any version since SSL 3 */
+}
+
 ssa_connection_statistics ssa_connection_statistics_now(const ssa_connection *connection) {
     return connection->statistics;
 }

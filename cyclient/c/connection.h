@@ -90,6 +90,8 @@ int ssa_connection_descriptor(const ssa_connection *connection);
 size_t ssa_connection_unanswered(const ssa_connection *connection); /* queued or sent, not complete; abandoned included */
 int ssa_connection_wants_write(const ssa_connection *connection);
 const char *ssa_connection_error(const ssa_connection *connection);
+/* What came, and is no RESP, begins as an alert of TLS does. */
+int ssa_connection_was_alerted(const ssa_connection *connection);
 ssa_connection_statistics ssa_connection_statistics_now(const ssa_connection *connection);
 
 #endif

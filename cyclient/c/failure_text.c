@@ -27,7 +27,7 @@ ssa_status ssa_failure_not_found(const ssa_request *request, const char *where, 
     static const char *const remedies[][2] = {
         {"Check the name and its prefix, or wait_for_tensor('", "')"},
         {"Check the name and its prefix, or wait_for_dataset('", "')"},
-        {"Check the name and its prefix: list '", "'"},
+        {"Check the name and its prefix, or append_to_list('", "', ...)"},
         {"Store it first: set_model('", "', ...)"},
         {"Store it first: set_script('", "', ...)"},
         {"Check the name: '", "'"},
@@ -217,27 +217,33 @@ static const ssa_call *pending_call(const ssa_request *request) {
     return shared && (shared->link || shared->list) ? shared : NULL;
 }
 
+const char *ssa_failure_span(int64_t nanoseconds, char out[SSA_SPAN_BYTES]) {
+    if (nanoseconds < 9950000)
+        snprintf(out, SSA_SPAN_BYTES, "%.3g ms", (double)nanoseconds / 1e6);
+    else /* 0.1997 s is 0.2 s */
+        snprintf(out, SSA_SPAN_BYTES, "%.4g s", (double)((nanoseconds + 5000000) / 10000000) / 100);
+    return out;
+}
+
 ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t room) {
-    char what[WHAT_BYTES];
+    char what[WHAT_BYTES], span[SSA_SPAN_BYTES];
     const ssa_call *call = pending_call(request);
     const ssa_link *link = call ? (call->link ? call->link : call->last_link) : NULL;
-    double seconds = (double)(request->timeout / 10000000) / 100; /* 0.1997 s is 0.2 s */
-    if (request->timeout % 10000000 >= 5000000)
-        seconds += 0.01;
     what_of(request, what);
+    ssa_failure_span(request->timeout, span);
     if (link && !ssa_link_may_answer(link)) {
         const char *reason = *link->failure ? link->failure : ssa_link_silence(link);
         int is_in_doubt = ssa_failure_is_in_doubt(request);
-        snprintf(text, room, "cannot connect to %s: %.*s%s Tried for %.4g s, for it may be starting. Is it running, and is the address "
+        snprintf(text, room, "cannot connect to %s: %.*s%s Tried for %s, for it may be starting. Is it running, and is the address "
                  "right?%s%s%s", link->address_text, unpunctuated(reason, strlen(reason)), reason,
-                 *reason && reason[strlen(reason) - 1] == '?' ? "" : ".", seconds, is_in_doubt ? " " : "",
+                 *reason && reason[strlen(reason) - 1] == '?' ? "" : ".", span, is_in_doubt ? " " : "",
                  is_in_doubt ? what : "", is_in_doubt ? in_doubt : "");
         return is_in_doubt ? SSA_ECLOSED : SSA_ECONNECT;
     }
     const ssa_engine *engine = request->engine;
     int is_told = *engine->trouble && engine->trouble_at >= request->until - request->timeout; /* since it began */
-    snprintf(text, room, "%s: no answer from %s within %.4g s.%s%s", what,
-             call ? address_of(request, call) : engine->description, seconds, is_told ? " " : "", is_told ? engine->trouble : "");
+    snprintf(text, room, "%s: no answer from %s within %s.%s%s", what,
+             call ? address_of(request, call) : engine->description, span, is_told ? " " : "", is_told ? engine->trouble : "");
     return SSA_ETIMEOUT;
 }
 

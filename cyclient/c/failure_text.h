@@ -8,6 +8,10 @@
 /* Of a call that is done and whose command did not succeed. */
 ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call, char *text, size_t room);
 
+/* "0.2 s", or "2 ms" for what is shorter than a hundredth of a second. Returns out. */
+#define SSA_SPAN_BYTES 24
+const char *ssa_failure_span(int64_t nanoseconds, char out[SSA_SPAN_BYTES]);
+
 /* Of a request whose deadline is over. */
 ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t room);
 

@@ -251,8 +251,12 @@ static const char *reason_of(ssa_link *link, ssa_status status) {
 void ssa_link_received(ssa_link *link, ssa_status status) {
     ssa_connection *connection = link->connection;
     char reason[512];
+    if (ssa_handshake_met_tls(link)) {
+        ssa_link_failed(link, "it speaks TLS. Ask for it: SSA_TLS=1, or tls=True", 1);
+        return;
+    }
     if (status < 0) /* before any handler touches errno */
-        snprintf(reason, sizeof reason, "%s", reason_of(link, status));
+        snprintf(reason, sizeof reason, "%s%s", reason_of(link, status), ssa_handshake_question(link));
     collect(link);
     if (link->connection == connection)
         deliver_pushes(link);

@@ -215,3 +215,19 @@ void ssa_handshake_next(ssa_link *link, ssa_call *answered) {
         shard_next(link, answer);
     ssa_command_free(answer);
 }
+
+/* ---- a server that speaks TLS, while we do not */
+
+static int waits_for_first_answer(const ssa_link *link) {
+    return link->server && link->state == SSA_LINK_HANDSHAKE && link->step_number == HELLO && !ssa_connection_tls(link->connection) &&
+           !*link->address.path;
+}
+
+int ssa_handshake_met_tls(const ssa_link *link) {
+    return waits_for_first_answer(link) && ssa_connection_was_alerted(link->connection);
+}
+
+const char *ssa_handshake_question(const ssa_link *link) {
+    int is_mute = waits_for_first_answer(link) && !link->ever_open && !ssa_connection_statistics_now(link->connection).bytes_received;
+    return is_mute ? ". Does it speak TLS (SSA_TLS=1, or tls=True)?" : "";
+}

@@ -251,10 +251,11 @@ static void step(ssa_request *request) {
 void ssa_run_fail_held(ssa_run *run) {
     ssa_request *request = run->request;
     const ssa_request *leader = run->leader;
+    char span[SSA_SPAN_BYTES];
     ssa_request_fail(request, SSA_ETIMEOUT, "%s '%s': not run, since %s '%s' of this client, which was started earlier and changes an "
-                     "input, was not done within %.4g s.", request->operation, (char *)request->subject.data,
+                     "input, was not done within %s.", request->operation, (char *)request->subject.data,
                      leader ? leader->operation : "an operation", leader ? (char *)leader->subject.data : "",
-                     (double)request->timeout / 1e9);
+                     ssa_failure_span(request->timeout, span));
 }
 
 static void overdue(ssa_request *request) {

@@ -81,17 +81,18 @@ static void give_up(ssa_request *request) {
     static const char *const words[] = {"", "at least ", "at most "};
     const wait_state *state = request->state;
     const char *name = (const char *)request->subject.data, *where = request->engine->description;
-    double seconds = (double)(request->timeout / 10000000) / 100;
+    char span[SSA_SPAN_BYTES];
+    ssa_failure_span(request->timeout, span);
     static const char remedy[] = "Is its producer running, and is its prefix right?";
     if (state->span >= 0)
         ssa_request_succeed(request);
     else if (state->kind == SSA_KIND_LIST)
-        ssa_request_fail(request, SSA_EWAIT, "list '%s' in %s had %lld datasets after %.4g s, not %s%lld. %s", name,
-                         where, (long long)state->seen, seconds, words[state->comparison], (long long)state->length,
+        ssa_request_fail(request, SSA_EWAIT, "list '%s' in %s had %lld datasets after %s, not %s%lld. %s", name,
+                         where, (long long)state->seen, span, words[state->comparison], (long long)state->length,
                          remedy);
     else
-        ssa_request_fail(request, SSA_EWAIT, "%s '%s' did not appear in %s within %.4g s. %s",
-                         ssa_kind_word(state->kind), name, where, seconds, remedy);
+        ssa_request_fail(request, SSA_EWAIT, "%s '%s' did not appear in %s within %s. %s",
+                         ssa_kind_word(state->kind), name, where, span, remedy);
 }
 
 static void step(ssa_request *request) {

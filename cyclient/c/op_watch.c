@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "failure_text.h"
 #include "op_build.h"
 
 typedef struct watch_state {
@@ -42,14 +43,15 @@ static void changed(ssa_waiter *waiter) {
 
 static void overdue(ssa_request *request) {
     const watch_state *state = request->state;
+    char span[SSA_SPAN_BYTES];
     if (request->engine->now < state->until) /* nobody told, for long: whoever watches looks for himself */
         ssa_request_succeed(request);
     else if (request->stage == ASKED)
         ssa_request_time_out(request);
     else
-        ssa_request_fail(request, SSA_EWAIT, "key '%s' in %s did not change within %.4g s.",
+        ssa_request_fail(request, SSA_EWAIT, "key '%s' in %s did not change within %s.",
                          (char *)request->subject.data, request->engine->description,
-                         (double)(request->timeout / 10000000) / 100);
+                         ssa_failure_span(request->timeout, span));
 }
 
 static void end(ssa_request *request) {

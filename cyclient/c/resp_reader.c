@@ -75,6 +75,10 @@ size_t ssa_reader_buffered(const ssa_reader *reader) {
     return reader->end - reader->begin;
 }
 
+int ssa_reader_begins(const ssa_reader *reader, const void *data, size_t bytes) {
+    return ssa_reader_buffered(reader) >= bytes && !memcmp(reader->buffer + reader->begin, data, bytes);
+}
+
 const char *ssa_reader_error(const ssa_reader *reader) {
     return reader->error;
 }

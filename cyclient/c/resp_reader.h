@@ -66,6 +66,7 @@ void ssa_reader_take(ssa_reader *reader, size_t bytes);       /* done with this 
 void ssa_reader_skip_ahead(ssa_reader *reader, size_t bytes); /* the caller read them itself; the buffer is empty */
 
 size_t ssa_reader_buffered(const ssa_reader *reader);         /* bytes in the buffer, not yet taken */
+int ssa_reader_begins(const ssa_reader *reader, const void *data, size_t bytes); /* with these */
 const char *ssa_reader_error(const ssa_reader *reader);
 
 #endif

@@ -372,6 +372,17 @@ static int other_device(const ssa_worker_pool *pool, const ssa_run *run, const c
     return 0;
 }
 
+/* Our deadline is over, says the worker's clock, which may be a moment ahead of ours. */
+static void expired(ssa_run *run, const ssa_worker_peer *peer) {
+    ssa_request *request = run->request;
+    const ssa_buffer *said = &run->call.command->error;
+    char span[SSA_SPAN_BYTES];
+    run->peer = NULL;
+    ssa_request_fail(request, SSA_ETIMEOUT, "%s '%s': no answer from %s within %s (it says: %.*s).", request->operation,
+                     (char *)request->subject.data, peer->link.address_text, ssa_failure_span(request->timeout, span),
+                     (int)(said->bytes < 200 ? said->bytes : 200), (char *)said->data);
+}
+
 static void run_answered(ssa_call *call) {
     ssa_run *run = call->owner;
     ssa_worker_pool *pool = &run->request->engine->workers;
@@ -400,6 +411,10 @@ static void run_answered(ssa_call *call) {
         refused_device(pool, run, peer);
         return;
     }
+    if (command->status == SSA_ESERVER && begins(&command->error, "EXPIRED")) {
+        expired(run, peer);
+        return;
+    }
     run->peer = NULL;
     run->finished(run);
 }
@@ -407,12 +422,13 @@ static void run_answered(ssa_call *call) {
 void ssa_run_overdue(ssa_run *run) {
     ssa_request *request = run->request;
     ssa_worker_pool *pool = &request->engine->workers;
-    double seconds = (double)(request->timeout / 10000000) / 100;
+    char span[SSA_SPAN_BYTES];
+    ssa_failure_span(request->timeout, span);
     if (!*run->story && run->call.link && run->peer) {
         ssa_request_fail(request, run->peer->link.state == SSA_LINK_OPEN ? SSA_ETIMEOUT : SSA_ENOWORKER,
-                         run->peer->link.state == SSA_LINK_OPEN ? "%s '%s': no answer from %s within %.4g s."
-                                                                : "%s '%s': %s did not take a connection within %.4g s.",
-                         request->operation, (char *)request->subject.data, run->peer->link.address_text, seconds);
+                         run->peer->link.state == SSA_LINK_OPEN ? "%s '%s': no answer from %s within %s."
+                                                                : "%s '%s': %s did not take a connection within %s.",
+                         request->operation, (char *)request->subject.data, run->peer->link.address_text, span);
         return;
     }
     if (pool->asking && !*run->story && !pool->peers) { /* the store itself does not answer */
@@ -430,8 +446,8 @@ void ssa_run_overdue(ssa_run *run) {
     char wanted[40] = "";
     if (*run->device)
         snprintf(wanted, sizeof wanted, " of device %s", run->device);
-    ssa_request_fail(request, SSA_ENOWORKER, "%s '%s': no worker%s answered within %.4g s (%s). Give Orchestrator(workers=...) at "
-                     "least one, or see its log.", ssa_kind_word(request->kind), (char *)request->subject.data, wanted, seconds,
+    ssa_request_fail(request, SSA_ENOWORKER, "%s '%s': no worker%s answered within %s (%s). Give Orchestrator(workers=...) at "
+                     "least one, or see its log.", ssa_kind_word(request->kind), (char *)request->subject.data, wanted, span,
                      *run->story ? run->story : *pool->error ? pool->error : "the store lists no worker");
 }
 

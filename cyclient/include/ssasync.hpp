@@ -64,7 +64,8 @@ public:
             outputs.emplace_back(tensor);
         return outputs;
     }
-    ssa_future *handle() const noexcept { return future_.get(); }
+    ssa_future *handle() const & noexcept { return future_.get(); }
+    ssa_future *handle() const && = delete;
 
 private:
     bool told(ssa_status status) const {
@@ -237,7 +238,8 @@ public:
             raise(status, ssa_client_error(made));
     }
 
-    ssa_client *handle() const noexcept { return client_.get(); }
+    ssa_client *handle() const & noexcept { return client_.get(); }
+    ssa_client *handle() const && = delete;
 
     std::string describe() const {
         std::size_t bytes = 0;

@@ -161,7 +161,8 @@ public:
         return Future(future);
     }
     std::size_t size() const noexcept { return ssa_batch_count(handle()); } // operations that were added
-    ssa_batch *handle() const noexcept { return batch_ ? batch_->get() : nullptr; }
+    ssa_batch *handle() const & noexcept { return batch_ ? batch_->get() : nullptr; }
+    ssa_batch *handle() const && = delete;
 
     // ---- tensors
 

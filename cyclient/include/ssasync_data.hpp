@@ -246,15 +246,17 @@ public:
     // make an Array, others a MutableArray.
     template <class T, class Pointer> static auto nested(Pointer rows, Shape shape);
 
-    const Shape &shape() const noexcept { return shape_; }
+    const Shape &shape() const & noexcept { return shape_; }
+    Shape shape() const && { return shape_; }
 
     // Borrowed from this object.
-    ssa_array described() const noexcept {
+    ssa_array described() const & noexcept {
         ssa_array array = array_;
         array.shape = shape_.data();
         array.strides = strides_.data();
         return array;
     }
+    ssa_array described() const && = delete;
 
 private:
     ssa_array array_;
@@ -305,7 +307,9 @@ template <class T, class Pointer> auto Array::nested(Pointer rows, Shape shape) 
                 SSA_NESTED_POINTERS);
 }
 
-// A tensor that came from the store. It may outlive its client.
+// A tensor that came from the store. It may outlive its client. It owns its elements, and lends them: what it gives points
+// into it, so a tensor that nothing holds gives none. `for (double x : client.get_tensor("u").values<double>())` would read
+// what is gone: hold the tensor in a variable, or take a copy (to_vector).
 class Tensor {
 public:
     explicit Tensor(ssa_tensor *tensor) noexcept : tensor_(tensor) {}
@@ -315,23 +319,31 @@ public:
     std::size_t bytes() const noexcept { return ssa_tensor_bytes(tensor_.get()); }
     std::size_t itemsize() const noexcept { return ssa_tensor_itemsize(tensor_.get()); }
     std::size_t size() const noexcept { return itemsize() ? bytes() / itemsize() : 0; } // elements
-    Span<const std::int64_t> shape() const noexcept {
+    Span<const std::int64_t> shape() const & noexcept {
         return {ssa_tensor_shape(tensor_.get()), static_cast<std::size_t>(ssa_tensor_ndim(tensor_.get()))};
     }
-    void *data() const noexcept { return ssa_tensor_data(tensor_.get()); }
-    void *nested() const noexcept { return ssa_tensor_nested(tensor_.get()); } // T**, if it was asked for so
-    ssa_tensor *handle() const noexcept { return tensor_.get(); }
+    Shape shape() const && {
+        const Span<const std::int64_t> lent = shape();
+        return {lent.begin(), lent.end()};
+    }
+    void *data() const & noexcept { return ssa_tensor_data(tensor_.get()); }
+    void *data() const && = delete;
+    void *nested() const & noexcept { return ssa_tensor_nested(tensor_.get()); } // T**, if it was asked for so
+    void *nested() const && = delete;
+    ssa_tensor *handle() const & noexcept { return tensor_.get(); }
+    ssa_tensor *handle() const && = delete;
 
     // The elements, in one piece, owned by the tensor. Throws TensorMismatch: they are not of this type.
-    template <class T> Span<T> values() const {
+    template <class T> Span<T> values() const & {
         if (dtype() != dtype_of<std::remove_const_t<T>>())
             throw TensorMismatch(SSA_EDTYPE, std::string("the tensor has elements of dtype ") + dtype_word(dtype()) +
                                                  ", not " + dtype_word(dtype_of<std::remove_const_t<T>>()) + ".");
         return {static_cast<T *>(data()), size()};
     }
+    template <class T> Span<T> values() const && = delete; // hold the tensor, or take to_vector
     template <class T> std::vector<T> to_vector() const {
         const Span<T> elements = values<T>();
-        return {elements.begin(), elements.end()};
+        return std::vector<T>(elements.begin(), elements.end()); // in braces two pointers would be two elements of bool
     }
 
 private:
@@ -383,7 +395,8 @@ public:
         const char *text = ssa_dataset_get_name(handle(), &bytes);
         return {text, bytes};
     }
-    ssa_dataset *handle() const noexcept { return dataset_.get(); }
+    ssa_dataset *handle() const & noexcept { return dataset_.get(); }
+    ssa_dataset *handle() const && = delete;
 
     void add_tensor(std::string_view name, const Array &array) {
         const ssa_array described = array.described();
@@ -414,12 +427,13 @@ public:
         check(ssa_unpack_dataset_tensor(handle(), name.data(), name.size(), &described));
     }
     // Valid until the dataset is changed.
-    std::string_view get_bytes(std::string_view name) const {
+    std::string_view get_bytes(std::string_view name) const & {
         const void *data = nullptr;
         std::size_t bytes = 0;
         check(ssa_get_dataset_bytes(handle(), name.data(), name.size(), &data, &bytes));
         return {static_cast<const char *>(data), bytes};
     }
+    std::string_view get_bytes(std::string_view name) const && = delete; // hold the dataset
     // Throws TensorMismatch: they are of another type.
     template <class T> std::vector<T> get_meta_scalars(std::string_view name) const {
         const void *values = nullptr;
@@ -431,7 +445,7 @@ public:
                                                  "' are " + dtype_word(type) + ", not " + dtype_word(dtype_of<T>()) +
                                                  ": ask for the type that they have (get_metadata_field_type).");
         const T *first = static_cast<const T *>(values);
-        return {first, first + count};
+        return std::vector<T>(first, first + count); // no braces, as above
     }
     std::vector<std::string> get_meta_strings(std::string_view name) const {
         ssa_texts *texts = nullptr;

@@ -55,8 +55,8 @@ BAD = {
     "const ssa_array *array": ["NULL", "&negative"],
     "const ssa_array *into": ["NULL", "&negative"],
     "const ssa_array *inputs": ["NULL", "&negative"],
-    "ssa_names inputs": ["no_names", "null_names", "endless_names"],
-    "ssa_names outputs": ["no_names", "null_names", "endless_names"],
+    "ssa_names inputs": ["no_names", "null_names", "endless_names", "unset_names", "many_names"],
+    "ssa_names outputs": ["no_names", "null_names", "endless_names", "unset_names", "many_names"],
     "const ssa_model_description *description": ["&other_size"],
     "int first_gpu": ["-1", "INT_MAX"],
     "int num_gpus": ["0", "-1", "INT_MAX"],
@@ -64,7 +64,8 @@ BAD = {
     "int64_t tries": ["-1"],
     "size_t size": ["0"],
     "size_t bytes": ["(size_t)-5"],
-    "size_t input_count": ["100000"],
+    "size_t input_count": ["510", "100000", "(size_t)-1"],
+    "size_t *output_count": ["NULL", "&unset_count"],
 }
 #: NULL means something there.
 OPTIONAL = {"flush_db": {"deleted"}}
@@ -162,9 +163,9 @@ int main(void) {{
     char buffer[8];
     void *room_for_a_result[64];
     ssa_tensor *outputs[4];
-    size_t output_count = 4;
+    size_t output_count = 4, unset_count = (size_t)-1;
     ssa_names names = {{some, NULL, 1}}, no_names = {{NULL, NULL, 1}}, null_names = {{some, NULL, 2}},
-              endless_names = {{some, lengths, 1}};
+              endless_names = {{some, lengths, 1}}, unset_names = {{some, NULL, (size_t)-1}}, many_names = {{some, NULL, 510}};
     ssa_array array = face_array(data, SSA_FLOAT64, shape, 2, SSA_ROW_MAJOR), negative = array;
     ssa_model_description other_size;
     ssa_options options;

@@ -6,10 +6,14 @@ import threading
 import numpy as np
 import pytest
 
-from ssasync.cyclient import BadInput, Client, ModelFailed, NotCarriedOut, NoWorker, TensorNotFound
+from ssasync.cyclient import BadInput, Client, ModelFailed, NotCarriedOut, NoWorker, OperationTimeout, TensorNotFound
 from tests.cyclient.scripted_worker import Chain, Models, Refused, Run, ScriptedWorker, list_workers, worker_of_models
 
 X = np.arange(6.0).reshape(2, 3)
+
+
+def late(x):
+    raise Refused("EXPIRED", "nobody waits for it any more")
 
 
 def picky(x):
@@ -21,7 +25,7 @@ def picky(x):
 @pytest.fixture
 def requests(engine, tmp_path):
     """What a worker with a few models was asked."""
-    models = {"add": lambda x, y: (x + y,), "split": lambda x: (x[:1], x[1:]), "picky": picky}
+    models = {"add": lambda x, y: (x + y,), "split": lambda x: (x[:1], x[1:]), "picky": picky, "late": late}
     with worker_of_models(engine, tmp_path, **models) as seen:
         yield seen
 
@@ -242,6 +246,18 @@ async def test_a_chain_that_a_lost_worker_left_goes_to_another(engine, tmp_path)
             await batch.execute()
             np.testing.assert_array_equal(await client.get_tensor("c"), 4 * X)
     assert models.seen[-1].attempt >= 2
+
+
+def test_what_a_worker_says_is_too_late_ends_as_a_timeout(face, client, batch, requests):
+    client.put_tensor("a", X)
+    first = batch.run_model("double", "a", "b", keep=False)
+    batch.run_model("late", "b", "c")
+    said = r"run_model 'double': no answer from unix:.* within 9 s \(it says: EXPIRED step 1 \('late'\): nobody waits"
+    with pytest.raises(OperationTimeout, match=said):
+        face.execute(batch, timeout=9)
+    assert isinstance(first.error, OperationTimeout)
+    assert len(requests) == 1  # not tried one by one: there is no time left
+    assert not client.tensor_exists("c")
 
 
 def test_a_chain_can_be_late(face, client, engine, tmp_path):

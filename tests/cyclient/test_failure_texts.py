@@ -269,7 +269,10 @@ def test_a_list_has_a_time_to_live(face, engine):
         lambda: client.get_list_ttl("l"),
         lambda: client.persist_list("l"),
     ):
-        with pytest.raises(ListNotFound, match="no list 'l'"):
+        with pytest.raises(
+            ListNotFound,
+            match=r"no list 'l' in .*\. Check the name and its prefix, or append_to_list\('l', \.\.\.\)\.$",
+        ):
             operation()
     client.append_to_list("l", "d")
     assert client.get_list_ttl("l") is None

@@ -100,7 +100,7 @@ ERRORS = {
     "BADINPUT": BadInput,
     "NOINPUT": BadInput,
     "MODELFAILED": ModelFailed,
-    "EXPIRED": ServerError,
+    "EXPIRED": OperationTimeout,
     "ERR": ServerError,
 }
 
@@ -119,6 +119,32 @@ def test_the_code_of_an_error_decides_its_class(client, start, code):
         assert worker.address in str(failure.value)
     np.testing.assert_array_equal(client.infer("closure", X), 2 * X)
     assert worker.connections == 1
+
+
+def test_a_worker_that_says_that_it_is_too_late_is_a_timeout(client, start):
+    def script(worker):
+        for _ in range(2):
+            worker.refuse(worker.run(), "EXPIRED", "nobody waits for it any more")
+        worker.stall()
+
+    worker = start(script)
+    said = rf"'m': no answer from {worker.address} within %s \(it says: EXPIRED nobody waits for it any more\)\.$"
+    with pytest.raises(OperationTimeout, match="^infer " + said % "7 s"):
+        client.infer("m", X, timeout=7)
+    client.put_tensor("late_in", X)
+    with pytest.raises(OperationTimeout, match="^run_model " + said % "20 s"):
+        client.run_model("m", "late_in", "late_out")
+    assert not client.tensor_exists("late_out")
+    assert worker.connections == 1
+
+
+@pytest.mark.parametrize("timeout, said", [(0.002, "2 ms"), (0.0005, "0.5 ms"), (0.0099, "9.9 ms"), (0.01, "0.01 s")])
+def test_a_short_deadline_is_told_as_it_was(client, start, timeout, said):
+    worker = start(lambda worker: worker.stall())
+    with pytest.raises(OperationTimeout):
+        client.infer("m", X, timeout=0.5)  # connected
+    with pytest.raises(OperationTimeout, match=rf"no answer from {worker.address} within {said}\."):
+        client.infer("m", X, timeout=timeout)
 
 
 def test_a_worker_that_knows_another_secret_is_told_nothing(engine, client, start):

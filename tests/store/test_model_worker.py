@@ -233,7 +233,7 @@ async def test_inputs_by_key_are_fetched(worker: InProcess) -> None:
     first, second = await worker.run("m", "ens_1.u", np.ones(2))
     assert first.tolist() == [0, 3, 6, 9]
     assert second.tolist() == [3, 3]
-    with pytest.raises(ReplyError, match=r"NOINPUT input 'ens_1.v' is not in the store"):
+    with pytest.raises(ReplyError, match=r"NOINPUT input 'ens_1.v' is not in the store; put it there before the run$"):
         await worker.run("m", "ens_1.v")
 
 

@@ -142,6 +142,38 @@ static void test_numbers(void) {
     OK(ssa_client_set_timeout(client, 30));
 }
 
+/* Nothing is read or written by a count that cannot be one. */
+static void test_counts_that_nobody_has_set(void) {
+    static const char *const x = "x";
+    const size_t counts[] = {SIZE_MAX, SIZE_MAX / 8, 510};
+    const ssa_names one = {&x, NULL, 1};
+    ssa_array array = good();
+    ssa_tensor *const untouched = (ssa_tensor *)data, *outputs[1] = {untouched};
+    ssa_future *future, *started[1];
+    ssa_batch *batch;
+    size_t index;
+    OK(ssa_batch_new(client, &batch));
+    OK(ssa_start_infer(client, NAME("m"), &array, 1, OWN, &future));
+    for (int i = 0; i < 3; i++) {
+        size_t count = counts[i], few = 1;
+        const ssa_names unset = {&x, NULL, count};
+        char told[80];
+        snprintf(told, sizeof told, "output_count cannot be %zu: set it to how many tensors there is room for", count);
+        refused(ssa_infer(client, NAME("m"), &array, 1, outputs, &count, OWN), told);
+        refused(ssa_batch_infer(batch, NAME("m"), &array, 1, outputs, &count), told);
+        refused(ssa_future_outputs(future, outputs, &count), told);
+        CHECK(outputs[0] == untouched && count == counts[i]);
+        refused(ssa_infer(client, NAME("m"), &array, count, outputs, &few, OWN), "a run takes at most 509");
+        refused(ssa_start_infer(client, NAME("m"), &array, count, OWN, started), "a run takes at most 509");
+        outputs[0] = untouched;
+        refused(ssa_run_model(client, NAME("m"), unset, one, OWN), "inputs cannot be");
+        refused(ssa_run_model(client, NAME("m"), one, unset, OWN), "outputs cannot be");
+    }
+    refused(ssa_wait_any(&future, SIZE_MAX, 0, &index), "count cannot be so large");
+    ssa_future_free(future);
+    ssa_batch_free(batch);
+}
+
 /* Its text is that of the last call on it; then that of its operation. */
 static void test_a_future_says_what_was_wrong(void) {
     ssa_future *future;
@@ -290,5 +322,5 @@ static void open_client(void) {
 }
 
 FACE_MAIN(open_client, test_arrays, test_elements_upon_each_other, test_names, test_results, test_numbers,
-          test_a_future_says_what_was_wrong, test_no_handle, test_options, test_log_sink,
+          test_counts_that_nobody_has_set, test_a_future_says_what_was_wrong, test_no_handle, test_options, test_log_sink,
           test_it_still_works)

@@ -29,7 +29,10 @@ static void test_types(ssasync::Client &client) {
     round_trip<double>(client, {});
     const bool truth[] = {true, false};
     client.put_tensor("typed", ssasync::Array(truth, {2}));
-    CHECK(!client.get_tensor("typed").values<bool>()[1]);
+    CHECK(client.get_tensor("typed").to_vector<bool>() == std::vector<bool>({true, false}));
+    ssasync::Dataset flags("flags");
+    flags.add_meta_scalar("on", false);
+    CHECK(flags.get_meta_scalars<bool>("on") == std::vector<bool>({false}));
     client.put_tensor("typed", ssasync::Array("abcdef", SSA_STRING, {2}, SSA_ROW_MAJOR, 3));
     CHECK(client.get_tensor("typed").itemsize() == 3);
 }
@@ -52,7 +55,8 @@ static void test_layouts(ssasync::Client &client) {
     CHECK(turned.layout() == SSA_COLUMN_MAJOR && turned.values<double>()[1] == 4);
     const double one = 2.5;
     client.put_tensor("one", {&one, {}});
-    CHECK(client.get_tensor("one").values<const double>()[0] == 2.5);
+    const ssasync::Tensor held = client.get_tensor("one");
+    CHECK(held.values<const double>()[0] == 2.5 && client.get_tensor("one").shape().empty());
 }
 
 static void test_exceptions(ssasync::Client &client) {
@@ -62,7 +66,7 @@ static void test_exceptions(ssasync::Client &client) {
     THROWS(NotFound, "no tensor 'nothing'", client.get_tensor("nothing"));
     THROWS(TensorMismatch, "float64 (3,)", client.unpack_tensor("three", four));
     THROWS(TensorMismatch, "int64", client.unpack_tensor("three", whole));
-    THROWS(TensorMismatch, "dtype", client.get_tensor("three").values<float>());
+    THROWS(TensorMismatch, "dtype", client.get_tensor("three").to_vector<float>());
     THROWS(InvalidArgument, "a{b", client.get_tensor("a{b"));
     THROWS(InvalidArgument, "array.shape cannot be -1", client.put_tensor("three", {three.data(), {-1}}));
     THROWS(InvalidArgument, "one for each dimension", ssasync::Array::strided(three.data(), {3}, {}));
@@ -202,7 +206,7 @@ static void test_threads(ssasync::Client &client) {
             const std::string name = "thread_" + std::to_string(i), missing = "missing_" + std::to_string(i);
             for (int round = 0; round < 50; round++) {
                 client.put_tensor(name, std::vector<double>{double(round)});
-                right[i] += client.get_tensor(name).values<double>()[0] == round;
+                right[i] += client.get_tensor(name).to_vector<double>()[0] == round;
                 try {
                     client.get_tensor(missing);
                 } catch (const ssasync::NotFound &error) {

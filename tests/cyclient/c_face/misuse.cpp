@@ -79,6 +79,39 @@ static void test_what_is_gone_soon_is_not_borrowed(Client &client) {
     CHECK(client.get_tensor("view").to_vector<double>() == kept && back == Row({4, 5, 6}));
 }
 
+#define LENT(what) [](auto &&lender) -> decltype(void(std::forward<decltype(lender)>(lender).what)) {}
+#define IS_LENT_BY_WHAT_IS_HELD(lent, Lender)                                                                    \
+    (TAKES(lent, Lender &) && TAKES(lent, const Lender &) && !TAKES(lent, Lender) && !TAKES(lent, const Lender))
+
+static void test_what_is_gone_soon_does_not_lend(Client &client) {
+    using ssasync::Tensor;
+    static constexpr auto values = LENT(template values<double>());
+    static constexpr auto constant = LENT(template values<const double>());
+    static constexpr auto data = LENT(data());
+    static constexpr auto nested = LENT(nested());
+    static constexpr auto handle = LENT(handle());
+    static constexpr auto bytes = LENT(get_bytes("name"));
+    static constexpr auto described = LENT(described());
+    static_assert(IS_LENT_BY_WHAT_IS_HELD(values, Tensor) && IS_LENT_BY_WHAT_IS_HELD(constant, Tensor));
+    static_assert(IS_LENT_BY_WHAT_IS_HELD(data, Tensor) && IS_LENT_BY_WHAT_IS_HELD(nested, Tensor));
+    static_assert(IS_LENT_BY_WHAT_IS_HELD(handle, Tensor) && IS_LENT_BY_WHAT_IS_HELD(handle, Dataset));
+    static_assert(IS_LENT_BY_WHAT_IS_HELD(handle, Client) && IS_LENT_BY_WHAT_IS_HELD(handle, Batch));
+    static_assert(IS_LENT_BY_WHAT_IS_HELD(handle, ssasync::Future) && IS_LENT_BY_WHAT_IS_HELD(bytes, Dataset));
+    static_assert(IS_LENT_BY_WHAT_IS_HELD(described, Array) && IS_LENT_BY_WHAT_IS_HELD(described, MutableArray));
+    client.put_tensor("lent", Row{1, 2, 3});
+    double sum = 0; // of what is copied, or held
+    for (const double x : client.get_tensor("lent").to_vector<double>())
+        sum += x;
+    for (const std::int64_t length : client.get_tensor("lent").shape())
+        sum += static_cast<double>(length);
+    const Tensor held = client.get_tensor("lent");
+    for (const double x : held.values<double>())
+        sum += x;
+    for (const std::int64_t length : Array(held.values<double>()).shape())
+        sum += static_cast<double>(length);
+    CHECK(sum == 18);
+}
+
 template <class Method> static constexpr bool takes_what_stays_alone([[maybe_unused]] const Method &method) {
     return TAKES(method, std::string &) && TAKES(method, const std::string &) && TAKES(method, std::string_view) &&
            TAKES(method, const char *) && TAKES(method, const char (&)[4]) && TAKES(method, std::pmr::string &) &&
@@ -181,6 +214,7 @@ int main() {
         Client client;
         test_const_is_not_written();
         test_what_is_gone_soon_is_not_borrowed(client);
+        test_what_is_gone_soon_does_not_lend(client);
         test_text_that_is_gone_soon_is_not_borrowed_however_it_is_given();
         test_what_was_moved_from_says_so(client);
         test_numbers_that_cannot_be(client);
@@ -189,6 +223,6 @@ int main() {
         std::printf("thrown: %s\n", error.what());
         failures++;
     }
-    std::printf("%ld checks in 6 tests\n", checks);
+    std::printf("%ld checks in 7 tests\n", checks);
     return failures ? 1 : 0;
 }
