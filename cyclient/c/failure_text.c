@@ -210,10 +210,11 @@ ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call,
 
 /* The call that keeps the request waiting. */
 static const ssa_call *pending_call(const ssa_request *request) {
+    const ssa_call *shared = request->shared;
     for (size_t i = 0; i < request->call_count; i++)
         if (request->calls[i].link || request->calls[i].list)
             return &request->calls[i];
-    return request->shared;
+    return shared && (shared->link || shared->list) ? shared : NULL;
 }
 
 const char *ssa_failure_span(int64_t nanoseconds, char out[SSA_SPAN_BYTES]) {
