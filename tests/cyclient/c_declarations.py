@@ -10,7 +10,7 @@ LIBRARY = (INCLUDE / "ssasync.h").read_text()
 FACE = "\n".join(path.read_text() for path in sorted(INCLUDE.rglob("*.hpp")))
 METHOD = re.compile(
     r"^    (?:template <class T> )?(?!return |throw )([A-Za-z][\w:<>, ]*?) (\w+)"  # what it returns, its name
-    r"\(((?:[^()]|\(\))*)\)(?: const)?(?: noexcept)?(?: \{|;)",
+    r"\(((?:[^()]|\(\))*)\)(?: const)?(?: &)?(?: noexcept)?(?: \{|;)",
     re.MULTILINE,
 )
 
