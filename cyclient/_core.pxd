@@ -187,6 +187,7 @@ cdef extern from "engine.h":
     const char *ssa_engine_unusable(const ssa_engine *engine, ssa_status *status) nogil
     void ssa_engine_close(ssa_engine *engine) nogil
     void ssa_engine_free(ssa_engine *engine) nogil
+    void ssa_engine_share_model_versions(ssa_engine *engine, const ssa_engine *other) nogil
     size_t ssa_engine_unanswered(const ssa_engine *engine) nogil
     int64_t ssa_now() nogil
     void ssa_engine_tick(ssa_engine *engine, int64_t now) nogil

@@ -697,6 +697,10 @@ cdef class Engine(EngineOperations):
 
     # ---- the end
 
+    def share_model_versions(self, Engine other not None):
+        """Runs on the one know of what is set on the other: both belong to one client. Before it is used."""
+        ssa_engine_share_model_versions(self.c, other.c)
+
     def close(self):
         """Close all sockets; what is under way ends with Disconnected. Safe to repeat.
 

@@ -190,6 +190,7 @@ class Pool:
             if len(self._members) >= self.MOST_MEMBERS:
                 return None
             member = self._new_member()
+            member.engine.share_model_versions(self.first.engine)
             for change in self._changes:
                 change(member.engine)
             if self._is_closed:

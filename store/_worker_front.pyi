@@ -11,6 +11,9 @@ ERRAND_LOAD: int
 ERRAND_LOAD_SCRIPT: int
 ERRAND_FETCH: int
 ERRAND_IDLE: int
+ERRAND_LOOK: int
+ERRAND_LOOK_SCRIPT: int
+NO_INPUT: int
 
 @type_check_only
 class FrontStatistics(TypedDict):
@@ -92,7 +95,8 @@ class Front:
 
     def next_errand(self) -> tuple[int, str, int, int] | None:
         """What the owner must do next: (ERRAND_LOAD, model, 0, 0), (ERRAND_LOAD_SCRIPT, script, 0, 0),
-        (ERRAND_FETCH, key, request, input) or (ERRAND_IDLE, "", 0, 0); None: nothing.
+        (ERRAND_LOOK, model, request, 0), (ERRAND_LOOK_SCRIPT, script, request, 0), (ERRAND_FETCH, key, request, input) or
+        (ERRAND_IDLE, "", 0, 0); None: nothing.
         """
 
     def model_ready(
@@ -117,7 +121,10 @@ class Front:
     def input_fetched(self, request: int, index: int, array: np.ndarray[Any, Any]) -> None:
         """An input that came by key; it is copied. Raises TypeError when the array cannot be used."""
 
+    def looked(self, request: int) -> None:
+        """The store was asked for the current version after the errand came, and that version is loaded: run the request."""
+
     def request_failed(self, request: int, index: int, code: str, text: str) -> None:
-        """An input by key could not be had: answer the request with an error."""
+        """An input by key, or (NO_INPUT) the current version, could not be had: answer the request with an error."""
 
     def statistics(self) -> FrontStatistics: ...

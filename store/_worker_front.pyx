@@ -98,6 +98,8 @@ cdef extern from "worker_front.h":
         SSA_ERRAND_FETCH
         SSA_ERRAND_IDLE
         SSA_ERRAND_LOAD_SCRIPT
+        SSA_ERRAND_LOOK
+        SSA_ERRAND_LOOK_SCRIPT
 
     ctypedef struct ssa_errand:
         ssa_errand_kind kind
@@ -126,6 +128,8 @@ cdef extern from "worker_front.h":
     void ssa_front_model_missing(ssa_front *front, int script, const char *name, size_t bytes, const char *code,
                                  const char *text, uint64_t *retired) nogil
     ssa_status ssa_front_input_fetched(ssa_front *front, uint64_t request, size_t input, const ssa_array *array) nogil
+    ssa_status ssa_front_looked(ssa_front *front, uint64_t request) nogil
+    size_t SSA_NO_INPUT
     void ssa_front_request_failed(ssa_front *front, uint64_t request, size_t input, const char *code, const char *text) nogil
     void ssa_front_get_statistics(ssa_front *front, ssa_front_statistics *statistics)
 
@@ -137,6 +141,9 @@ ERRAND_LOAD = int(SSA_ERRAND_LOAD)
 ERRAND_LOAD_SCRIPT = int(SSA_ERRAND_LOAD_SCRIPT)
 ERRAND_FETCH = int(SSA_ERRAND_FETCH)
 ERRAND_IDLE = int(SSA_ERRAND_IDLE)
+ERRAND_LOOK = int(SSA_ERRAND_LOOK)
+ERRAND_LOOK_SCRIPT = int(SSA_ERRAND_LOOK_SCRIPT)
+NO_INPUT = SSA_NO_INPUT
 
 # WIRE.md, "Tensor": the codes 1 to 15
 _DTYPES = (
@@ -400,6 +407,13 @@ cdef class Front:
             status = ssa_front_input_fetched(self._front, request, index, &described)
         if status != SSA_OK:
             raise MemoryError(f"no memory for {source.nbytes} bytes of input")
+
+    def looked(self, uint64_t request):
+        cdef ssa_status status
+        with nogil:
+            status = ssa_front_looked(self._front, request)
+        if status != SSA_OK:
+            raise MemoryError
 
     def request_failed(self, uint64_t request, size_t index, str code, str text):
         code_bytes = code.encode()

@@ -2,7 +2,7 @@
 
 A model is loaded at its first request and kept; so is a script. Its `current` pointer is watched: when it changes, the new
 version is loaded beside the old one and takes its place between two batches. A new version that cannot be loaded leaves the
-old one serving; one for another device ends it here.
+old one serving, but for clients that know of the new one, who are told; one for another device ends it here.
 """
 
 import asyncio
@@ -19,7 +19,16 @@ from anyio.abc import TaskGroup
 
 from ssasync.cyclient.errors import InvalidArgument, NotATensor, NotFound, StoreError, TensorNotFound
 from ssasync.cyclient.key_names import ModelKeys
-from ssasync.store._worker_front import ERRAND_FETCH, ERRAND_IDLE, ERRAND_LOAD, ERRAND_LOAD_SCRIPT, Front
+from ssasync.store._worker_front import (
+    ERRAND_FETCH,
+    ERRAND_IDLE,
+    ERRAND_LOAD,
+    ERRAND_LOAD_SCRIPT,
+    ERRAND_LOOK,
+    ERRAND_LOOK_SCRIPT,
+    NO_INPUT,
+    Front,
+)
 from ssasync.store.device import may_run, wanted_devices
 from ssasync.store.model_runtime import Array, LoadedModel, Runtime, runtime_for
 from ssasync.store.worker_errors import (
@@ -73,6 +82,7 @@ class _Entry:
     version: str = ""  #: the one that serves; empty: none yet
     refreshing: bool = False
     stale: bool = False  #: `current` may have changed since the refresh began
+    lookers: list[int] = field(default_factory=list)  #: requests that wait for a refresh that began after they came
     stop_watching: Callable[[], None] = field(default=lambda: None)
 
     def __str__(self) -> str:
@@ -142,6 +152,8 @@ class ModelCache:
             kind, name, request, index = errand
             if kind in (ERRAND_LOAD, ERRAND_LOAD_SCRIPT):
                 self._begin(kind == ERRAND_LOAD_SCRIPT, name)
+            elif kind in (ERRAND_LOOK, ERRAND_LOOK_SCRIPT):
+                self._look(kind == ERRAND_LOOK_SCRIPT, name, request)
             elif kind == ERRAND_FETCH:
                 self._tasks.start_soon(self._fetch, name, request, index)
             elif kind == ERRAND_IDLE:
@@ -161,6 +173,14 @@ class ModelCache:
         entry.stop_watching = self._store.watch_key(key, partial(self._changed, entry))
         self._changed(entry)  # the watch may be waiting for a connection; the load has a deadline
 
+    def _look(self, script: bool, name: str, request: int) -> None:
+        """A client knows of a later version than the one that serves: its watch may not have told us yet."""
+        self._begin(script, name)
+        entry = self._entries.get((script, name))
+        if entry:  # else who waits was answered
+            entry.lookers.append(request)
+            self._changed(entry)
+
     def _changed(self, entry: _Entry) -> None:
         entry.stale = True
         self._something_to_do.set()
@@ -168,27 +188,44 @@ class ModelCache:
     async def _refresh(self, entry: _Entry) -> None:
         while entry.stale:
             entry.stale = False
+            lookers, entry.lookers = entry.lookers, []
             try:
-                await self._load_current(entry)
-            except (NoSuchModel, NoSuchScript, WrongDevice) as error:
-                self._drop(entry, error)
+                if await self._load_current(entry):
+                    self._answer_lookers(lookers)
+                else:
+                    entry.lookers += lookers
             except WorkerError as error:
-                if entry.version:
-                    logger.error("%s: version %s goes on serving: %s", entry, entry.version, error)
-                elif not entry.stale:
-                    self._drop(entry, error)
+                self._refuse_current(entry, error, lookers)
         entry.refreshing = False
 
-    async def _load_current(self, entry: _Entry) -> None:
-        """Bring the entry to the current version. Raises WorkerError."""
+    def _answer_lookers(self, requests: list[int]) -> None:
+        for request in requests:
+            try:
+                self._front.looked(request)
+            except MemoryError as error:
+                self._front.request_failed(request, NO_INPUT, "BUSY", str(error))
+
+    def _refuse_current(self, entry: _Entry, error: WorkerError, lookers: list[int]) -> None:
+        """The version that is current cannot serve here."""
+        none_serves = not entry.version or isinstance(error, NoSuchModel | NoSuchScript | WrongDevice)
+        if not none_serves:
+            logger.error("%s: version %s goes on serving: %s", entry, entry.version, error)
+        elif not entry.stale:  # else it is perhaps not current any more
+            self._drop(entry, error)
+        for request in lookers:
+            self._front.request_failed(request, NO_INPUT, error.code, str(error))
+
+    async def _load_current(self, entry: _Entry) -> bool:
+        """Bring the entry to the current version; False: it went meanwhile. Raises WorkerError."""
+        version = ""
         try:
             version = await self._read_version(entry)
             if version == entry.version:
-                return
+                return True
             blob, metadata = await self._read_blob(entry, version)
         except NotFound:
-            if entry.stale:  # the version was replaced and deleted between the two questions; ask again
-                return
+            if version and entry.stale:  # it was replaced and deleted between the two questions; ask again
+                return False
             raise entry.missing() from None
         except InvalidArgument:  # a name that nothing in the store can have
             raise entry.missing() from None
@@ -206,6 +243,7 @@ class ModelCache:
         entry.version = version
         logger.info("%s: version %s serves (%s, %d bytes)", entry, version, backend, len(blob))
         self._loaded(len(self.versions()))
+        return True
 
     async def _read_version(self, entry: _Entry) -> str:
         read = self._store.get_script_version if entry.script else self._store.get_model_version

@@ -178,7 +178,25 @@ static size_t find_put(const ssa_batch_plan *batch, const ssa_buffer *key, uint6
     return SSA_NOWHERE;
 }
 
+/* A run follows what sets or deletes what it runs; one such operation follows all runs of it. */
+static ssa_status follow_model(ssa_batch_plan *batch, size_t place, uint64_t hash) {
+    const ssa_key_history *history = batch->history_capacity ? find_history(batch, hash) : NULL;
+    return history && history->hash ? follow(batch, place, history->last_slow) : SSA_OK;
+}
+
+static ssa_status follow_runs(ssa_batch_plan *batch, size_t place, uint64_t hash) {
+    ssa_status status = SSA_OK;
+    for (size_t i = 0; i < place && status == SSA_OK; i++) {
+        const ssa_run_state *run = ssa_run_state_of(batch->entries[i].request);
+        if (run && run->model_hash == hash)
+            status = follow(batch, place, i);
+    }
+    return status;
+}
+
 static ssa_status plan_run(ssa_batch_plan *batch, size_t place, ssa_run_state *state) {
+    if (follow_model(batch, place, state->model_hash))
+        return SSA_ENOMEM;
     for (size_t i = 0; i < state->input_count; i++) {
         ssa_run_source *source = &state->inputs[i];
         if (!source->key.bytes)
@@ -239,6 +257,9 @@ static ssa_status plan(ssa_batch_plan *batch, size_t place) {
             forget_values(batch, request->changes[i]);
         return SSA_OK;
     }
+    int is_model = request->kind == SSA_KIND_MODEL || request->kind == SSA_KIND_SCRIPT;
+    if (is_model && request->changes[0] && follow_runs(batch, place, request->changes[0]))
+        return SSA_ENOMEM;
     if (!is_about_a_key(request)) {
         forget_values(batch, request->order_hash);
     } else if (batch->value_count) {

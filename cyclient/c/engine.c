@@ -145,7 +145,8 @@ ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver) {
     ssa_topology_start(engine);
     const char *const *prefixes = (const char *const *)engine->settings.read_prefixes;
     engine->memory = ssa_memory_cache_new((size_t)engine->settings.keep_bytes);
-    if (!engine->memory || ssa_timer_heap_reserve(&engine->timers, engine->timer_room) || describe(engine) ||
+    engine->model_versions = ssa_model_versions_new();
+    if (!engine->memory || !engine->model_versions || ssa_timer_heap_reserve(&engine->timers, engine->timer_room) || describe(engine) ||
         ssa_key_names_init(&engine->names, engine->settings.write_prefix, prefixes, engine->settings.read_prefix_count) ||
         ssa_worker_pool_start(&engine->workers, engine) || add_way_in(engine)) {
         ssa_engine_free(engine);
@@ -237,10 +238,17 @@ void ssa_engine_free(ssa_engine *engine) {
     ssa_settings_free(&engine->settings);
     ssa_log_close(&engine->log);
     ssa_memory_cache_end(engine->memory);
+    ssa_model_versions_release(engine->model_versions);
     free_spares(engine);
     ssa_release(engine->description);
     ssa_home_process_end(&engine->home);
     ssa_release(engine);
+}
+
+void ssa_engine_share_model_versions(ssa_engine *engine, const ssa_engine *other) {
+    ssa_model_versions *own = engine->model_versions;
+    engine->model_versions = ssa_model_versions_hold(other->model_versions);
+    ssa_model_versions_release(own);
 }
 
 /* ---- time */

@@ -16,6 +16,7 @@
 #include "key_names.h"
 #include "link.h"
 #include "log.h"
+#include "model_versions.h"
 #include "request.h"
 #include "run_order.h"
 #include "settings.h"
@@ -90,6 +91,7 @@ typedef struct ssa_engine {
     ssa_wait_table waits;
     ssa_worker_pool workers;
     ssa_run_order run_order;
+    ssa_model_versions *model_versions;
     struct ssa_control *controls; /* of the entities whose requests are polled (op_control.h) */
     uint32_t bulk_seen[256];  /* hashes of keys whose values were long when last seen */
     ssa_engine_statistics statistics;
@@ -104,6 +106,8 @@ ssa_engine *ssa_engine_new(ssa_settings *settings, const ssa_driver *driver);
 /* Every request ends with SSA_ECLOSED; sockets are closed. Requests stay their owners', to be freed before the client. */
 void ssa_engine_close(ssa_engine *engine);
 void ssa_engine_free(ssa_engine *engine);
+/* Both belong to one client: what one of them sets the other's runs know of. */
+void ssa_engine_share_model_versions(ssa_engine *engine, const ssa_engine *other);
 
 /* ---- for the driver */
 

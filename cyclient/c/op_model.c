@@ -157,8 +157,10 @@ static void set_step(ssa_request *request) {
                          SSA_CALL_IDEMPOTENT);
         return;
     default:
-        if (!ssa_transaction_failed(request, 0))
-            ssa_request_succeed(request);
+        if (ssa_transaction_failed(request, 0))
+            return;
+        ssa_model_versions_note(request->engine->model_versions, request->order_hash, (uint64_t)request->number);
+        ssa_request_succeed(request);
     }
 }
 
@@ -324,6 +326,7 @@ ssa_request *ssa_op_set_model(ssa_engine *engine, ssa_kind kind, ssa_text name, 
     if (!request)
         return NULL;
     model_state *state = request->state;
+    ssa_request_changes(request, 0, &state->current);
     state->blob = blob.data;
     state->blob_bytes = blob.bytes;
     if (describe(state, backend, device, options)) {
@@ -503,20 +506,28 @@ static void delete_step(ssa_request *request) {
         char text[24];
         snprintf(text, sizeof text, "%.*s", (int)(reply->nodes[0].text_bytes < 20 ? reply->nodes[0].text_bytes : 20),
                  (char *)reply->text.data + reply->nodes[0].text_at);
-        uint64_t counter = strtoull(text, NULL, 10);
+        request->number = strtoll(text, NULL, 10);
         ssa_request_calls(request, 1);
-        ssa_request_send(request, 0, deleting_command(state, counter), state->current.data, state->current.bytes, SSA_CALL_IDEMPOTENT);
+        ssa_request_send(request, 0, deleting_command(state, (uint64_t)request->number), state->current.data, state->current.bytes, SSA_CALL_IDEMPOTENT);
         return;
     }
     default:
-        if (!ssa_request_failed(request))
-            ssa_request_succeed(request);
+        if (ssa_request_failed(request))
+            return;
+        ssa_model_versions_note(request->engine->model_versions, request->order_hash, (uint64_t)request->number + 1);
+        ssa_request_succeed(request);
     }
 }
 
+static ssa_request *new_deletion(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text name, ssa_problem *problem) {
+    ssa_request *request = new_request(engine, operation, kind, name, SSA_READING, delete_step, problem);
+    if (request)
+        ssa_request_changes(request, 0, &((model_state *)request->state)->current);
+    return request;
+}
+
 ssa_request *ssa_op_delete_model(ssa_engine *engine, ssa_kind kind, ssa_text name, ssa_problem *problem) {
-    const char *operation = kind == SSA_KIND_MODEL ? "delete_model" : "delete_script";
-    return new_request(engine, operation, kind, name, SSA_READING, delete_step, problem);
+    return new_deletion(engine, kind == SSA_KIND_MODEL ? "delete_model" : "delete_script", kind, name, problem);
 }
 
 ssa_request *ssa_op_delete_model_multigpu(ssa_engine *engine, ssa_kind kind, ssa_text name, int first_gpu, int num_gpus,
@@ -524,5 +535,5 @@ ssa_request *ssa_op_delete_model_multigpu(ssa_engine *engine, ssa_kind kind, ssa
     if (ssa_op_check_gpus(first_gpu, num_gpus, problem))
         return NULL;
     const char *operation = kind == SSA_KIND_MODEL ? "delete_model_multigpu" : "delete_script_multigpu";
-    return new_request(engine, operation, kind, name, SSA_READING, delete_step, problem);
+    return new_deletion(engine, operation, kind, name, problem);
 }

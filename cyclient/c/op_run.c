@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "allocator.h"
@@ -12,7 +13,7 @@
 
 /* What a worker takes (WIRE.md, "Workers"): checked before it is sent, since the worker hangs up. */
 #define LONGEST_KEY 4096
-#define MOST_INPUTS ((1024 - 6) / 2)
+#define MOST_INPUTS ((1024 - 8) / 2)
 
 enum { START, RUNNING, STORING };
 
@@ -77,13 +78,29 @@ ssa_status ssa_run_add_input(ssa_command *command, const ssa_run_source *input) 
     return ssa_command_argument(command, "T", 1) || ssa_command_tensor(command, header, data) ? SSA_ENOMEM : SSA_OK;
 }
 
+size_t ssa_run_target_words(ssa_request *request) {
+    ssa_run_state *state = request->state;
+    state->least_version = ssa_model_versions_of(request->engine->model_versions, state->model_hash);
+    return state->least_version ? 4 : 2;
+}
+
+ssa_status ssa_run_add_target(ssa_command *command, ssa_request *request) {
+    const ssa_run_state *state = request->state;
+    ssa_status status = ssa_command_argument(command, state->model.data, state->model.bytes);
+    if (!status)
+        status = ssa_command_argument(command, state->function.data, state->function.bytes);
+    if (!status && state->least_version)
+        status = ssa_command_argument(command, "V", 1) || ssa_command_number(command, state->least_version) ? SSA_ENOMEM : SSA_OK;
+    return status;
+}
+
 static ssa_command *encode(ssa_run *run, uint64_t id, uint64_t attempt, uint64_t timeout_ms) {
     const ssa_run_state *state = run->request->state;
-    ssa_command *command = ssa_command_new(6 + 2 * state->input_count, SSA_EXPECT_RESULTS);
+    size_t words = 4 + ssa_run_target_words(run->request) + 2 * state->input_count;
+    ssa_command *command = ssa_command_new(words, SSA_EXPECT_RESULTS);
     int failed = !command || ssa_command_argument(command, "SSA.RUN", 7) || ssa_command_number(command, id) ||
                  ssa_command_number(command, attempt) || ssa_command_number(command, timeout_ms) ||
-                 ssa_command_argument(command, state->model.data, state->model.bytes) ||
-                 ssa_command_argument(command, state->function.data, state->function.bytes);
+                 ssa_run_add_target(command, run->request);
     for (size_t i = 0; !failed && i < state->input_count; i++)
         failed = ssa_run_add_input(command, &state->inputs[i]) != SSA_OK;
     if (failed) {
@@ -166,9 +183,20 @@ void ssa_run_store(ssa_request *request) {
         ssa_request_succeed(request);
 }
 
+static void note_version(ssa_request *request) {
+    const ssa_run_state *state = request->state;
+    const ssa_node *node = request->reply.nodes;
+    char text[24] = "";
+    if (!state->least_version || !request->reply.count || node->text_bytes >= sizeof text)
+        return;
+    memcpy(text, request->reply.text.data + node->text_at, node->text_bytes);
+    ssa_model_versions_ran(request->engine->model_versions, state->model_hash, state->least_version, strtoull(text, NULL, 10));
+}
+
 /* The outputs are here. */
 static void accept_results(ssa_request *request) {
     const ssa_run_state *state = request->state;
+    note_version(request);
     int stores = state->output_count && !state->discard;
     if (!request->batch || !stores || ssa_batch_plan_may_store(request->batch, request))
         ssa_run_store(request);
@@ -252,8 +280,8 @@ void ssa_run_fail_held(ssa_run *run) {
     ssa_request *request = run->request;
     const ssa_request *leader = run->leader;
     char span[SSA_SPAN_BYTES];
-    ssa_request_fail(request, SSA_ETIMEOUT, "%s '%s': not run, since %s '%s' of this client, which was started earlier and changes an "
-                     "input, was not done within %s.", request->operation, (char *)request->subject.data,
+    ssa_request_fail(request, SSA_ETIMEOUT, "%s '%s': not run, since %s '%s' of this client, which was started earlier and changes what "
+                     "it takes, was not done within %s.", request->operation, (char *)request->subject.data,
                      leader ? leader->operation : "an operation", leader ? (char *)leader->subject.data : "",
                      ssa_failure_span(request->timeout, span));
 }
@@ -281,7 +309,7 @@ static ssa_request *check_size(const ssa_engine *engine, const ssa_run_input *in
     uint64_t total = 0;
     if (count > MOST_INPUTS) {
         snprintf(text, sizeof text, "%zu tensors", count);
-        return refuse(problem, "inputs", text, "a request takes at most 509; join some");
+        return refuse(problem, "inputs", text, "a request takes at most 508; join some");
     }
     for (size_t i = 0; i < count; i++)
         if (!inputs[i].name.data)
@@ -348,6 +376,7 @@ static ssa_status add_model(ssa_engine *engine, ssa_run_state *state, ssa_kind k
     if (!status) {
         size_t before = strlen("{ssa::") + strlen(ssa_kind_word(kind)), after = strlen("}current");
         status = ssa_buffer_append(&state->model, key.data + before, key.bytes - before - after);
+        state->model_hash = ssa_key_hash(key.data, key.bytes);
     }
     ssa_buffer_free(&key);
     return status;

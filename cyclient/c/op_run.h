@@ -22,6 +22,8 @@ typedef struct ssa_run_output {
 typedef struct ssa_run_state {
     ssa_run run;
     ssa_buffer model, function;
+    uint64_t model_hash;         /* of the tag of its keys */
+    uint64_t least_version;      /* that the worker was told; 0: none */
     ssa_run_source *inputs;
     size_t input_count;
     ssa_run_output *outputs;
@@ -34,6 +36,11 @@ typedef struct ssa_run_state {
 
 /* NULL: the request is no run. */
 ssa_run_state *ssa_run_state_of(ssa_request *request);
+/* How many words ssa_run_add_target adds next: model and function, and the version that it is not to be older than, if one is
+ * known now. */
+size_t ssa_run_target_words(ssa_request *request);
+/* SSA_ENOMEM. */
+ssa_status ssa_run_add_target(ssa_command *command, ssa_request *request);
 /* Bytes of the tensors that it carries to a worker; of what other runs give those that are here. */
 uint64_t ssa_run_carries(const ssa_request *request);
 /* One input as a word of a request and its value. SSA_ENOMEM. */

@@ -9,7 +9,7 @@
 /* What a worker takes (WIRE.md, "Workers"). */
 #define MOST_WORDS 1024
 #define OWN_WORDS 7  /* the label, id, attempt, timeout and steps; OUTPUTS and how many */
-#define STEP_WORDS 3 /* its name, function and number of inputs */
+#define STEP_WORDS 5 /* at most: name, function, V and the least version, number of inputs */
 
 typedef struct chain_output {
     size_t step, index;
@@ -53,9 +53,7 @@ static int is_step_before(const chain_state *chain, const ssa_request *run, size
 
 static ssa_status add_step(ssa_command *command, const chain_state *chain, size_t step) {
     const ssa_run_state *state = chain->runs[step]->state;
-    if (ssa_command_argument(command, state->model.data, state->model.bytes) ||
-        ssa_command_argument(command, state->function.data, state->function.bytes) ||
-        ssa_command_number(command, state->input_count))
+    if (ssa_run_add_target(command, chain->runs[step]) || ssa_command_number(command, state->input_count))
         return SSA_ENOMEM;
     for (size_t i = 0; i < state->input_count; i++) {
         const ssa_run_source *input = &state->inputs[i];
@@ -77,7 +75,7 @@ static uint64_t words_of(const chain_state *chain) {
     uint64_t words = OWN_WORDS + 2 * chain->output_count;
     for (size_t step = 0; step < chain->count; step++) {
         const ssa_run_state *state = chain->runs[step]->state;
-        words += STEP_WORDS;
+        words += 1 + ssa_run_target_words(chain->runs[step]);
         for (size_t i = 0; i < state->input_count; i++)
             words += state->inputs[i].from && is_step_before(chain, state->inputs[i].from, step) ? 3 : 2;
     }

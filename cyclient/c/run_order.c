@@ -70,6 +70,7 @@ static ssa_request *find_leader(ssa_run *run) {
     size_t count = ssa_chain_length(request);
     for (size_t step = 0; step < (count ? count : 1) && !found; step++) {
         const ssa_run_state *state = ssa_run_state_of(count ? ssa_chain_step(request, step) : request);
+        found = find_older(own, state->model_hash);
         for (size_t i = 0; i < state->input_count && !found; i++)
             if (state->inputs[i].key.bytes)
                 found = find_older(own, state->inputs[i].hash);

@@ -454,7 +454,7 @@ SSA_API ssa_status ssa_run_script_multigpu(ssa_client *client, const char *name,
                                            ssa_names outputs, int64_t offset, int first_gpu, int num_gpus,
                                            double timeout);
 
-/* Run a model on the caller's arrays; nothing is left in the store. outputs: room for *output_count tensors (509 at most,
+/* Run a model on the caller's arrays; nothing is left in the store. outputs: room for *output_count tensors (508 at most,
  * as for inputs), row-major; NULLs after a failure. *output_count: how many the model gave. SSA_ELIMIT: more than there
  * is room for. Otherwise as ssa_run_model. */
 SSA_API ssa_status ssa_infer(ssa_client *client, const char *model, size_t model_bytes, const ssa_array *inputs,

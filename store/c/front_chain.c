@@ -58,6 +58,7 @@ ssa_status ssa_chain_keep(ssa_taken *taken, const ssa_array *array) {
 
 void ssa_request_begin_step(ssa_request *request, size_t step) {
     ssa_chain *chain = request->chain;
+    request->looked = 0;
     if (!chain) {
         request->step_inputs = request->inputs_count;
         return;

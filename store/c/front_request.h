@@ -24,6 +24,7 @@ typedef struct ssa_target {
     size_t name_bytes;
     char *function;        /* of the script; empty: it is a model */
     size_t function_bytes;
+    uint64_t least_version; /* one that the client knows of; 0: none */
 } ssa_target;
 
 /* An array: of an input, or of an output that the caller lends for the time of one call. */
@@ -43,7 +44,7 @@ typedef struct ssa_input {
 
 typedef enum ssa_request_state {
     SSA_REQUEST_READING,  /* its connection is still reading it */
-    SSA_REQUEST_FETCHING, /* waits for inputs from the store */
+    SSA_REQUEST_FETCHING, /* waits for the store: for inputs, or for a look at the current version */
     SSA_REQUEST_QUEUED,
     SSA_REQUEST_RUNNING
 } ssa_request_state;
@@ -68,6 +69,7 @@ typedef struct ssa_request {
     const char *refusal;                    /* code to answer with instead of running; text in refusal_text */
     char refusal_text[256];
     ssa_target target;                      /* of the step that is due; a chain owns those of its steps */
+    int looked;                             /* the store was asked for the current version for this step */
     struct ssa_chain *chain;                /* NULL: a single run */
     int goes_on;                            /* the step that just ran is not the last one */
     size_t first_input, step_inputs;        /* those of the step that is due */

@@ -27,10 +27,30 @@ static ssa_model *ask_for(ssa_front *front, const ssa_target *target) {
     return model;
 }
 
+static void wait_for_store(ssa_model *model, ssa_request *request) {
+    request->model = model;
+    request->state = SSA_REQUEST_FETCHING;
+    ssa_link_insert(&model->fetching, &request->in_model);
+}
+
+/* The client knows of a later version than the one that is loaded: the store is asked before this request runs. Once is
+ * enough: what it says then is as new as what the client knew, whatever its number is. */
+static int needs_look(const ssa_model *model, const ssa_request *request) {
+    return request->target.least_version > model->version_number && !request->looked;
+}
+
 ssa_status ssa_front_queue(ssa_front *front, ssa_request *request) {
-    ssa_model *model = ask_for(front, &request->target);
+    const ssa_target *target = &request->target;
+    ssa_model *model = ask_for(front, target);
     if (!model)
         return SSA_ENOMEM;
+    if (needs_look(model, request)) {
+        ssa_errand_kind kind = ssa_target_is_script(target) ? SSA_ERRAND_LOOK_SCRIPT : SSA_ERRAND_LOOK;
+        ssa_status status = ssa_front_add_errand(front, kind, target->name, target->name_bytes, request->serial, 0);
+        if (status == SSA_OK)
+            wait_for_store(model, request);
+        return status;
+    }
     ssa_request_seal(request);
     ssa_models_queue(&front->models, model, request);
     return SSA_OK;
@@ -76,11 +96,10 @@ static const char *book(ssa_front *front, ssa_request *request) {
         return "BUSY";
     if (!fetching)
         return ssa_front_queue(front, request) == SSA_OK ? NULL : "BUSY";
-    request->model = ask_for(front, &request->target);
-    if (!request->model)
+    ssa_model *model = ask_for(front, &request->target);
+    if (!model)
         return "BUSY";
-    request->state = SSA_REQUEST_FETCHING;
-    ssa_link_insert(&request->model->fetching, &request->in_model);
+    wait_for_store(model, request);
     return NULL;
 }
 

@@ -1,5 +1,6 @@
 #include "model_queue.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "allocator.h"
@@ -100,6 +101,7 @@ uint64_t ssa_models_load(ssa_models *models, ssa_model *model, const char *versi
         bytes = SSA_VERSION_BYTES - 1;
     memcpy(model->version, version, bytes);
     model->version[bytes] = 0;
+    model->version_number = strtoull(model->version, NULL, 10);
     model->batching = batching;
     model->serial = serial;
     model->ready = 1;
@@ -110,6 +112,7 @@ uint64_t ssa_models_load(ssa_models *models, ssa_model *model, const char *versi
 uint64_t ssa_models_unload(ssa_models *models, ssa_model *model) {
     uint64_t retired = model->serial && !(model->running && model->running->serial == model->serial) ? model->serial : 0;
     model->serial = 0;
+    model->version_number = 0;
     model->ready = 0;
     settle(models, model);
     return retired;

@@ -26,6 +26,7 @@ typedef struct ssa_model {
     int ready, wanted;           /* loaded; somebody was asked to load it */
     uint64_t serial;             /* of the loaded version: the caller's name for it; 0: none */
     char version[SSA_VERSION_BYTES];
+    uint64_t version_number;     /* 0: it is none, or nothing is loaded */
     ssa_batching batching;
     int script;
     size_t name_bytes;

@@ -91,9 +91,27 @@ static ssa_status read_target(ssa_request_parser *parser, const char *text, size
     return SSA_OK;
 }
 
+/* Whether this word says that the least version follows, which it does once at most, before the inputs. */
+static int is_least_version(ssa_request_parser *parser, const char *text, size_t bytes) {
+    if (bytes != 1 || text[0] != 'V' || target_of(parser->request)->least_version || !parser->left)
+        return 0;
+    parser->part = SSA_PART_LEAST_VERSION;
+    return 1;
+}
+
+static ssa_status read_least_version(ssa_request_parser *parser, const char *text, size_t bytes, const char **fault) {
+    ssa_request *request = parser->request;
+    if (!read_number(text, bytes, INT64_MAX, &target_of(request)->least_version) || !target_of(request)->least_version)
+        return wrong(fault, "the least version of a model or script is a decimal number from 1");
+    parser->part = request->chain ? SSA_PART_INPUTS : after_input(parser);
+    return SSA_OK;
+}
+
 static ssa_status read_inputs_count(ssa_request_parser *parser, const char *text, size_t bytes, const char **fault) {
     ssa_request *request = parser->request;
     ssa_step *step = &request->chain->steps[request->chain->step];
+    if (is_least_version(parser, text, bytes))
+        return SSA_OK;
     if (!read_number(text, bytes, parser->left / 2, &parser->inputs_left))
         return wrong(fault, "a step has a decimal number of inputs, which follow");
     step->first_input = request->inputs_count;
@@ -105,6 +123,8 @@ static ssa_status read_inputs_count(ssa_request_parser *parser, const char *text
 static ssa_status read_source(ssa_request_parser *parser, const char *text, size_t bytes, const char **fault) {
     ssa_request *request = parser->request;
     char source = bytes == 1 ? text[0] : 0;
+    if (!request->chain && !request->inputs_count && is_least_version(parser, text, bytes))
+        return SSA_OK;
     if (source == 'T')
         parser->part = SSA_PART_TENSOR;
     else if (source == 'K')
@@ -182,6 +202,8 @@ static ssa_status read_word(ssa_request_parser *parser, const char *text, size_t
     case SSA_PART_NAME:
     case SSA_PART_FUNCTION:
         return read_target(parser, text, bytes, fault);
+    case SSA_PART_LEAST_VERSION:
+        return read_least_version(parser, text, bytes, fault);
     case SSA_PART_INPUTS:
         return read_inputs_count(parser, text, bytes, fault);
     case SSA_PART_SOURCE:

@@ -14,8 +14,9 @@ typedef enum ssa_part {
     SSA_PART_STEPS,
     SSA_PART_NAME,
     SSA_PART_FUNCTION,
-    SSA_PART_INPUTS,
-    SSA_PART_SOURCE, /* T, K or O */
+    SSA_PART_LEAST_VERSION,
+    SSA_PART_INPUTS, /* their number, or V */
+    SSA_PART_SOURCE, /* T, K or O; before the first one also V */
     SSA_PART_TENSOR, /* not a word: for the input inputs[inputs_count - 1] */
     SSA_PART_KEY,
     SSA_PART_FROM_STEP,

@@ -187,10 +187,13 @@ ssa_status ssa_front_model_ready(ssa_front *front, int script, const char *name,
     return model ? SSA_OK : SSA_ENOMEM;
 }
 
-/* Lock held: take all requests of the list off the books. */
+/* Lock held: take the requests of the list off the books; not those for which the store is still to be asked. */
 static void unlist_all(ssa_front *front, ssa_link *list, ssa_link *to) {
-    while (!ssa_link_alone(list)) {
-        ssa_request *request = SSA_CONTAINER(list->next, ssa_request, in_model);
+    for (ssa_link *link = list->next, *next; link != list; link = next) {
+        ssa_request *request = SSA_CONTAINER(link, ssa_request, in_model);
+        next = link->next;
+        if (request->state == SSA_REQUEST_FETCHING && request->target.least_version && !request->looked)
+            continue;
         ssa_front_unlist(front, request);
         ssa_link_insert(to, &request->in_model);
         front->statistics.failed++;
@@ -235,6 +238,17 @@ static ssa_request *find_fetching(ssa_front *front, uint64_t serial) {
     return NULL;
 }
 
+/* Lock held: it has what it waited for. Without memory it waits on, until it is told so. */
+static ssa_status queue_again(ssa_front *front, ssa_request *request) {
+    ssa_model *model = request->model;
+    ssa_link_remove(&request->in_model);
+    ssa_status status = ssa_front_queue(front, request);
+    if (status != SSA_OK)
+        ssa_link_insert(&model->fetching, &request->in_model);
+    ssa_front_rouse(front);
+    return status;
+}
+
 ssa_status ssa_front_input_fetched(ssa_front *front, uint64_t serial, size_t input, const ssa_array *array) {
     ssa_status status = SSA_OK;
     pthread_mutex_lock(&front->lock);
@@ -250,12 +264,20 @@ ssa_status ssa_front_input_fetched(ssa_front *front, uint64_t serial, size_t inp
         int complete = 1;
         for (size_t i = 0; i < request->inputs_count; i++)
             complete = complete && (!request->inputs[i].key || request->inputs[i].array.data);
-        if (complete) {
-            ssa_link_remove(&request->in_model);
-            ssa_request_seal(request);
-            ssa_models_queue(&front->models, request->model, request);
-            ssa_front_rouse(front);
-        }
+        if (complete)
+            status = queue_again(front, request);
+    }
+    pthread_mutex_unlock(&front->lock);
+    return status;
+}
+
+ssa_status ssa_front_looked(ssa_front *front, uint64_t serial) {
+    ssa_status status = SSA_OK;
+    pthread_mutex_lock(&front->lock);
+    ssa_request *request = find_fetching(front, serial);
+    if (request) {
+        request->looked = 1;
+        status = queue_again(front, request);
     }
     pthread_mutex_unlock(&front->lock);
     return status;

@@ -54,7 +54,9 @@ typedef enum ssa_errand_kind {
     SSA_ERRAND_LOAD = 1, /* name: a model that requests wait for */
     SSA_ERRAND_FETCH,    /* name: the key of an input; request, input: for ssa_front_input_fetched */
     SSA_ERRAND_IDLE,     /* draining, and all is answered */
-    SSA_ERRAND_LOAD_SCRIPT
+    SSA_ERRAND_LOAD_SCRIPT,
+    SSA_ERRAND_LOOK,     /* name: a model of which a client knows a later version; request: for ssa_front_looked */
+    SSA_ERRAND_LOOK_SCRIPT
 } ssa_errand_kind;
 
 typedef struct ssa_errand {
@@ -77,6 +79,11 @@ void ssa_front_model_missing(ssa_front *front, int script, const char *name, siz
                              uint64_t *retired);
 /* The array is copied. A request that is gone is no error. */
 ssa_status ssa_front_input_fetched(ssa_front *front, uint64_t request, size_t input, const ssa_array *array);
+/* The store was asked after the errand came, and what it named current is loaded. SSA_ENOMEM: it waits on;
+ * tell it with ssa_front_request_failed. */
+ssa_status ssa_front_looked(ssa_front *front, uint64_t request);
+/* input: which one cannot be had; SSA_NO_INPUT: the current version of what it runs. */
+#define SSA_NO_INPUT SIZE_MAX
 void ssa_front_request_failed(ssa_front *front, uint64_t request, size_t input, const char *code, const char *text);
 
 typedef struct ssa_front_statistics {

@@ -26,6 +26,7 @@ class Run:
     model: str
     function: str
     inputs: list[Any] = field(default_factory=list)  # an array, or a key
+    least_version: int = 0
 
 
 @dataclass
@@ -63,13 +64,20 @@ class WorkerConversation:
         if label == b"SSA.RUN":
             run = Run(*head, next(words).decode(), next(words).decode())
             for kind in words:
-                run.inputs.append(self._input(kind, words))
+                if kind == b"V":
+                    assert not run.inputs
+                    run.least_version = int(next(words))
+                else:
+                    run.inputs.append(self._input(kind, words))
             return run
         assert label == b"SSA.CHAIN"
         chain = Chain(*head, [], [])
         for _ in range(int(next(words))):
             step = Run(*head, next(words).decode(), next(words).decode())
-            for _ in range(int(next(words))):
+            if (count := next(words)) == b"V":
+                step.least_version = int(next(words))
+                count = next(words)
+            for _ in range(int(count)):
                 step.inputs.append(self._input(next(words), words))
             chain.steps.append(step)
         assert next(words) == b"OUTPUTS"

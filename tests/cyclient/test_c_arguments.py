@@ -64,7 +64,7 @@ BAD = {
     "int64_t tries": ["-1"],
     "size_t size": ["0"],
     "size_t bytes": ["(size_t)-5"],
-    "size_t input_count": ["510", "100000", "(size_t)-1"],
+    "size_t input_count": ["509", "100000", "(size_t)-1"],
     "size_t *output_count": ["NULL", "&unset_count"],
 }
 #: NULL means something there.
@@ -166,7 +166,7 @@ int main(void) {{
     size_t output_count = 4, unset_count = (size_t)-1;
     ssa_names names = {{some, NULL, 1}}, no_names = {{NULL, NULL, 1}}, null_names = {{some, NULL, 2}},
               endless_names = {{some, lengths, 1}}, unset_names = {{some, NULL, (size_t)-1}},
-              many_names = {{some, NULL, 510}};
+              many_names = {{some, NULL, 509}};
     ssa_array array = face_array(data, SSA_FLOAT64, shape, 2, SSA_ROW_MAJOR), negative = array;
     ssa_model_description other_size;
     ssa_options options;

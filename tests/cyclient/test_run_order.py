@@ -1,4 +1,4 @@
-"""A run does not overtake what its client started before it, and what changes an input of it."""
+"""A run does not overtake what its client started before it, and what changes an input of it, or what is run."""
 
 import asyncio
 

@@ -13,6 +13,7 @@ from tests.cyclient import wire_format
 from tests.cyclient.scripted_peer import ScriptedPeer
 from tests.cyclient.scripted_worker import ScriptedWorker, WorkerConversation, doubles, list_workers
 from tests.cyclient.write_test_vectors import FOLDER, NONCES, WORKER_ID, files, read
+from tests.model_archive import archive_of
 
 TENSORS = {row[0]: row[1:] for row in read("tensors.tsv")}
 REFUSED = {row[0]: row[1:] for row in read("refused.tsv")}
@@ -185,6 +186,25 @@ def test_a_request_to_a_worker_is_that_of_the_vectors(core, engine, tmp_path, in
         make_runs(core, 5)
         (output,) = core.perform(core.run("infer", "closure", inputs, None).within(60))
     np.testing.assert_array_equal(output, -2.5)
+    assert without_number(said[0], TIMEOUT) == without_number(expected, TIMEOUT)
+
+
+def test_a_run_of_what_was_set_says_so_as_the_vectors_do(core, engine, tmp_path):
+    expected, said = MESSAGES["run_least_version_3"], []
+
+    def script(worker):
+        if worker.number == 0:
+            answer_runs(worker, 5)
+            return
+        said.append(worker.read(len(expected)))
+        worker.say(MESSAGES["reply_version_3_float64_0d"])
+
+    for _ in range(3):
+        core.perform(core.set_model("closure", archive_of(b""), "TORCH", "CPU", 0, 0, 0, "", [], []))
+    with ScriptedWorker(tmp_path / "w", engine.password, script) as worker:
+        list_workers(engine, worker)
+        make_runs(core, 5)
+        core.perform(core.run("infer", "closure", [], None).within(60))
     assert without_number(said[0], TIMEOUT) == without_number(expected, TIMEOUT)
 
 

@@ -232,6 +232,7 @@ def message_lines() -> list[str]:
         tab("proof", encode_request("SSA.PROOF", proof("client", b"secret", WORKER_ID, *NONCES))),
         tab("run_float64_0d_and_key_u", encode_request(*run, "T", tensor, "K", "u")),
         tab("run_without_inputs", encode_request(*run)),
+        tab("run_least_version_3", encode_request(*run, "V", 3)),
         tab("reply_version_3_float64_0d", b"*3\r\n:7\r\n$1\r\n3\r\n$%d\r\n%b\r\n" % (len(tensor), tensor)),
         tab("reply_error", b"*2\r\n:7\r\n-BADINPUT expected 3 columns, got 2\r\n"),
         tab("alive_place_4", b">3\r\n+alive\r\n:7\r\n:4\r\n"),

@@ -195,13 +195,14 @@ def settings() -> Iterator[bytes]:
 
 def request_parser() -> Iterator[bytes]:
     """First byte: whether it is a chain, and how many strings are announced; the words, a line each."""
-    run = b"7 2 60000 closure  T t K ens_0.u T t"
-    chain = b"7 2 60000 3 prepare split 2 T t K ens_0.u closure  1 O 0 1 prepare join 3 O 1 0 O 0 1 T t "
+    run = b"7 2 60000 closure  V 3 T t K ens_0.u T t"
+    chain = b"7 2 60000 3 prepare split 2 T t K ens_0.u closure  V 9 1 O 0 1 prepare join 3 O 1 0 O 0 1 T t "
     chain += b"OUTPUTS 3 2 0 0 1 2 0"
     wrong = (
         b"7 0 1 m f",
         b"7 1 18446744073709551616 m f",
         b"7 1 1 m f X",
+        b"7 1 1 m f V 0",
         b"7 1 1 65 m f 0",
         b"7 1 1 2 m f 1 O 0 0 n g 0 OUTPUTS 1 1 0",
         b"7 1 1 1 m f 0 OUTPUTS 1 0 256",

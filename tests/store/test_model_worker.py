@@ -138,10 +138,10 @@ class InProcess:
             await in_thread(client.prove)
             return await in_thread(partial(client.run, name, *inputs, **options))  # type: ignore[no-any-return]
 
-    async def chain(self, steps: Any, outputs: Any) -> Reply:
+    async def chain(self, steps: Any, outputs: Any, **options: Any) -> Reply:
         with WireClient(str(self.path), WORKER_ID, SECRET.encode(), prove=False) as client:
             await in_thread(client.prove)
-            return await in_thread(client.chain, steps, outputs)  # type: ignore[no-any-return]
+            return await in_thread(partial(client.chain, steps, outputs, **options))  # type: ignore[no-any-return]
 
     async def until_it_answers(self, name: str, expected: float) -> None:
         async with asyncio.timeout(DEADLINE):
@@ -188,6 +188,73 @@ async def test_a_new_version_that_is_no_model_leaves_the_old_one_serving(
             assert (await worker.run("m", np.array([2.0])))[0] == 6.0
     worker.store.set_model("m", "3", b"5")
     await worker.until_it_answers("m", 5.0)
+
+
+def set_unnoticed(store: DictionaryStore, name: str, version: str, blob: bytes) -> None:
+    """The worker's watch has not told it yet."""
+    watchers, store.watchers = store.watchers, {}
+    store.set_model(name, version, blob)
+    store.watchers = watchers
+
+
+@pytest.mark.parametrize("chained", [False, True])
+async def test_who_knows_of_a_later_version_gets_what_is_current(worker: InProcess, chained: bool) -> None:
+    async def run(least_version: int) -> float:
+        if chained:
+            reply = await worker.chain(
+                [("m", "", [np.ones(1)]), ("m", "", [(0, 0)])], [(0, 0)], least_version=least_version
+            )
+            return float(reply.outputs[0][0])
+        return float((await worker.run("m", np.ones(1), least_version=least_version))[0][0])
+
+    set_unnoticed(worker.store, "m", "1", b"3")
+    assert await run(1) == 3.0
+    set_unnoticed(worker.store, "m", "2", b"4")
+    assert await run(1) == 3.0
+    assert await run(2) == 4.0
+    assert worker.store.loads == [("m", "1"), ("m", "2")]
+    assert await run(9) == 4.0  # what the store says is as new as what the client knew
+
+
+async def test_who_knows_of_a_version_that_cannot_be_loaded_is_told_and_others_keep_the_one_before(
+    worker: InProcess,
+) -> None:
+    worker.store.set_model("m", "1", b"3")
+    await worker.run("m", np.ones(1))
+    set_unnoticed(worker.store, "m", "2", b"rubbish")
+    for _ in range(2):
+        with pytest.raises(ReplyError, match="BADMODEL model 'm' version 2"):
+            await worker.run("m", np.ones(1), least_version=2)
+    assert (await worker.run("m", np.ones(1)))[0] == 3.0
+
+
+async def test_who_knows_that_it_was_deleted_is_told_so(worker: InProcess) -> None:
+    worker.store.set_model("m", "1", b"3")
+    await worker.run("m", np.ones(1))
+    del worker.store.models["m"]
+    with pytest.raises(ReplyError, match="NOMODEL"):
+        await worker.run("m", np.ones(1), least_version=2)
+
+
+async def test_who_sets_and_deletes_is_not_answered_with_what_others_find_in_between(worker: InProcess) -> None:
+    over = False
+
+    async def ask() -> None:
+        while not over:
+            with contextlib.suppress(ReplyError):
+                await worker.run("m", np.ones(1))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(ask())
+        for version in range(1, 40):
+            worker.store.set_model("m", str(version), str(version).encode())
+            assert (await worker.run("m", np.ones(1), least_version=version))[0][0] == version
+            del worker.store.models["m"]
+            worker.store.changed("m")
+            with pytest.raises(ReplyError, match="NOMODEL"):
+                await worker.run("m", np.ones(1), least_version=version + 1)
+        over = True
 
 
 async def test_missing_and_unusable_models_are_told_and_asked_for_again(worker: InProcess) -> None:

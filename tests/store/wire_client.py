@@ -156,8 +156,11 @@ class WireClient:
         timeout_ms: int = 30_000,
         function: str = "",
         attempt: int = 1,
+        least_version: int = 0,
     ) -> bytes:
         parts: list[bytes | str | int] = ["SSA.RUN", id_, attempt, timeout_ms, model, function]
+        if least_version:
+            parts += ["V", least_version]
         for each in inputs:
             parts += ["K", each] if isinstance(each, str) else ["T", encode_tensor(each)]
         return encode_request(*parts)
@@ -169,11 +172,12 @@ class WireClient:
         outputs: Sequence[tuple[int, int]],
         timeout_ms: int = 30_000,
         attempt: int = 1,
+        least_version: int = 0,
     ) -> bytes:
         """steps: model, function and inputs of each; (step, output) stands for an output of an earlier one."""
         parts: list[bytes | str | int] = ["SSA.CHAIN", id_, attempt, timeout_ms, len(steps)]
         for model, function, inputs in steps:
-            parts += [model, function, len(inputs)]
+            parts += [model, function, *(["V", least_version] if least_version else []), len(inputs)]
             for each in inputs:
                 if isinstance(each, tuple):
                     parts += ["O", *each]
