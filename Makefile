@@ -46,12 +46,12 @@ soak: build
 	$(BIN)/python -m tests.soak.actors --seconds 600 --loop uvloop
 
 # What `make test` does some hundred times: operations cut short at any moment (on two loops, with and without a throttle, in
-# the clear and over TLS, and in pieces), and late puts that race with newer ones (for each face).
+# the clear and over TLS, in pieces, on a cluster, and with a worker), and late puts that race with newer ones (for each face).
 CANCELLATIONS ?= 1000000
 RACES ?= 1000
 
 soak-client: build
-	SSA_CANCELLATIONS=$$(( $(CANCELLATIONS) / 10 )) SSA_RACES=$(RACES) $(BIN)/python -m pytest -s -q --timeout 0 \
+	SSA_CANCELLATIONS=$$(( $(CANCELLATIONS) / 14 )) SSA_RACES=$(RACES) $(BIN)/python -m pytest -s -q --timeout 0 \
 	  tests/cyclient/test_cancellation.py tests/cyclient/test_lost_shard.py::test_a_late_put_never_overwrites_a_newer_one
 
 build: links $(VENV)/.installed

@@ -7,16 +7,18 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ssasync.cyclient import Client, Dataset, DatasetNotFound, OperationTimeout, TensorNotFound
+from ssasync.cyclient import BadInput, Client, Dataset, DatasetNotFound, OperationTimeout, TensorNotFound
 from tests.cyclient.engine_process import EngineProcess
-from tests.cyclient.scripted_worker import ScriptedWorker, list_workers
+from tests.cyclient.scripted_worker import Models, ScriptedWorker, list_workers
 from tests.cyclient.throttle import Throttle
+from tests.model_archive import archive_of
 
 SECONDS = 1.6  # for each loop, with the throttle and without; longer for
 WANTED = int(os.environ.get("SSA_CANCELLATIONS", "200"))  # operations that were cut short, for each
@@ -26,7 +28,10 @@ VALUE_LIMIT = 1 << 14  # bytes, of the variant where the last ones lie in pieces
 SHORTER = (1, 100, 2_000, 5_000, 20_000)  # and are these
 TIMEOUTS = (None, None, None, 0.0, 0.001)
 POISON = -1.0
+MODEL = archive_of(b"")
 USERS = 8
+COPIES = ("copy", "moved")
+LONG = 3600.0  # seconds
 
 
 class Task:
@@ -45,7 +50,11 @@ class Task:
         tensors = (self.put, self.get, self.unpack, self.batch)
         others = (self.exists, self.put_dataset, self.get_dataset, self.wait, self.poll, self.append, self.look_at_list)
         while time.monotonic() < until or self.cut < WANTED / USERS or self.whole < WHOLE / USERS:
-            await self.random.choice(tensors if self.random.random() < 0.6 else others)()
+            (kind,) = self.random.choices((tensors, others, self.further()), (0.5, 0.3, 0.2))
+            await self.random.choice(kind)()
+
+    def further(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (self.copy, self.rename, self.look_at_copy, self.delete, self.set_ttl)
 
     def name(self, size: int) -> str:
         return f"{self.number}.{size}"
@@ -79,6 +88,10 @@ class Task:
             self.cut += 1
             return []
         except (TensorNotFound, DatasetNotFound):
+            return []
+        except BadInput as error:
+            if "is not in the store" not in str(error):
+                raise
             return []
         else:
             self.whole += 1
@@ -147,6 +160,34 @@ class Task:
         found = await self.cut_short(self.client.tensor_exists(name, timeout=self.timeout()))
         assert name != "never" or found in ([], [False])
 
+    # ---- copies
+
+    async def copy(self) -> None:
+        name = self.name(self.random.choice(self.sizes))
+        await self.cut_short(self.client.copy_tensor(name, f"{name}.copy", timeout=self.timeout()))
+
+    async def rename(self) -> None:
+        name = self.name(self.random.choice(self.sizes))
+        names = self.random.sample([f"{name}.copy", f"{name}.moved"], 2)
+        await self.cut_short(self.client.rename_tensor(*names, timeout=self.timeout()))
+
+    async def look_at_copy(self) -> None:
+        size = self.random.choice(self.sizes)
+        name = f"{self.name(size)}.{self.random.choice(COPIES)}"
+        for got in await self.cut_short(self.client.get_tensor(name, timeout=self.timeout())):
+            self.check(got, size)
+
+    async def delete(self) -> None:
+        name = f"{self.name(self.random.choice(self.sizes))}.{self.random.choice(COPIES)}"
+        await self.cut_short(self.client.delete_tensor(name, timeout=self.timeout()))
+
+    async def set_ttl(self) -> None:
+        name = self.name(self.random.choice(self.sizes))
+        if self.random.random() < 0.5:
+            await self.cut_short(self.client.set_tensor_ttl(name, LONG, timeout=self.timeout()))
+        for left in await self.cut_short(self.client.get_tensor_ttl(name, timeout=self.timeout())):
+            assert left is None or left <= LONG
+
     # ---- waits
 
     async def wait(self) -> None:
@@ -214,20 +255,60 @@ class Task:
     async def check_all(self) -> None:
         """What is stored in the end is whole: nothing was sent from an array that had been given back."""
         for size in self.sizes:
-            try:
-                self.check(await self.client.get_tensor(self.name(size), timeout=30), size)
-            except TensorNotFound:
-                continue
+            for name in [self.name(size), *(f"{self.name(size)}.{copy}" for copy in COPIES)]:
+                try:
+                    self.check(await self.client.get_tensor(name, timeout=30), size)
+                except TensorNotFound:
+                    continue
         assert self.least <= await self.client.get_list_length(self.list_name, timeout=30) <= self.most
 
 
-async def cut_many_short(address: str, *, sizes: Sequence[int] = SIZES, **options: Any) -> None:
+class Runner(Task):
+    """Its client has a worker, whose model "same" gives back what it takes."""
+
+    def further(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (self.infer, self.run_model, self.run_chain, self.look_at_copy, self.set_model)
+
+    async def infer(self) -> None:
+        size = self.random.choice(self.sizes)
+        array = self.fresh(size)
+        serial = array[0]
+        for got in await self.cut_short(self.client.infer("same", array, timeout=self.timeout()), [array]):
+            self.check(got, size)
+            assert got[0] == serial, "not what this was asked about"
+
+    async def run_model(self) -> None:
+        name = self.name(self.random.choice(self.sizes))
+        await self.cut_short(self.client.run_model("same", name, f"{name}.copy", timeout=self.timeout()))
+
+    async def run_chain(self) -> None:
+        size = self.random.choice(self.sizes)
+        name = self.name(size)
+        array = self.fresh(size)
+        serial = array[0]
+        batch = self.client.batch()
+        batch.put_tensor(name, array)
+        batch.run_model("same", name, f"{name}.moved", keep=False)
+        batch.run_model("same", f"{name}.moved", f"{name}.copy")
+        got = batch.get_tensor(f"{name}.copy")
+        if await self.cut_short(batch.execute(timeout=self.timeout()), [array]):
+            self.check(got.value, size)
+            assert got.value[0] == serial, "not what this batch put"
+
+    async def set_model(self) -> None:
+        await self.cut_short(self.client.set_model("same", MODEL, "TORCH", timeout=self.timeout()))
+
+
+async def cut_many_short(
+    address: str, *, sizes: Sequence[int] = SIZES, user: type[Task] = Task, connections: int = 2, **options: Any
+) -> None:
+    """connections: at most; for each shard one for commands and one for what is long."""
     async with Client(address, **options) as client:
-        tasks = [Task(client, number, sizes) for number in range(1, USERS + 1)]
+        tasks = [user(client, number, sizes) for number in range(1, USERS + 1)]
         until = time.monotonic() + SECONDS
         await asyncio.gather(*(task.use(until) for task in tasks))
         await asyncio.gather(*(task.check_all() for task in tasks))
-        assert client.statistics()["connections"] <= 2  # commands, bulk
+        assert client.statistics()["connections"] <= connections
     cut, whole = sum(task.cut for task in tasks), sum(task.whole for task in tasks)
     print(f"{cut:,} operations cut short, {whole:,} carried out", flush=True)
     assert cut >= WANTED
@@ -239,6 +320,19 @@ async def test_random_cancellations_lose_and_tear_nothing(engine, tmp_path, thro
     async with Throttle(tmp_path / "proxy", str(engine.socket)) as throttle:
         await cut_many_short(throttle.address if throttled else engine.unix, password=engine.password)
         assert throttle.connections <= 2
+
+
+async def test_random_cancellations_lose_and_tear_nothing_on_a_cluster(cluster):
+    await cut_many_short(cluster.addresses, password=cluster.password, connections=2 * cluster.shards)
+
+
+async def test_random_cancellations_lose_and_tear_nothing_of_runs(engine, tmp_path):
+    models = Models(engine, {"same": lambda array: (array,)})
+    models.seen = deque(maxlen=0)  # a long run has not so much memory
+    with ScriptedWorker(tmp_path / "w", engine.password, models) as worker:
+        list_workers(engine, worker)
+        await cut_many_short(engine.unix, user=Runner, sizes=SHORTER, password=engine.password, connections=3)
+        assert worker.connections == 1
 
 
 def delete_what_was_left(engine: EngineProcess) -> None:
