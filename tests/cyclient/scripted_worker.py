@@ -223,7 +223,7 @@ class Models:
         if isinstance(source, str):
             value = self._engine.redis.get(source)
             if value is None:
-                raise Refused("NOINPUT", f"no tensor {source}")
+                raise Refused("NOINPUT", f"input '{source}' is not in the store")
             return decode_tensor(value)
         return source
 
