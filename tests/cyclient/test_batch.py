@@ -265,7 +265,7 @@ def test_a_run_after_a_delete_finds_the_key_gone(face, client, batch, runs):
     batch.put_tensor("x", X)
     batch.delete_tensor("x")
     run = batch.run_model("double", "x", "y")
-    with pytest.raises(BadInput, match="no tensor x"):
+    with pytest.raises(BadInput, match="input 'x' is not in the store"):
         face.execute(batch)
     assert isinstance(run.error, BadInput)
 

@@ -187,7 +187,7 @@ def test_a_step_that_gives_more_than_is_named_is_told(face, client, batch, reque
 def test_a_missing_input_is_told(face, client, batch, requests):
     batch.run_model("double", "missing", "b", keep=False)
     batch.run_model("double", "b", "c")
-    with pytest.raises(BadInput, match="no tensor missing"):
+    with pytest.raises(BadInput, match="input 'missing' is not in the store"):
         face.execute(batch)
 
 
