@@ -4,8 +4,6 @@
 static void take_look(ssa_request *request) {
     ssa_command *answer = ssa_request_answer(request, 0);
     ssa_manifest manifest;
-    if (ssa_chunks_says_no_string(answer))
-        answer->status = SSA_OK;
     if (!ssa_request_failed(request))
         request->chunks->decide(request, ssa_chunks_found(answer, 0, &manifest) ? &manifest : NULL);
 }

@@ -9,12 +9,12 @@
 #include "retry.h"
 #include "text_begins.h"
 
-enum { BEGIN, SAME_KEY, ON_ONE_SERVER };
+enum { BEGIN, SAME_KEY };
 enum { READING = SSA_COPY_ACROSS, WRITING };
 
 #define NO_SUCH_KEY "ERR no such key"
 
-/* ---- on one server */
+/* ---- one command */
 
 static int same_tag(const ssa_copy *state) {
     size_t source_bytes, target_bytes;
@@ -34,31 +34,55 @@ static void send(ssa_request *request, int stage, const ssa_text *arguments, uns
     ssa_request_send(request, 0, ssa_command_of(SSA_EXPECT_REPLY, arguments), state->source.data, state->source.bytes, flags);
 }
 
-/* A list. COPY may run twice, RENAME may not: the second would not find the source. */
-static void send_to_one_server(ssa_request *request) {
-    const ssa_copy *state = request->state;
-    unsigned fence = same_tag(state) ? 0 : SSA_CALL_FENCE;
-    if (state->moves)
-        send(request, ON_ONE_SERVER, SSA_TEXTS(SSA_TEXT("RENAME"), SSA_KEY_TEXT(state->source), SSA_KEY_TEXT(state->target)), fence);
-    else
-        send(request, ON_ONE_SERVER,
-             SSA_TEXTS(SSA_TEXT("COPY"), SSA_KEY_TEXT(state->source), SSA_KEY_TEXT(state->target), SSA_TEXT("REPLACE")),
-             fence | SSA_CALL_IDEMPOTENT);
+/* The command that takes all of the source along, whatever kind of value it is. */
+static ssa_status add_taking(ssa_command *command, const ssa_copy *state) {
+    ssa_text replace = state->moves ? (ssa_text){NULL, 0} : SSA_TEXT("REPLACE");
+    return ssa_chunks_add(command, SSA_TEXTS(state->moves ? SSA_TEXT("RENAME") : SSA_TEXT("COPY"), SSA_KEY_TEXT(state->source),
+                                             SSA_KEY_TEXT(state->target), replace));
 }
 
 static void step(ssa_request *request);
 
-static int says_no_such_key(const ssa_command *answer) {
-    return answer->status == SSA_ESERVER && ssa_text_begins(answer->error.data, answer->error.bytes, NO_SUCH_KEY);
+static void finish_same_key(ssa_request *request) {
+    if (ssa_request_failed(request))
+        return;
+    if (ssa_request_answer(request, 0)->reply.nodes[0].number)
+        ssa_request_succeed(request);
+    else
+        ssa_request_fail_not_found(request, 0);
 }
 
-static void finish_on_one_server(ssa_request *request) {
-    const ssa_command *answer = ssa_request_answer(request, 0);
-    const ssa_node *node = answer->reply.nodes;
-    if (says_no_such_key(answer) || (answer->status == SSA_OK && node->kind == SSA_TOKEN_INTEGER && !node->number))
-        ssa_request_fail_not_found(request, 0);
-    else if (!ssa_request_failed(request))
+/* ---- a list: under a watch, since RENAME and COPY would take along what is none */
+
+static void finish_list(ssa_request *request) {
+    if (!ssa_transaction_failed(request, 0))
         ssa_request_succeed(request);
+}
+
+static void take_list(ssa_request *request) {
+    const ssa_copy *state = request->state;
+    if (ssa_request_failed(request))
+        return;
+    if (!ssa_request_answer(request, 0)->reply.nodes[0].number) {
+        ssa_watched_leave(request);
+        ssa_request_fail_not_found(request, 0);
+        return;
+    }
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? add_taking(command, state) : SSA_ENOMEM;
+    ssa_watched_act(request, ssa_transaction_end(command, status), !state->moves, finish_list);
+}
+
+static void look_at_list(ssa_request *request) {
+    const ssa_buffer *key = &((const ssa_copy *)request->state)->source;
+    ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("WATCH"), SSA_KEY_TEXT(*key)));
+    if (command && ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("LLEN"), SSA_KEY_TEXT(*key)))) {
+        ssa_command_free(command);
+        command = NULL;
+    }
+    request->step = take_list;
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_watched_look(request, command);
 }
 
 /* ---- what may be in chunks: under a watch, so that a manifest, whose chunks are named after its key, is never
@@ -98,10 +122,8 @@ static void take_along(ssa_request *request) {
     const ssa_copy *state = request->state;
     ssa_command *command = ssa_transaction_begin();
     ssa_status status = command ? ssa_chunks_look(command, &state->target) : SSA_ENOMEM;
-    ssa_text replace = state->moves ? (ssa_text){NULL, 0} : SSA_TEXT("REPLACE");
     if (!status)
-        status = ssa_chunks_add(command, SSA_TEXTS(state->moves ? SSA_TEXT("RENAME") : SSA_TEXT("COPY"), SSA_KEY_TEXT(state->source),
-                                                   SSA_KEY_TEXT(state->target), replace));
+        status = add_taking(command, state);
     ssa_watched_act(request, ssa_transaction_end(command, status), !state->moves, finish_watched);
 }
 
@@ -301,11 +323,12 @@ static void begin(ssa_request *request) {
     ssa_copy *state = request->state;
     request->step = step;
     if (state->source.bytes == state->target.bytes && !memcmp(state->source.data, state->target.data, state->source.bytes))
-        send(request, SAME_KEY, SSA_TEXTS(SSA_TEXT("EXISTS"), SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT);
+        send(request, SAME_KEY, SSA_TEXTS(request->kind == SSA_KIND_LIST ? SSA_TEXT("LLEN") : SSA_TEXT("EXISTS"),
+                                          SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT);
     else if (request->kind != SSA_KIND_LIST)
         watch(request, looked);
     else if (same_slot(state) || request->engine->mode == SSA_MODE_STANDALONE)
-        send_to_one_server(request);
+        ssa_watched_start(request, &state->source, same_tag(state) ? 0 : SSA_CALL_FENCE, look_at_list);
     else if (request->engine->mode == SSA_MODE_CLUSTER)
         state->start_across(request);
     else /* the answer to anything tells which of both it is */
@@ -320,8 +343,7 @@ static void step(ssa_request *request) {
             begin(request);
         return;
     case SAME_KEY:
-    case ON_ONE_SERVER:
-        finish_on_one_server(request);
+        finish_same_key(request);
         return;
     default:
         state->step_across(request);

@@ -155,10 +155,13 @@ async def test_what_a_batch_goes_on_with_does_not_overtake_what_is_refused_with_
     def script(conversation: Conversation) -> None:
         while True:
             request = conversation.request()
-            if request[0] == b"RENAME":
+            if request[0] == b"LLEN":
+                conversation.say(b":1\r\n")
+            elif request[0] == b"RENAME":
+                assert conversation.request()[0] == b"EXEC"
                 renaming.set()
                 assert conversation.request()[0] == b"SET"
-                conversation.say(b"+OK\r\n-LOADING the dataset\r\n")
+                conversation.say(b"+QUEUED\r\n*1\r\n+OK\r\n-LOADING the dataset\r\n")
             else:
                 conversation.say(store.carry_out(request))
 
