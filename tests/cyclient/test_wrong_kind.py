@@ -24,7 +24,7 @@ def client(request, engine, cluster):
 @pytest.mark.parametrize("how", ["copy", "rename"])
 @pytest.mark.parametrize("target", [*TARGETS, "the same"])
 def test_a_tensor_is_no_list(client, how, target):
-    with pytest.raises(WrongKind, match="'tensor' in .* is not a list: the key holds another kind of value"):
+    with pytest.raises(WrongKind, match=r"'tensor' in .* is not a list: the key holds another kind of value"):
         getattr(client, f"{how}_list")("tensor", "tensor" if target == "the same" else target)
     np.testing.assert_array_equal(client.get_tensor("tensor"), X)
     assert not client.tensor_exists(target)
@@ -33,7 +33,7 @@ def test_a_tensor_is_no_list(client, how, target):
 @pytest.mark.parametrize("how", ["copy", "rename"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_list_is_no_tensor(client, how, target):
-    with pytest.raises((WrongKind, NotATensor), match="'list' in .* is not a tensor"):
+    with pytest.raises((WrongKind, NotATensor), match=r"'list' in .* is not a tensor"):
         getattr(client, f"{how}_tensor")("list", target)
     assert client.get_list_length("list") == 1
     assert not client.tensor_exists(target)
