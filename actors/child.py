@@ -180,8 +180,15 @@ class Child:
 
     async def ready(self, timeout: float | None, after: int) -> None:
         """See ActorRef.ready."""
-        await self.until(lambda: self.outcome is not None or self.runs(after=after), "ready", timeout)
-        if self.outcome is not None:
+        has_run = False
+
+        def is_told() -> bool:
+            nonlocal has_run
+            has_run = has_run or self.runs(after=after)  # it may be over before whoever waits has a turn
+            return has_run or self.outcome is not None
+
+        await self.until(is_told, "ready", timeout)
+        if not has_run:
             raise self.stopped_error()
 
     async def terminated(self, timeout: float | None) -> ExitReason:

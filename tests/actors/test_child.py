@@ -18,6 +18,7 @@ from ssasync.actors import (
     ExitReason,
     FailedToStart,
     Intensity,
+    Restart,
     RestartPolicy,
     Supervisor,
     remove_child,
@@ -40,6 +41,19 @@ class Fragile(Actor):
 async def crash(ref: ActorRef, text: str = "told to") -> None:
     with pytest.raises(ActorCrashed):
         await ref.ask(text, timeout=10)
+
+
+class Brief(Actor):
+    async def started(self) -> None:
+        self.exit()
+
+
+async def test_who_waited_is_told_that_it_ran_though_it_was_over_in_the_same_turn(system: ActorSystem) -> None:
+    for number in range(100):
+        ref = await system.start_child(ChildSpec(f"brief{number}", Brief, restart=Restart.TEMPORARY))
+        assert (await ref.terminated(10)).kind == "normal"
+        with pytest.raises(ActorStopped):
+            await ref.ready(10)
 
 
 async def test_what_a_crash_says_at_length_is_kept_once(system: ActorSystem) -> None:
