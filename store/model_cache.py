@@ -177,9 +177,12 @@ class ModelCache:
         """A client knows of a later version than the one that serves: its watch may not have told us yet."""
         self._begin(script, name)
         entry = self._entries.get((script, name))
-        if entry:  # else who waits was answered
-            entry.lookers.append(request)
-            self._changed(entry)
+        if entry is None:  # nothing can be stored under that name
+            error = _Entry(name, script).missing()
+            self._front.request_failed(request, NO_INPUT, error.code, str(error))
+            return
+        entry.lookers.append(request)
+        self._changed(entry)
 
     def _changed(self, entry: _Entry) -> None:
         entry.stale = True

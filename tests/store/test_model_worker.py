@@ -25,7 +25,7 @@ from ssasync.store.model_runtime import LoadedModel, Runtime
 from ssasync.store.model_worker import WorkerOptions, main, serve
 from ssasync.store.worker_errors import UnknownBackend, UnloadableModel, WorkerMisconfigured
 from tests.store.engines import options_for, running_engine
-from tests.store.wire_client import Alive, Reply, ReplyError, WireClient, encode_tensor
+from tests.store.wire_client import Alive, Reply, ReplyError, WireClient, encode_request, encode_tensor
 
 WORKER_ID = "fedcba9876543210" * 2
 SECRET = "the password"  # noqa: S105
@@ -234,6 +234,15 @@ async def test_who_knows_that_it_was_deleted_is_told_so(worker: InProcess) -> No
     del worker.store.models["m"]
     with pytest.raises(ReplyError, match="NOMODEL"):
         await worker.run("m", np.ones(1), least_version=2)
+
+
+async def test_a_name_that_nothing_can_have_is_told_whatever_version_is_known(worker: InProcess) -> None:
+    with WireClient(str(worker.path), WORKER_ID, SECRET.encode(), prove=False) as client:
+        await in_thread(client.prove)
+        for function in ("", "f"):
+            client.send(encode_request("SSA.RUN", 1, 1, 30_000, b"\xff", function, "V", 1))
+            reply = await in_thread(client.answer)
+            assert str(reply.error).startswith("NOSCRIPT" if function else "NOMODEL")
 
 
 async def test_who_sets_and_deletes_is_not_answered_with_what_others_find_in_between(worker: InProcess) -> None:
