@@ -51,7 +51,7 @@ CANCELLATIONS ?= 1000000
 RACES ?= 1000
 
 soak-client: build
-	SSA_CANCELLATIONS=$$(( $(CANCELLATIONS) / 14 )) SSA_RACES=$(RACES) $(BIN)/python -m pytest -s -q --timeout 0 \
+	SSA_CANCELLATIONS=$$(( ($(CANCELLATIONS) + 13) / 14 )) SSA_RACES=$(RACES) $(BIN)/python -m pytest -s -q --timeout 0 \
 	  tests/cyclient/test_cancellation.py tests/cyclient/test_lost_shard.py::test_a_late_put_never_overwrites_a_newer_one
 
 build: links $(VENV)/.installed

@@ -5,14 +5,12 @@
 
 #include "allocator.h"
 
-#define MOST_TENSORS 508 /* a worker takes no more (op_run.c); a count above it is often one that nobody has set */
-
 static void *make_places(ssa_entry *entry, const char *what, size_t count, size_t bytes) {
     if (entry->status)
         return NULL;
-    if (count > MOST_TENSORS) {
+    if (count > SSA_RUN_TENSORS) { /* often one that nobody has set */
         ssa_entry_refuse(entry, SSA_EARGUMENT, "%s cannot be %zu tensors: a run takes at most %d.", what, count,
-                         MOST_TENSORS);
+                         SSA_RUN_TENSORS);
         return NULL;
     }
     void *places = ssa_allocate(count * bytes);
@@ -74,10 +72,10 @@ void ssa_run_arguments_free(ssa_run_arguments *arguments) {
 }
 
 ssa_status ssa_run_room(size_t output_count, char text[SSA_MISTAKE_BYTES]) {
-    if (output_count <= MOST_TENSORS)
+    if (output_count <= SSA_RUN_TENSORS)
         return SSA_OK;
     snprintf(text, SSA_MISTAKE_BYTES, "output_count cannot be %zu: set it to how many tensors there is room for in outputs, "
-             "at most %d.", output_count, MOST_TENSORS);
+             "at most %d.", output_count, SSA_RUN_TENSORS);
     return SSA_EARGUMENT;
 }
 

@@ -13,7 +13,6 @@
 
 /* What a worker takes (WIRE.md, "Workers"): checked before it is sent, since the worker hangs up. */
 #define LONGEST_KEY 4096
-#define MOST_INPUTS ((1024 - 8) / 2)
 
 enum { START, RUNNING, STORING };
 
@@ -305,11 +304,12 @@ static ssa_request *refuse(ssa_problem *problem, const char *thing, const char *
 }
 
 static ssa_request *check_size(const ssa_engine *engine, const ssa_run_input *inputs, size_t count, ssa_problem *problem) {
-    char text[40];
+    char text[40], remedy[60];
     uint64_t total = 0;
-    if (count > MOST_INPUTS) {
+    if (count > SSA_RUN_TENSORS) {
         snprintf(text, sizeof text, "%zu tensors", count);
-        return refuse(problem, "inputs", text, "a request takes at most 508; join some");
+        snprintf(remedy, sizeof remedy, "a request takes at most %d; join some", SSA_RUN_TENSORS);
+        return refuse(problem, "inputs", text, remedy);
     }
     for (size_t i = 0; i < count; i++)
         if (!inputs[i].name.data)

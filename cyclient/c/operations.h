@@ -204,6 +204,9 @@ typedef struct ssa_run_options {
     int discard;                     /* outputs by name are not stored: only later operations of the batch see them */
 } ssa_run_options;
 
+/* Inputs of a run, at most: a worker takes 1,024 words (WIRE.md, "Workers"), of which each has two and the rest up to eight. */
+#define SSA_RUN_TENSORS ((1024 - 8) / 2)
+
 /* Run a model or script. No outputs named: the result is tensors, the outputs. Named: they are stored under these names by this client, so
  * that a worker that wakes up late never overwrites those of a later step; done when the shards have acknowledged them. SSA_ENOTFOUND,
  * SSA_EMODEL, SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER, SSA_EWORKERLIST. */

@@ -91,8 +91,8 @@ static ssa_status read_target(ssa_request_parser *parser, const char *text, size
     return SSA_OK;
 }
 
-/* Whether this word says that the least version follows, which it does once at most, before the inputs. */
-static int is_least_version(ssa_request_parser *parser, const char *text, size_t bytes) {
+/* 1: this word says that the least version follows, which it may once, before the inputs. */
+static int begin_least_version(ssa_request_parser *parser, const char *text, size_t bytes) {
     if (bytes != 1 || text[0] != 'V' || target_of(parser->request)->least_version || !parser->left)
         return 0;
     parser->part = SSA_PART_LEAST_VERSION;
@@ -110,7 +110,7 @@ static ssa_status read_least_version(ssa_request_parser *parser, const char *tex
 static ssa_status read_inputs_count(ssa_request_parser *parser, const char *text, size_t bytes, const char **fault) {
     ssa_request *request = parser->request;
     ssa_step *step = &request->chain->steps[request->chain->step];
-    if (is_least_version(parser, text, bytes))
+    if (begin_least_version(parser, text, bytes))
         return SSA_OK;
     if (!read_number(text, bytes, parser->left / 2, &parser->inputs_left))
         return wrong(fault, "a step has a decimal number of inputs, which follow");
@@ -123,7 +123,7 @@ static ssa_status read_inputs_count(ssa_request_parser *parser, const char *text
 static ssa_status read_source(ssa_request_parser *parser, const char *text, size_t bytes, const char **fault) {
     ssa_request *request = parser->request;
     char source = bytes == 1 ? text[0] : 0;
-    if (!request->chain && !request->inputs_count && is_least_version(parser, text, bytes))
+    if (!request->chain && !request->inputs_count && begin_least_version(parser, text, bytes))
         return SSA_OK;
     if (source == 'T')
         parser->part = SSA_PART_TENSOR;

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,19 +14,8 @@ X = np.ones(3)
 
 def in_thread(function) -> None:
     """Run it in another thread while this one, the loop's, stands still."""
-    raised = []
-
-    def run() -> None:
-        try:
-            function()
-        except BaseException as error:  # noqa: BLE001 - raised below
-            raised.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if raised:
-        raise raised[0]
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(function).result()
 
 
 async def test_the_loop_closes_what_another_thread_asks_it_to_close(engine):

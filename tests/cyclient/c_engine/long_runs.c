@@ -43,22 +43,22 @@ static void puts_and_a_run(void) {
     run("same", "x", "y", "z");
 }
 
-static void a_chain(void) {
+static void left_and_right(void) {
     put("x");
     put("b");
     run("same", "x", NULL, "left");
     run("same", "x", NULL, "right");
     part();
+}
+
+static void a_chain(void) {
+    left_and_right();
     run("first", "left", NULL, "short");
     run("first", "right", "short", "result");
 }
 
 static void a_run(void) {
-    put("x");
-    put("b");
-    run("same", "x", NULL, "left");
-    run("same", "x", NULL, "right");
-    part();
+    left_and_right();
     run("same", "left", "right", "result");
 }
 
