@@ -85,6 +85,16 @@ cdef cnp.ndarray _sendable(str argument, object data):
     return array
 
 
+def is_plain(out):
+    """Whether this is no subclass of an array, can be written, lies in one piece and has the byte order of this machine."""
+    cdef cnp.ndarray array
+    if type(out) is not np.ndarray:
+        return False
+    array = out
+    return (cnp.PyArray_ISWRITEABLE(array) and cnp.PyArray_ISNOTSWAPPED(array)
+            and (cnp.PyArray_IS_C_CONTIGUOUS(array) or cnp.PyArray_IS_F_CONTIGUOUS(array)))
+
+
 cdef int _fill_header(ssa_tensor_header *header, str argument, cnp.ndarray array) except -1:
     """The header of an array that is row- or column-major."""
     cdef int ndim = cnp.PyArray_NDIM(array)
