@@ -15,12 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
+#include "array_memory.h"
+
 #define MOST_TENSORS 4096
-#define HUGE_PAGE ((size_t)2 << 20)
 #define NAME_ROOM 64
 
 typedef struct {
@@ -39,12 +39,9 @@ static int64_t now(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* In huge pages where they are to be had, like the arrays of numpy and the memory of raw_client.c. */
 static double *values_of(int64_t elements, size_t count) {
     size_t bytes = (size_t)elements * count * sizeof(double);
-    double *values = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
-    if (values)
-        madvise(values, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    double *values = array_memory(bytes);
     for (size_t k = 0; values && k < count; k++)
         for (int64_t i = 0; i < elements; i++)
             values[k * (size_t)elements + (size_t)i] = (double)i + (double)k;

@@ -18,14 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#include "array_memory.h"
+
 #define KEY_PUT "bench_put"
 #define KEY_GET "bench_get"
 #define COMMAND_ROOM 128 /* what a command takes around its value, at most */
@@ -116,12 +116,10 @@ static int connect_to_store(void) {
     return fd;
 }
 
-/* In huge pages where they are to be had, like the arrays of numpy: copying from small ones takes longer. */
 static char *touched_memory(size_t bytes) {
-    char *memory = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    char *memory = array_memory(bytes);
     if (!memory)
-        die("aligned_alloc");
-    madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+        die("malloc");
     memset(memory, 1, bytes);
     return memory;
 }
