@@ -2,17 +2,21 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "allocator.h"
+#include "blocking.h"
 
 #define BUFFER_BYTES ((size_t)64 << 10)
 #define PIECES 256 /* in one write */
 #define SHORTEST_REST (32 << 10) /* of a value, and the longest, for which the socket is waited for a moment */
 #define LONGEST_REST (4 << 20)
+#define YIELD_NS 30000
+#define SLEEP_NS 50000
 #define SEND_WAITING ((size_t)2 << 20) /* between two looks at deadline and signals */
 
 static void queue_append(ssa_command_queue *q, ssa_command *command) {
@@ -170,12 +174,23 @@ static ssa_status send_queued_ciphered(ssa_connection *connection) {
     return connection->unsent ? SSA_MORE : flushed;
 }
 
+/* Meanwhile whoever else is ready runs: who gives its turn away need not be woken, as who sleeps. */
+static int becomes_ready_while_yielding(struct pollfd *watched) {
+    int64_t end = ssa_now() + YIELD_NS;
+    do {
+        if (poll(watched, 1, 0) == 1)
+            return 1;
+        sched_yield();
+    } while (ssa_now() < end);
+    return 0;
+}
+
 int ssa_connection_soon_ready(const ssa_connection *connection, short events, uint64_t left) {
     if (left < SHORTEST_REST || left > LONGEST_REST)
         return 0;
     struct pollfd watched = {.fd = connection->descriptor, .events = events};
-    const struct timespec briefly = {.tv_nsec = 50000};
-    return ppoll(&watched, 1, &briefly, NULL) == 1;
+    const struct timespec briefly = {.tv_nsec = SLEEP_NS};
+    return (events == POLLIN && becomes_ready_while_yielding(&watched)) || ppoll(&watched, 1, &briefly, NULL) == 1;
 }
 
 /* interrupted: NULL: take what the socket takes now; else wait until it took a good part. */
