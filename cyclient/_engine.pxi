@@ -702,7 +702,7 @@ cdef class Engine(EngineOperations):
         ssa_engine_share_model_versions(self.c, other.c)
 
     def close(self):
-        """Close all sockets; what is under way ends with Disconnected. Safe to repeat.
+        """Close all sockets and the pipe of who waits; what is under way ends with Disconnected. Safe to repeat.
 
         Another thread that is on the C side closes it when it is back, and that of a loop in the loop's next round.
         """
@@ -712,6 +712,7 @@ cdef class Engine(EngineOperations):
             return
         self.away += 1
         ssa_engine_close(self.c)
+        ssa_poll_wake_end(&self.wake)  # nobody polls: `away` was 0; who asks does so under the GIL
         self._come_back()
         if self.timer is not None:
             self.timer.cancel()

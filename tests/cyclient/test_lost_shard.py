@@ -259,6 +259,24 @@ def test_no_descriptor_is_lost_by_failing_again_and_again(face, own_engine, tmp_
     assert open_descriptors() <= before
 
 
+def test_a_closed_client_keeps_no_descriptor(face, engine, tmp_path):
+    """Nor has the collector of garbage to find it first."""
+    client = face.open(engine.unix, password=engine.password)
+    client.ping()  # what the loop itself has open is older
+    client.close()
+    before = open_descriptors()
+    client = face.open(engine.unix, password=engine.password)
+    client.ping()
+    assert open_descriptors() > before
+    client.close()
+    assert open_descriptors() == before
+    client = face.open(f"unix://{tmp_path}/none")
+    with pytest.raises(ConnectionFailed):
+        client.ping(timeout=0.05)
+    client.close()
+    assert open_descriptors() == before
+
+
 def test_a_batch_does_not_overtake_what_another_thread_gave_up_on(own_engine):
     """Threads have connections of their own; a put that timed out on one of them may still be carried out."""
     with (
