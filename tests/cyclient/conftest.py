@@ -120,6 +120,11 @@ def open_sockets() -> set[str]:
 
 @pytest.fixture(autouse=True)
 def no_socket_is_left(module_engine_sockets: None) -> Iterator[None]:
+    """Names of hosts are looked up in processes of their own, by a name server of ours (test_name_lookup.py).
+
+    The thread of a look-up that a client has given up keeps the resolver's socket until the name server has answered, which
+    nothing can hasten; here it would count as left.
+    """
     before = open_sockets()
     yield
     left = open_sockets() - before

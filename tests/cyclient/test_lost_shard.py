@@ -41,8 +41,6 @@ def test_no_server_is_an_error_that_names_address_and_reason(face, tmp_path):
         face.open(f"unix://{tmp_path}/none").put_tensor("t", ONES, timeout=0.1)
     with pytest.raises(ConnectionFailed, match="Connection refused"):
         face.open("127.0.0.1:1").tensor_exists("t", timeout=0.1)
-    with pytest.raises(ConnectionFailed, match=r"cannot connect to no\.such\.host\.invalid:6379: "):
-        face.open("no.such.host.invalid:6379").tensor_exists("t", timeout=0.1)
 
 
 def test_the_next_address_is_tried(face, engine, tmp_path):

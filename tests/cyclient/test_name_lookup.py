@@ -14,6 +14,23 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NAME_SERVER = HERE / "c_names" / "name_server.c"
 
+ON_A_LOOP = """
+import asyncio, LOOPS
+from ssasync.cyclient import Client, StoreError
+client = Client
+async def ping_it(client, timeout):
+    try:
+        await client.ping(timeout=timeout)
+    except StoreError as error:
+        return error
+def ping(client, timeout):
+    return runner.run(ping_it(client, timeout))
+def main(run):
+    global runner
+    with asyncio.Runner(loop_factory=LOOPS.new_event_loop) as runner:
+        run()
+"""
+
 #: `client(address)` of the face, `ping(client, timeout)`, which gives its error or None, and `ended(client)`.
 FACES = {
     "blocking": """
@@ -28,22 +45,8 @@ def ping(client, timeout):
 def main(run):
     run()
 """,
-    "asyncio": """
-import asyncio
-from ssasync.cyclient import Client, StoreError
-client = Client
-async def ping_it(client, timeout):
-    try:
-        await client.ping(timeout=timeout)
-    except StoreError as error:
-        return error
-def ping(client, timeout):
-    return runner.run(ping_it(client, timeout))
-def main(run):
-    global runner
-    with asyncio.Runner() as runner:
-        run()
-""",
+    "asyncio": ON_A_LOOP.replace("LOOPS", "asyncio"),
+    "uvloop": ON_A_LOOP.replace("LOOPS", "uvloop"),
 }
 
 
@@ -111,6 +114,16 @@ c.close()
     assert "127.0.0.2: Connection refused; 127.0.0.1: Connection refused" in said
 
 
+@pytest.mark.parametrize("face", FACES)
+def test_a_name_that_is_not_known_is_an_error_that_names_it(run, face):
+    program = """
+c = client("none.test:6379")
+print(ping(c, 0.1))
+c.close()
+"""
+    assert "cannot connect to none.test:6379: Name or service not known. " in run(of_face(face, program))
+
+
 def test_an_address_of_a_name_that_says_nothing_is_left_for_the_next_one(engine, run):
     """Its backlog is full: it takes no connection, and refuses none."""
     with socket.socket() as silent, socket.socket() as first:
@@ -152,6 +165,35 @@ c.close()
 print("connected")
 """
     assert run(of_face(face, program), PORT=port_of(engine), PASSWORD=engine.password) == "connected\n"
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_what_a_look_up_of_a_closed_client_has_open_goes_with_its_answer(run, face):
+    """The resolver's socket, and the pipe that tells of the answer. Nothing ends a look-up before that."""
+    program = """
+def close_while_looking_up():
+    c = client("slow.test:1")
+    assert ping(c, 0.1) is not None
+    c.close()
+def wait_until(is_so):
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+c = client("127.0.0.1:1")
+ping(c, 0.1)  # what the loop itself has open is older
+c.close()
+gate = os.open(os.environ["GATE"], os.O_RDWR)
+before = descriptors()
+close_while_looking_up()
+print(descriptors() > before)
+os.write(gate, b"x")
+wait_until(lambda: descriptors() == before)
+print("closed")
+"""
+    assert run(of_face(face, program)) == "True\nclosed\n"
 
 
 def test_a_signal_ends_an_operation_that_waits_for_a_name_server(run):

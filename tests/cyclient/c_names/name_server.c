@@ -2,6 +2,7 @@
  *
  *     two.test   127.0.0.2, then 127.0.0.1
  *     slow.test  127.0.0.1, for each byte that is written to the named pipe $GATE
+ *     none.test  nothing: there is no such name
  *
  * All other names are the system's. */
 #include <dlfcn.h>
@@ -25,6 +26,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
         close(gate);
         return real("127.0.0.1", service, hints, found);
     }
+    if (!strcmp(name, "none.test"))
+        return EAI_NONAME;
     if (strcmp(name, "two.test"))
         return real(name, service, hints, found);
     int code = real("127.0.0.2", service, hints, found);
