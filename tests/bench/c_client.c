@@ -23,6 +23,9 @@
 #define MOST_TENSORS 4096
 #define NAME_ROOM 64
 
+/* Of the tensors of batches; made beforehand, like the commands of raw_client.c. */
+static char put_names[MOST_TENSORS][NAME_ROOM], get_names[MOST_TENSORS][NAME_ROOM];
+
 typedef struct {
     ssa_client *client;
     const char *failure; /* what went wrong besides the library's calls; NULL: nothing */
@@ -91,10 +94,8 @@ static ssa_status put_batch(bench *b, int first) {
     ssa_batch *batch;
     ssa_status status = ssa_batch_new(b->client, &batch);
     for (size_t k = 0; k < b->count && status == SSA_OK; k++) {
-        char name[NAME_ROOM];
         ssa_array array = array_of(b, b->values + k * (size_t)b->elements);
-        int bytes = snprintf(name, sizeof name, "bench_put_%zu", k);
-        status = ssa_batch_put_tensor(batch, name, (size_t)bytes, &array);
+        status = ssa_batch_put_tensor(batch, put_names[k], strlen(put_names[k]), &array);
     }
     if (status == SSA_OK)
         status = ssa_batch_execute(batch, SSA_CLIENT_TIMEOUT);
@@ -107,11 +108,9 @@ static ssa_status get_batch(bench *b, int first) {
     ssa_batch *batch;
     ssa_status status = ssa_batch_new(b->client, &batch);
     for (size_t k = 0; k < b->count; k++) {
-        char name[NAME_ROOM];
-        int bytes = snprintf(name, sizeof name, "bench_get_%zu", k);
         tensors[k] = NULL;
         if (status == SSA_OK)
-            status = ssa_batch_get_tensor(batch, name, (size_t)bytes, SSA_AS_STORED, &tensors[k]);
+            status = ssa_batch_get_tensor(batch, get_names[k], strlen(get_names[k]), SSA_AS_STORED, &tensors[k]);
     }
     if (status == SSA_OK)
         status = ssa_batch_execute(batch, SSA_CLIENT_TIMEOUT);
@@ -185,6 +184,13 @@ static ssa_status prepare(bench *b, size_t size, size_t count) {
     return b->values && b->target ? SSA_OK : SSA_ENOMEM;
 }
 
+static void make_names(void) {
+    for (int k = 0; k < MOST_TENSORS; k++) {
+        snprintf(put_names[k], NAME_ROOM, "bench_put_%d", k);
+        snprintf(get_names[k], NAME_ROOM, "bench_get_%d", k);
+    }
+}
+
 static void answer(bench *b, operation *run, size_t size, size_t count, long repetitions) {
     int64_t *times = malloc((size_t)repetitions * sizeof *times);
     ssa_status status = times ? prepare(b, size, count) : SSA_ENOMEM;
@@ -211,6 +217,7 @@ int main(void) {
     size_t size, count;
     long repetitions;
     int exists;
+    make_names();
     ssa_status status = ssa_client_new(NULL, &b.client);
     if (status == SSA_OK)
         status = ssa_key_exists(b.client, "bench_get", strlen("bench_get"), &exists, SSA_CLIENT_TIMEOUT);

@@ -1,4 +1,4 @@
-// links: connection connection_reply connection_receive tls_absent command reply real_text spares resp_reader resp_writer tensor_header tensor_memory allocator
+// links: connection connection_reply connection_receive blocking tls_absent command reply real_text spares resp_reader resp_writer tensor_header tensor_memory allocator
 /* One connection as a whole, over a socketpair, against a model of what must come of it.
  *
  * The input is a list of steps: queue a command, send, let the peer read, let the peer answer (rightly, in its turn, with

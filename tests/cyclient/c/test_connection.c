@@ -1,4 +1,4 @@
-// links: connection connection_reply connection_receive tls_absent command reply real_text spares resp_reader resp_writer tensor_header tensor_memory allocator
+// links: connection connection_reply connection_receive blocking tls_absent command reply real_text spares resp_reader resp_writer tensor_header tensor_memory allocator
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
