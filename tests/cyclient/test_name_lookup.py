@@ -118,7 +118,11 @@ c.close()
 def test_a_name_that_is_not_known_is_an_error_that_names_it(run, face):
     program = """
 c = client("none.test:6379")
-print(ping(c, 0.1))
+said = "no answer"
+for _ in range(100):  # times; on a busy machine the first may end before the look-up
+    if "no answer" in said:
+        said = str(ping(c, 0.1))
+print(said)
 c.close()
 """
     assert "cannot connect to none.test:6379: Name or service not known. " in run(of_face(face, program))
