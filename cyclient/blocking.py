@@ -38,7 +38,12 @@ def _waited_for(
             if request is not None:
                 pool.cancel(turn.member, request)  # the caller's memory is given back before anything is raised
             raise
-        return request.result()
+        try:
+            return request.result()
+        finally:
+            del (
+                request
+            )  # an error of it keeps this frame, with the caller's arrays: no circle for the collector of garbage
 
     return operation
 
