@@ -41,9 +41,8 @@ def _waited_for(
         try:
             return request.result()
         finally:
-            del (
-                request
-            )  # an error of it keeps this frame, with the caller's arrays: no circle for the collector of garbage
+            # Its error keeps this frame, with the caller's arrays: no circle for the collector of garbage.
+            del request
 
     return operation
 
