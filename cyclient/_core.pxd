@@ -129,6 +129,7 @@ cdef extern from "request.h":
         void *owner
         ssa_kind kind
         int complete
+        int taken
         ssa_status status
         ssa_buffer error
         ssa_buffer subject

@@ -119,10 +119,24 @@ cdef class Request:
         return self
 
     def result(self):
-        """Its value; raises its error."""
+        """Its value, which its caller has from now on; raises its error."""
         if self.error is not None:
             raise self.error
+        if self.c != NULL and not self.in_batch:
+            self.c.taken = True
         return self.value
+
+    def give_back(self):
+        """Its caller never got the value, whatever `result` said: what a control_poll took comes with the next one.
+
+        Of any thread; as soon as the engine may be touched. Not done, or of a batch: nothing.
+        """
+        cdef ssa_request *c = self.c
+        if not self.done or c == NULL or self.in_batch:
+            return
+        self.c = NULL
+        c.taken = False
+        (<Engine>self.engine)._drop(c)
 
     def cancel(self):
         """Nobody waits for it any more: the caller's memory is given back, at once.

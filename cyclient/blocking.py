@@ -34,12 +34,12 @@ def _waited_for(
                 is_done = turn.member.engine.carry_out(request)
             if not is_done:
                 pool.wait(turn.member, (request,), None)
+            return request.result()
         except BaseException:
             if request is not None:
                 pool.cancel(turn.member, request)  # the caller's memory is given back before anything is raised
+                request.give_back()  # if it is done: a signal's handler raised, even between `result` and the return
             raise
-        try:
-            return request.result()
         finally:
             # Its error keeps this frame, with the caller's arrays: no circle for the collector of garbage.
             del request

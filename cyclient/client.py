@@ -40,9 +40,13 @@ def _awaited(
         request = make(self._operations, *args, **kwargs)
         waiter = engine.start(request)
         try:
-            return await waiter
-        finally:
+            await waiter
+            return request.result()
+        except BaseException:
             request.cancel()  # if it is not done: the caller's memory is given back before anything is raised
+            request.give_back()  # if it is: the task was cancelled before it went on, or a signal's handler raised
+            raise
+        finally:
             del request, waiter  # an error of theirs keeps this frame, with the caller's arrays: no circle
 
     return operation

@@ -733,6 +733,9 @@ class Operations:
         """What was asked of this program since the last poll, in order; at a point where it can be done safely.
 
         Without a round trip when nothing was. entity: whom; "": the ensemble prefix of this client.
+        A client gives each request once, whichever thread or task polls. A poll that raises has taken none: after a timeout,
+        a cancelled await or Ctrl-C they come with the next one. It has given them when it returns (`await` included): who
+        polls in a task of its own and drops its result has lost them.
         Raises InvalidArgument: "" without a prefix.
         """
         return self._engine.control_poll(entity).then(_control_requests).within(timeout)

@@ -103,8 +103,10 @@ ssa_status ssa_control_poll(ssa_client *client, const char *entity, size_t entit
     ssa_text text;
     begin_texts(&entry, client, "requests", requests, timeout);
     if (!ssa_entry_text(&entry, "entity", entity, entity_bytes, &text) && !ssa_entry_open(&entry) &&
-        !ssa_entry_run(&entry, ssa_op_control_poll(entry.engine, text, &entry.problem)))
+        !ssa_entry_run(&entry, ssa_op_control_poll(entry.engine, text, &entry.problem))) {
         keep_texts(&entry, requests);
+        entry.request->taken = !entry.status;
+    }
     return ssa_entry_end(&entry);
 }
 

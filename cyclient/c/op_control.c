@@ -26,6 +26,8 @@ struct ssa_control {
     char last[ID_BYTES];         /* of the last one taken: it tells whether the list is still the same */
     uint64_t from;               /* where the question under way begins */
     ssa_reply pending;           /* taken and not handed out: kind, name, value of each */
+    uint64_t answers;            /* polls that were given some */
+    poll_state *returned;        /* whose callers never had them, the last answer first: those come before `pending` */
     char error[SSA_MISTAKE_BYTES]; /* of one that could not be read, to be told first */
     poll_state *polls;           /* that wait for an answer */
 };
@@ -34,6 +36,8 @@ struct poll_state {
     ssa_request *request;
     ssa_control *control;
     poll_state *next, **place;   /* place NULL: it waits for nothing */
+    uint64_t answer;             /* which of them it was given */
+    ssa_reply came;              /* what that was, once it is returned */
 };
 
 static void ask(ssa_control *control);
@@ -110,7 +114,50 @@ static ssa_status take_page(ssa_control *control, const ssa_reply *reply, const 
     return SSA_OK;
 }
 
+/* Add what `behind` has to `reply`. On SSA_ENOMEM neither has changed. */
+static ssa_status join(ssa_reply *reply, const ssa_reply *behind) {
+    size_t count = reply->count;
+    for (size_t i = 1; i < behind->count; i++) {
+        const ssa_node *node = &behind->nodes[i];
+        if (ssa_reply_add_text(reply, behind->text.data + node->text_at, node->text_bytes)) {
+            reply->nodes[0].number -= (int64_t)(reply->count - count);
+            reply->count = count;
+            return SSA_ENOMEM;
+        }
+    }
+    return SSA_OK;
+}
+
+/* What was returned is pending again, in its order. */
+static ssa_status gather(ssa_control *control) {
+    while (control->returned) {
+        poll_state *last = control->returned;
+        if (join(&last->came, &control->pending))
+            return SSA_ENOMEM;
+        ssa_reply_free(&control->pending);
+        control->pending = last->came;
+        control->returned = last->next;
+        ssa_release(last);
+    }
+    return SSA_OK;
+}
+
+/* Its caller never had what it was given: the next poll has. Needs no memory. */
+static void give_back(poll_state *state, ssa_reply *came) {
+    poll_state **place = &state->control->returned;
+    while (*place && (*place)->answer > state->answer)
+        place = &(*place)->next;
+    state->came = *came;
+    memset(came, 0, sizeof *came);
+    state->next = *place;
+    *place = state;
+}
+
 static void deliver(ssa_request *request, ssa_control *control) {
+    if (gather(control)) {
+        ssa_request_fail_memory(request);
+        return;
+    }
     if (*control->error && !control->pending.count) {
         ssa_request_fail(request, SSA_EPROTOCOL, "%s", control->error);
         control->error[0] = 0;
@@ -119,6 +166,7 @@ static void deliver(ssa_request *request, ssa_control *control) {
     request->reply = control->pending;
     memset(&control->pending, 0, sizeof control->pending);
     request->number = request->reply.count ? request->reply.nodes[0].number / 3 : 0;
+    ((poll_state *)request->state)->answer = ++control->answers;
     ssa_request_succeed(request);
 }
 
@@ -229,7 +277,7 @@ static void step(ssa_request *request) {
     ssa_control *control = state->control;
     if (control->current)
         look_into_sockets(control);
-    if (control->current || control->pending.count || *control->error) {
+    if (control->current || control->pending.count || control->returned || *control->error) {
         int is_old = request->engine->now - control->asked > ssa_wait_recheck(request->engine);
         if (is_old && control->current && !control->asking) /* should nobody have told: the next poll has the answer */
             ask(control);
@@ -247,8 +295,12 @@ static void step(ssa_request *request) {
 }
 
 static void end(ssa_request *request) {
-    leave(request->state);
-    ssa_release(request->state);
+    poll_state *state = request->state;
+    leave(state);
+    if (request->reply.count && !request->taken)
+        give_back(state, &request->reply);
+    else
+        ssa_release(state);
 }
 
 /* ---- the controls of an engine */
@@ -288,6 +340,12 @@ void ssa_control_free(ssa_engine *engine) {
     while (engine->controls) {
         ssa_control *control = engine->controls;
         engine->controls = control->next;
+        while (control->returned) {
+            poll_state *state = control->returned;
+            control->returned = state->next;
+            ssa_reply_free(&state->came);
+            ssa_release(state);
+        }
         ssa_reply_free(&control->pending);
         ssa_buffer_free(&control->key);
         ssa_release(control);

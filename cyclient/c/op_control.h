@@ -1,6 +1,10 @@
 /* What a simulation was asked for (WIRE.md, "Control"): for each entity that a client polls, its place in the list of
  * requests and what has come and was not handed out. The list is tracked: as long as nobody told of a change there is
- * nothing new. */
+ * nothing new.
+ *
+ * Each request is handed out once. What a poll was given belongs to it until its face says that the caller has it (`taken`
+ * in request.h); a poll that is freed without that (it was cancelled when it was complete already, there was no memory for
+ * the caller's copy) gives it back, and the next one has it. */
 #ifndef SSA_OP_CONTROL_H
 #define SSA_OP_CONTROL_H
 

@@ -54,6 +54,7 @@ struct ssa_request {
     int unattended;               /* nobody waits for it or frees it: it goes when it has ended */
     int64_t began;                /* the moment of its start, for the log */
     int answered;                 /* a server has carried out something of it */
+    int taken;                    /* its caller has the results: the face says so, for those that are not given twice (a control_poll) */
     struct ssa_batch_plan *batch;      /* it is part of; NULL: none */
     size_t batch_place;
     struct ssa_request *parent;   /* that it is a part of, and is told instead of the face; NULL: none */

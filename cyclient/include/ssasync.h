@@ -464,7 +464,8 @@ SSA_API ssa_status ssa_infer(ssa_client *client, const char *model, size_t model
 
 /* The safe point of a simulation: what was asked of it since the last one. Costs no round trip as long as nothing was.
  * entity: NULL for the prefix of this client. *requests: three texts for each, kind ("set", "checkpoint", "stop"), name
- * and value; NULL: none. Freed by ssa_texts_free. SSA_EPROTOCOL: one that cannot be read, once; those behind it come
+ * and value; NULL: none. Freed by ssa_texts_free. A client gives each request once, whichever thread polls; a poll that
+ * fails has taken none, they come with the next one. SSA_EPROTOCOL: one that cannot be read, once; those behind it come
  * with the next poll. */
 SSA_API ssa_status ssa_control_poll(ssa_client *client, const char *entity, size_t entity_bytes, ssa_texts **requests,
                                     double timeout);

@@ -608,6 +608,7 @@ public:
 
     // ---- what a simulation is asked for; entity: "" for the prefix of this client
 
+    // Each request once; after an error they come with the next poll, but after std::bad_alloc (those of this one are lost).
     std::vector<ControlRequest> control_poll(std::string_view entity = {}, double timeout = client_timeout) {
         ssa_texts *texts = nullptr;
         check(ssa_control_poll(handle(), entity.data(), entity.size(), &texts, timeout));

@@ -63,12 +63,16 @@ class Talk:
         """Return when nothing is on its way: what waits is armed."""
         assert self.tell("settle") == "settled"
 
-    def ended(self, request: int) -> Ended:
-        """Wait for its end."""
-        ended = _ended(self.tell("await", request))
+    def ended(self, request: int, *, taken: bool = True) -> Ended:
+        """Wait for its end. taken: whoever asked has its result from now on."""
+        ended = _ended(self.tell("await" if taken else "look", request))
         while (line := self._line()) != ".":
             ended.reply.append(bytes.fromhex(line))
         return ended
+
+    def drop(self, request: int) -> None:
+        """Nobody asks for its result any more."""
+        assert self.tell("drop", request) == f"{request} dropped"
 
     def do(self, *words: object, timeout: float = 30) -> Ended:
         """Begin an operation and wait for its end."""

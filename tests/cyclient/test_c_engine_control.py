@@ -158,3 +158,41 @@ def test_requests_that_cannot_be(connect, engine):
         ended = talk.refused("control_send", *words)
         assert (ended.status, ended.error) == ("SSA_EARGUMENT", text)
     assert talk.refused("control_poll", "").status == "SSA_EARGUMENT"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_what_no_caller_had_comes_again_in_its_order_and_once(connect, engine, order):
+    """A poll that was complete, and was dropped before whoever asked had what it gave."""
+    talk = connect(engine)
+    polls = []
+    for i in range(3):
+        entries = (f"{i:015x}{name} set 1 {name}{i}" for name in "ab")
+        engine.redis.rpush("{ssa:control:sim}requests", *entries)
+        polls.append(untaken(talk))
+    for i in order:
+        talk.drop(polls[i])
+    assert polled(talk) == [(b"set", name, b"%d" % i) for i in range(3) for name in (b"a", b"b")]
+    assert polled(talk) == []
+
+
+def untaken(talk: Talk) -> int:
+    """A poll that was given something, which its caller has not got."""
+    deadline = time.monotonic() + 20
+    while True:
+        poll = talk.start("control_poll", "sim")
+        if talk.ended(poll, taken=False).number:
+            return poll
+        assert time.monotonic() < deadline
+
+
+def test_what_a_dropped_poll_gave_comes_before_what_came_since(connect, engine):
+    talk = connect(engine)
+    key = "{ssa:control:sim}requests"
+    engine.redis.rpush(key, "0000000000000001 checkpoint")
+    dropped = untaken(talk)
+    engine.redis.rpush(key, "0000000000000002 stop")
+    engine.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # so that the next poll asks
+    talk.drop(talk.start("control_poll", "sim"))
+    talk.settle()  # its answer came, and there was no poll any more
+    talk.drop(dropped)
+    assert came(talk, 2) == [(b"checkpoint", b"", b""), (b"stop", b"", b"")]

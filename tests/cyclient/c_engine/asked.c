@@ -99,6 +99,38 @@ static void test_what_was_asked_comes_in_spite_of_all(void) {
     SUCCEEDS(ssa_op_control_clear(E, name_of("sim"), P));
 }
 
+/* Two polls whose callers never had what they gave, then one that is refused memory: nothing is lost, nothing comes twice. */
+static void test_what_was_given_back_comes_in_spite_of_all(void) {
+    for (long n = 0; n < 20; n++) {
+        ssa_request *polls[2];
+        int64_t came = 0;
+        SUCCEEDS(ssa_op_control_clear(E, name_of("sim"), P));
+        for (int i = 0; i < 2; i++) {
+            SUCCEEDS(ssa_op_control_send(E, name_of("sim"), name_of("set"), name_of("rate"), name_of("2"), P));
+            int64_t deadline = ssa_now() + 10000000000;
+            do {
+                SUCCEEDS(ssa_op_control_poll(E, name_of("sim"), P));
+            } while (!store.last->number && ssa_now() < deadline);
+            polls[i] = store.last;
+            store.last = NULL;
+        }
+        for (int i = 0; i < 2; i++) {
+            CHECK_NUMBER(polls[i]->number, 1);
+            polls[i]->taken = 0;
+            ssa_request_free(polls[i]);
+        }
+        check_state.until_refusal = n;
+        ssa_status status = go(ssa_op_control_poll(E, name_of("sim"), P));
+        check_state.until_refusal = -1;
+        CHECK(status == SSA_OK || status == SSA_ENOMEM);
+        if (status == SSA_OK || SUCCEEDS(ssa_op_control_poll(E, name_of("sim"), P)))
+            came = store.last->number;
+        CHECK_NUMBER(came, 2);
+    }
+    check_state.refused = 0;
+    SUCCEEDS(ssa_op_control_clear(E, name_of("sim"), P));
+}
+
 static const store_test exercises[] = {waits, asking_servers, flush, control, NULL};
 
-STORE_MAIN(exercises, test_what_was_asked_comes_in_spite_of_all)
+STORE_MAIN(exercises, test_what_was_asked_comes_in_spite_of_all, test_what_was_given_back_comes_in_spite_of_all)

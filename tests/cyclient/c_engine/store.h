@@ -74,6 +74,7 @@ CHECK_UNUSED static ssa_status go(ssa_request *request) {
         return store.problem.status;
     ssa_request_start(request, -1);
     store_wait(&request, 1);
+    request->taken = 1;
     return request->status;
 }
 

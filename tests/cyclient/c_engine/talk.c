@@ -5,7 +5,9 @@
  *     settle                    drive until nothing is on its way; "settled"
  *     await ID                  drive until it is complete; "ID STATUS NUMBER ERROR", then a further line for each string of
  *                               its reply, in hexadecimal digits, and "."
+ *     look ID                   the same, but whoever asked has not got it: it may still be dropped
  *     cancel ID                 "ID cancelled"
+ *     drop ID                   free it, and whoever asked never had what it gave; "ID dropped"
  *     spin N ENTITY             N polls of a simulation's safe point, one after another; "spun NANOSECONDS COMMANDS
  *                               REQUESTS" (of each; of all)
  *     memory                    "memory BYTES": what is allocated
@@ -129,13 +131,14 @@ static void start(long id, char *const *words) {
     printf("%ld begun\n", id);
 }
 
-static void await(long id) {
+static void await(long id, int is_taken) {
     ssa_request *request = requests[id];
     while (!request->complete)
         ssa_poll_until(engine, request, SSA_NEVER);
     printf("%ld %s %lld ", id, ssa_status_name(request->status), (long long)request->number);
     say_text(request->error.data ? (const char *)request->error.data : "");
     say_reply(&request->reply);
+    request->taken = is_taken;
 }
 
 static void settle(void) {
@@ -156,6 +159,7 @@ static void spin(long count, const char *entity) {
         while (!request->complete)
             ssa_poll_until(engine, request, SSA_NEVER);
         number += request->number;
+        request->taken = 1;
         ssa_request_free(request);
     }
     printf("spun %lld %llu %lld\n", (long long)((ssa_now() - begin) / count),
@@ -169,10 +173,16 @@ static void obey(char *const *words) {
     if (IS("start")) {
         start(id, words + 2);
     } else if (IS("await")) {
-        await(id);
+        await(id, 1);
+    } else if (IS("look")) {
+        await(id, 0);
     } else if (IS("cancel")) {
         ssa_request_cancel(requests[id]);
         printf("%ld cancelled\n", id);
+    } else if (IS("drop")) {
+        ssa_request_free(requests[id]);
+        requests[id] = NULL;
+        printf("%ld dropped\n", id);
     } else if (IS("settle")) {
         settle();
     } else if (IS("spin")) {
