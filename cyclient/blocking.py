@@ -50,7 +50,7 @@ def _waited_for(
 def _waited_for_long(
     make: Callable[Concatenate[Operations, P], Request[T]],
 ) -> Callable[Concatenate[Client, P], T]:
-    """The same, for what others are to do something about: it keeps no connection from other threads."""
+    """The same on the first member, for what others are to do something about: it keeps no connection from other threads."""
     return _waited_for(make, Pool.enter_first)
 
 
@@ -234,7 +234,7 @@ class Client(PrefixSwitches):
     poll_list_length = _waited_for_long(Operations.poll_list_length)
     poll_list_length_gte = _waited_for_long(Operations.poll_list_length_gte)
     poll_list_length_lte = _waited_for_long(Operations.poll_list_length_lte)
-    control_poll = _waited_for(Operations.control_poll)
+    control_poll = _waited_for_long(Operations.control_poll)  # what was seen is known to the one member only
     control_send = _waited_for(Operations.control_send)
     control_clear = _waited_for(Operations.control_clear)
     ping = _waited_for(Operations.ping)

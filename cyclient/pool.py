@@ -6,7 +6,8 @@ such a member all operations go its way. Then several threads take turns on it. 
 others sleep until theirs is done or nobody drives; and who has something to start asks the one that drives to step back.
 
 Batches, waits, polls and what is started for later (future.py) always go to the first member: so there is one such way, not
-several that would have to wait for each other, and threads that wait keep no connection from others.
+several that would have to wait for each other, and threads that wait keep no connection from others. So does
+`control_poll`: each member would give the same requests once.
 
 A signal's handler may raise (Ctrl-C) between any two instructions, and may use the client itself. So a turn on a member is
 taken and left where no signal comes between (_members.pxi), and what this file does between the two may end anywhere.
@@ -42,6 +43,7 @@ class Pool:
         self._turns = _core.Turns()
         self.first = self._new_member()
         self._members = [self.first]
+        self._only_first = [self.first]
 
     def check_process(self) -> None:
         """Raises ForkedClient."""
@@ -68,7 +70,11 @@ class Pool:
     def enter_first(self, timeout: float | None) -> _core.Turn:
         """The same, and it is on the first."""
         self.check_process()
-        return self._enter(self.first, timeout)
+        turn = self._turns.take_any(self._only_first)
+        if turn is None:
+            return self._enter(self.first, timeout)
+        turn.left = timeout
+        return turn
 
     def claim_first(self) -> _core.Turn:
         """A turn on the first member, for what sends nothing. Raises ForkedClient, Disconnected."""

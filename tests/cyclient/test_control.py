@@ -1,7 +1,8 @@
-"""`control_poll` gives each request once: cancelled, timed out or interrupted at any moment."""
+"""`control_poll` gives each request once: cancelled, timed out or interrupted at any moment, and by many threads."""
 
 import asyncio
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -101,3 +102,18 @@ def test_ctrl_c_at_any_moment_loses_no_request_and_doubles_none(engine, interrup
         assert interruptions.count > 50
         until(lambda: came.extend(numbers(client.control_poll("sim"))) or len(came) >= 1000)
         assert came == list(range(1000))
+
+
+# ---- threads
+
+
+def test_what_was_given_on_one_connection_does_not_come_on_another(engine):
+    with BlockingClient(engine.unix, password=engine.password, timeout=20) as client:
+        for number in range(3):
+            ask(engine, number)
+        assert numbers(client.control_poll("sim")) == [0, 1, 2]
+        with client._pool.claim_first(), ThreadPoolExecutor(1) as thread:
+            thread.submit(client.tensor_exists, "t").result()
+        assert len(client._pool._members) == 2
+        assert client.control_poll("sim") == []
+        assert client._pool.first.is_free
