@@ -38,7 +38,11 @@ def _waited_for(
             if request is not None:
                 pool.cancel(turn.member, request)  # the caller's memory is given back before anything is raised
             raise
-        return request.result()
+        try:
+            return request.result()
+        finally:
+            # Its error keeps this frame, with the caller's arrays: no circle for the collector of garbage.
+            del request
 
     return operation
 

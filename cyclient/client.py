@@ -43,6 +43,7 @@ def _awaited(
             return await waiter
         finally:
             request.cancel()  # if it is not done: the caller's memory is given back before anything is raised
+            del request, waiter  # an error of theirs keeps this frame, with the caller's arrays: no circle
 
     return operation
 
