@@ -101,8 +101,10 @@ class Pool:
     # ---- for all members
 
     def configure(self, kind: str, change: Callable[[_core.Engine], None]) -> None:
-        """Change all engines, those to come too: of changes of one kind the last counts. Raises what the change raises, then
-        none is changed."""
+        """Change all engines, those to come too: of changes of one kind the last counts.
+
+        Raises what the change raises, then none is changed.
+        """
         self.check_usable()
         with self._configuring:
             self._change(self.first, change)
