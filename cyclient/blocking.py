@@ -153,8 +153,8 @@ class Client(PrefixSwitches):
 
     # ---- inside
 
-    def _set_prefix(self, set_prefix: Callable[[_core.Engine], None]) -> None:
-        self._pool.configure(set_prefix)
+    def _set_prefix(self, what: str, set_prefix: Callable[[_core.Engine], None]) -> None:
+        self._pool.configure(what, set_prefix)
 
     # ---- operations
 

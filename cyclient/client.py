@@ -160,7 +160,7 @@ class Client(PrefixSwitches):
 
     # ---- inside
 
-    def _set_prefix(self, set_prefix: Callable[[_core.Engine], None]) -> None:
+    def _set_prefix(self, what: str, set_prefix: Callable[[_core.Engine], None]) -> None:
         self._check_usable()
         set_prefix(self._core)
 

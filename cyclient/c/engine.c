@@ -315,10 +315,15 @@ int ssa_engine_flush_idle(ssa_engine *engine) {
     return engine->dirty != NULL;
 }
 
+/* While a link is being opened only its handshake is on it. */
+static size_t commands_on(const ssa_link *link) {
+    return link->state == SSA_LINK_OPEN ? ssa_link_unanswered(link) : 0;
+}
+
 size_t ssa_engine_unanswered(const ssa_engine *engine) {
     size_t count = engine->in_flight;
     for (const ssa_server *server = engine->servers; server; server = server->next)
-        count += ssa_link_unanswered(&server->links[0]) + ssa_link_unanswered(&server->links[1]);
+        count += commands_on(&server->links[0]) + commands_on(&server->links[1]);
     return count;
 }
 
@@ -390,8 +395,14 @@ ssa_server *ssa_engine_owner(ssa_engine *engine, uint16_t slot) {
 }
 
 void ssa_engine_shard_is_silent(ssa_engine *engine, ssa_link *link) {
-    link->server->silent = 1;
-    ssa_topology_refresh(engine);
+    ssa_server *server = link->server;
+    server->silent = 1;
+    if (engine->topology.known || server->address_count < 2) {
+        ssa_topology_refresh(engine);
+        return;
+    }
+    link->address_index = (link->address_index + 1) % server->address_count; /* any of them can say who owns what */
+    ssa_link_lose(link, "silent for 1 s with the question about the topology unanswered");
 }
 
 void ssa_engine_link_opened(ssa_engine *engine, ssa_link *link) {
