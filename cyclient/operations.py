@@ -490,9 +490,11 @@ class Operations:
         """Run the model on tensors of the store and store its outputs; done when the shards have acknowledged them.
 
         inputs, outputs: one name or several. The worker fetches the inputs; this client stores the outputs, so that a
-        worker that wakes up late can never overwrite those of a later step.
+        worker that wakes up late can never overwrite those of a later step. `{dataset}.tensor` is a tensor of a dataset:
+        as an output it takes the place of one that the dataset has.
         keep: False, in a batch: the outputs are not stored, only later steps and gets of the batch see them.
-        Raises as `infer`; BadInput: no such tensor.
+        Raises as `infer`; BadInput: no such tensor; DatasetNotFound, TensorNotFound: there is no such dataset, or tensor in
+        it, which an output could replace (then none is stored); InvalidArgument: two outputs have one name.
         """
         return self._engine.run("run_model", name, _stored("inputs", inputs), _targets(outputs), keep=keep).within(
             timeout

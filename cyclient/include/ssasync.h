@@ -439,8 +439,10 @@ typedef struct ssa_names {
     size_t count;
 } ssa_names;
 
-/* Run it on tensors of the store; its outputs are stored by this client, and are when this returns. SSA_ENOTFOUND,
- * SSA_EMODEL, SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER, SSA_EWORKERLIST. */
+/* Run it on tensors of the store; its outputs are stored by this client, and are when this returns. One that is
+ * {dataset}.tensor takes the place of a tensor that the dataset has; else no output is stored, SSA_ENOTFOUND. No two
+ * outputs have the same name. SSA_ENOTFOUND, SSA_EARGUMENT, SSA_EMODEL, SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER,
+ * SSA_EWORKERLIST. */
 SSA_API ssa_status ssa_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
                                  ssa_names outputs, double timeout);
 SSA_API ssa_status ssa_run_script(ssa_client *client, const char *name, size_t name_bytes, const char *function,
