@@ -175,7 +175,10 @@ SSA_API ssa_status ssa_get_tensor(ssa_client *client, const char *name, size_t n
  * the stored one is not of the array's dtype and shape. */
 SSA_API ssa_status ssa_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into,
                                      double timeout);
-/* No error if there is none. */
+/* Tensors, bytes and lists share one space of names: what deletes one, asks whether it is there, waits for it, or says how
+ * long it stays is about whichever of the three is called so.
+ *
+ * No error if there is none. */
 SSA_API ssa_status ssa_delete_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 /* *exists: 1 or 0. */
 SSA_API ssa_status ssa_tensor_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists,

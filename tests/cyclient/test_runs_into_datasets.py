@@ -36,6 +36,10 @@ def dataset(name):
     return made
 
 
+def contents(engine):
+    return {key: engine.redis.dump(key) for key in engine.redis.scan_iter()}
+
+
 @limits
 def test_an_output_takes_the_place_of_a_tensor(open_client, engine, limit):
     client = open_client(limit)
@@ -59,10 +63,12 @@ def test_an_output_takes_the_place_of_a_tensor(open_client, engine, limit):
 )
 def test_what_no_dataset_has_is_refused_and_nothing_is_stored(open_client, engine, limit, output, error, text):
     client = open_client(limit)
-    before = {key: engine.redis.dump(key) for key in engine.redis.keys()}
-    with pytest.raises(error, match=f"the outputs of 'split' were not stored: {text}. Put the dataset with such a tensor"):
+    before = contents(engine)
+    with pytest.raises(
+        error, match=f"the outputs of 'split' were not stored: {text}. Put the dataset with such a tensor"
+    ):
         client.run_model("split", "x", ["y", output])
-    assert {key: engine.redis.dump(key) for key in engine.redis.keys()} == before
+    assert contents(engine) == before
 
 
 def test_a_dataset_that_goes_meanwhile_leaves_nothing_behind(open_client, engine):
