@@ -150,7 +150,11 @@ static void remove_short(ssa_request *request) {
     const ssa_copy *state = request->state;
     if (ssa_request_failed(request))
         return;
-    if (!state->has_changed && request->calls[0].last_link == state->told_by) {
+    if (!ssa_request_answer(request, 0)->reply.nodes[0].number) {
+        ssa_request_succeed(request); /* somebody else has removed it */
+        return;
+    }
+    if (state->was_short && !state->has_changed && request->calls[0].last_link == state->told_by) {
         unlink_source(request, NULL);
         return;
     }
@@ -158,7 +162,8 @@ static void remove_short(ssa_request *request) {
     look_again(request);
 }
 
-/* What was told before the answer to the look is known only after it (ssa_link_received): so there is another question. */
+/* What was told before the answer to the look is known only after it (ssa_link_received): so there is another question. It also
+ * tells a value without bytes from none, as the look does not. */
 static void ask_once_more(ssa_request *request) {
     const ssa_copy *state = request->state;
     send(request, WRITING, SSA_TEXTS(SSA_TEXT("EXISTS"), SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT | SSA_CALL_FENCE);
@@ -168,11 +173,9 @@ static void ask_once_more(ssa_request *request) {
 /* What somebody has put meanwhile is to be renamed. */
 static void remove_source(ssa_request *request, const ssa_manifest *found) {
     const ssa_copy *state = request->state;
-    if (ssa_chunks_watched_nothing(request)) {
-        ssa_request_succeed(request);
-    } else if (found && !memcmp(found->nonce, state->copied, sizeof state->copied)) {
+    if (found && !memcmp(found->nonce, state->copied, sizeof state->copied)) {
         unlink_source(request, found);
-    } else if (!found && state->was_short) {
+    } else if (!found && (state->was_short || ssa_chunks_watched_nothing(request))) {
         ask_once_more(request);
     } else {
         ssa_watched_leave(request);
@@ -384,11 +387,6 @@ ssa_request *ssa_copy_new(ssa_engine *engine, const char *operation, ssa_kind ki
     if (moves)
         ssa_request_changes(request, 1, &state->source);
     return request;
-}
-
-void ssa_copy_remove_source(ssa_request *request, int stage) {
-    const ssa_copy *state = request->state;
-    send(request, stage, SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT);
 }
 
 /* ---- strings, between servers: the value comes here and goes there; its remaining time goes with it, as with COPY */

@@ -24,9 +24,6 @@ typedef struct ssa_copy {
 
 #define SSA_COPY_ACROSS 10 /* stages of a copy between servers begin here */
 
-/* Send UNLINK of the source as the only call, with this stage. */
-void ssa_copy_remove_source(ssa_request *request, int stage);
-
 /* For strings or lists; operation: static. */
 ssa_request *ssa_copy_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target, int moves,
                           void (*start_across)(ssa_request *), void (*step_across)(ssa_request *), ssa_problem *problem);

@@ -91,13 +91,12 @@ static void source_is_put_meanwhile(int moves, const char *target, size_t old, s
 
 static void test_a_source_that_is_put_while_it_is_copied(void) {
     for (int moves = 0; moves < 2; moves++) {
-        static const size_t lengths[][2] = {{5000, 4000}, {5000, 10}, {10, 4000}};
+        static const size_t lengths[][2] = {{5000, 4000}, {5000, 10}, {10, 4000}, {10, 20},
+                                            {5000, 0},    {0, 4000},  {10, 0},    {0, 10}};
         for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
             source_is_put_meanwhile(moves, beside("b"), lengths[i][0], lengths[i][1]);
             source_is_put_meanwhile(moves, elsewhere("b"), lengths[i][0], lengths[i][1]);
         }
-        source_is_put_meanwhile(moves, beside("b"), 10, 20);
-        source_is_put_meanwhile(moves, elsewhere("b"), 10, 20);
     }
 }
 
