@@ -128,7 +128,10 @@ void ssa_chunks_forsake_new(ssa_request *request);
 void ssa_chunks_forsake_manifest(ssa_request *request);
 /* The chunks of io->old are being dropped. */
 void ssa_chunks_forsake_old(ssa_request *request);
-/* What ssa_chunks_look_and makes is under way as call 0, of a request whose state is an ssa_single. */
+/* Under way as call 0 is a transaction that looks at this key first and then replaces or removes what is there, or does nothing:
+ * its last command says so, by 0 or an error. */
+void ssa_chunks_forsake_replaced_at(ssa_request *request, const ssa_buffer *key);
+/* The same for request->forsaken, of a request whose state is an ssa_single. */
 void ssa_chunks_forsake_replaced(ssa_request *request);
 /* Whether call 0 has left, at least in part. */
 int ssa_request_has_left(const ssa_request *request);

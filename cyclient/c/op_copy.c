@@ -105,6 +105,11 @@ static void look_again(ssa_request *request) {
     ssa_retry_contended(request, look);
 }
 
+/* What the target had goes with the transaction, its chunks after that: also when nobody waits any more. */
+static void forsake_target(ssa_request *request) {
+    ssa_chunks_forsake_replaced_at(request, &((const ssa_copy *)request->state)->target);
+}
+
 /* The answers of EXEC: what may be the manifest of a value that the target had, then what was said of the source. */
 static void finish_watched(ssa_request *request) {
     const ssa_command *answer = ssa_request_answer(request, 0);
@@ -124,6 +129,7 @@ static void take_along(ssa_request *request) {
     ssa_status status = command ? ssa_chunks_look(command, &state->target) : SSA_ENOMEM;
     if (!status)
         status = add_taking(command, state);
+    request->forsaken = forsake_target;
     ssa_watched_act(request, ssa_transaction_end(command, status), !state->moves, finish_watched);
 }
 
@@ -235,6 +241,7 @@ static void move_chunks(ssa_request *request) {
     if (!keep_ttl(request))
         return;
     if (ssa_request_answer(request, 1)->reply.nodes[0].number == (int64_t)ssa_manifest_count(&io->manifest)) {
+        request->forsaken = forsake_target;
         ssa_watched_act(request, move_command(request->state, &io->manifest), 0, finish_move);
         return;
     }
@@ -304,6 +311,7 @@ static void copy_chunks(ssa_request *request, const ssa_manifest *manifest) {
 static void looked(ssa_request *request, const ssa_manifest *found) {
     const ssa_copy *state = request->state;
     int is_on_one_server = same_slot(state) || request->engine->mode == SSA_MODE_STANDALONE;
+    request->forsaken = NULL; /* of a transaction that came to nothing */
     if (is_on_one_server && !found) {
         take_along(request);
         return;
@@ -458,6 +466,7 @@ static void write_string(ssa_request *request) {
     state->value = came->memory;
     came->memory = (ssa_memory){0};
     request->stage = WRITING;
+    request->forsaken = forsake_target;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
     ssa_request_send(request, 0, write_command(state), state->target.data, state->target.bytes, SSA_CALL_IDEMPOTENT);
 }

@@ -54,6 +54,46 @@ static void test_a_delete_that_ends_early_leaves_no_chunks(void) {
     }
 }
 
+/* A copy or a rename of "b". */
+static ssa_request *take(int moves, const char *target) {
+    return moves ? ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P)
+                 : ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P);
+}
+
+/* One that ends early after any number of its steps, onto a value in chunks: that is there still, or has gone with all its
+ * chunks. Without bytes: there is no source. */
+static void copy_ends_early(int moves, size_t bytes, const char *target, void (*early)(ssa_request *)) {
+    for (int steps = 0, goes_on = 1; goes_on; steps++) {
+        if (bytes)
+            SUCCEEDS(put("b", bytes));
+        SUCCEEDS(put(target, 3000));
+        ssa_request *request = take(moves, target);
+        goes_on = begin(request, steps);
+        if (goes_on)
+            early(request);
+        ssa_request_free(request);
+        settle();
+        if (!SUCCEEDS(get(target)))
+            return;
+        size_t got = store.last->tensors[0].header.data_bytes;
+        CHECK(bytes ? got == bytes || (goes_on && got == 3000) : got == 3000);
+        holds(target, got);
+        SUCCEEDS(drop("b"));
+        SUCCEEDS(drop(target));
+        keys_are(0);
+    }
+}
+
+static void test_a_copy_that_ends_early_leaves_no_chunks(void) {
+    static const size_t lengths[] = {5000, 10, 0};
+    fill(1);
+    for (int moves = 0; moves < 2; moves++)
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+            copy_ends_early(moves, lengths[i], beside("b"), ssa_request_cancel);
+            copy_ends_early(moves, lengths[i], elsewhere("b"), ssa_request_time_out);
+        }
+}
+
 /* Whether this value, filled from this seed, stands there. */
 static int reads(const char *name, size_t bytes, unsigned seed) {
     fill(seed);
@@ -69,8 +109,7 @@ static void source_is_put_meanwhile(int moves, const char *target, size_t old, s
         fill(1);
         SUCCEEDS(put("b", old));
         SUCCEEDS(put(target, 2500));
-        ssa_request *request = moves ? ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P)
-                                     : ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P);
+        ssa_request *request = take(moves, target);
         goes_on = begin(request, steps);
         fill(2);
         store.engine = other;
@@ -215,11 +254,25 @@ static void exercise_early_ends(void) {
     bears(drop("b"));
 }
 
-static const store_test exercises[] = {exercise_early_ends, exercise_full, NULL};
+static void exercise_early_copies(void) {
+    for (int steps = 1; steps < 4; steps++) {
+        bears(put("b", 10));
+        bears(put("c", 3000));
+        ssa_request *request = take(steps % 2, "c");
+        if (request && begin(request, steps))
+            ssa_request_cancel(request);
+        ssa_request_free(request);
+        settle();
+    }
+    bears(drop("b"));
+    bears(drop("c"));
+}
+
+static const store_test exercises[] = {exercise_early_ends, exercise_early_copies, exercise_full, NULL};
 
 static const store_test tests[] = {
     test_a_put_that_ends_early_leaves_no_chunks, test_a_delete_that_ends_early_leaves_no_chunks,
-    test_a_source_that_is_put_while_it_is_copied, test_times_to_live_that_cross, test_times_to_live_that_end_early,
+    test_a_copy_that_ends_early_leaves_no_chunks, test_a_source_that_is_put_while_it_is_copied, test_times_to_live_that_cross, test_times_to_live_that_end_early,
     test_a_full_store_keeps_nothing,
 };
 
