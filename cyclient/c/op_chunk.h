@@ -6,10 +6,10 @@
  *
  * A request that ends early leaves nothing behind: errands that nobody waits for (op_chunk_errand.c) unlink the pieces that no
  * manifest names. Only where the client itself goes then pieces stay: new ones for their hour; those of a value that a short
- * put or a delete replaced, when it went just between the two, until somebody removes them.
+ * put, a delete, a copy or a rename replaced, when it went just between the two, until somebody removes them.
  *
- * Who has value_limit set looks so at every put and delete; a client without it overwrites and deletes manifests alone. All read
- * them. */
+ * Who has value_limit set looks so at every put and delete, of a list too; a client without it overwrites and deletes manifests
+ * alone. Copies and renames look at their target with and without it. All read them. */
 #ifndef SSA_OP_CHUNK_H
 #define SSA_OP_CHUNK_H
 

@@ -52,39 +52,6 @@ static void finish_same_key(ssa_request *request) {
         ssa_request_fail_not_found(request, 0);
 }
 
-/* ---- a list: under a watch, since RENAME and COPY would take along what is none */
-
-static void finish_list(ssa_request *request) {
-    if (!ssa_transaction_failed(request, 0))
-        ssa_request_succeed(request);
-}
-
-static void take_list(ssa_request *request) {
-    const ssa_copy *state = request->state;
-    if (ssa_request_failed(request))
-        return;
-    if (!ssa_request_answer(request, 0)->reply.nodes[0].number) {
-        ssa_watched_leave(request);
-        ssa_request_fail_not_found(request, 0);
-        return;
-    }
-    ssa_command *command = ssa_transaction_begin();
-    ssa_status status = command ? add_taking(command, state) : SSA_ENOMEM;
-    ssa_watched_act(request, ssa_transaction_end(command, status), !state->moves, finish_list);
-}
-
-static void look_at_list(ssa_request *request) {
-    const ssa_buffer *key = &((const ssa_copy *)request->state)->source;
-    ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("WATCH"), SSA_KEY_TEXT(*key)));
-    if (command && ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("LLEN"), SSA_KEY_TEXT(*key)))) {
-        ssa_command_free(command);
-        command = NULL;
-    }
-    request->step = take_list;
-    ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_watched_look(request, command);
-}
-
 /* ---- what may be in chunks: under a watch, so that a manifest, whose chunks are named after its key, is never
  * taken along alone */
 
@@ -105,8 +72,7 @@ static void look_again(ssa_request *request) {
     ssa_retry_contended(request, look);
 }
 
-/* What the target had goes with the transaction, its chunks after that: also when nobody waits any more. */
-static void forsake_target(ssa_request *request) {
+void ssa_copy_forsake_target(ssa_request *request) {
     ssa_chunks_forsake_replaced_at(request, &((const ssa_copy *)request->state)->target);
 }
 
@@ -129,8 +95,33 @@ static void take_along(ssa_request *request) {
     ssa_status status = command ? ssa_chunks_look(command, &state->target) : SSA_ENOMEM;
     if (!status)
         status = add_taking(command, state);
-    request->forsaken = forsake_target;
+    request->forsaken = ssa_copy_forsake_target;
     ssa_watched_act(request, ssa_transaction_end(command, status), !state->moves, finish_watched);
+}
+
+/* ---- a list: under a watch, since RENAME and COPY would take along what is none */
+
+static void take_list(ssa_request *request) {
+    if (ssa_request_failed(request))
+        return;
+    if (ssa_request_answer(request, 0)->reply.nodes[0].number) {
+        take_along(request);
+        return;
+    }
+    ssa_watched_leave(request);
+    ssa_request_fail_not_found(request, 0);
+}
+
+static void look_at_list(ssa_request *request) {
+    const ssa_buffer *key = &((const ssa_copy *)request->state)->source;
+    ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("WATCH"), SSA_KEY_TEXT(*key)));
+    if (command && ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("LLEN"), SSA_KEY_TEXT(*key)))) {
+        ssa_command_free(command);
+        command = NULL;
+    }
+    request->step = take_list;
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_watched_look(request, command);
 }
 
 /* ---- the source goes, if it is still what was copied. Of one in chunks the manifest tells that. Of a short one, that went
@@ -241,7 +232,7 @@ static void move_chunks(ssa_request *request) {
     if (!keep_ttl(request))
         return;
     if (ssa_request_answer(request, 1)->reply.nodes[0].number == (int64_t)ssa_manifest_count(&io->manifest)) {
-        request->forsaken = forsake_target;
+        request->forsaken = ssa_copy_forsake_target;
         ssa_watched_act(request, move_command(request->state, &io->manifest), 0, finish_move);
         return;
     }
@@ -466,7 +457,7 @@ static void write_string(ssa_request *request) {
     state->value = came->memory;
     came->memory = (ssa_memory){0};
     request->stage = WRITING;
-    request->forsaken = forsake_target;
+    request->forsaken = ssa_copy_forsake_target;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
     ssa_request_send(request, 0, write_command(state), state->target.data, state->target.bytes, SSA_CALL_IDEMPOTENT);
 }

@@ -94,6 +94,48 @@ static void test_a_copy_that_ends_early_leaves_no_chunks(void) {
         }
 }
 
+enum { DELETE, COPY, RENAME, LIST_OPERATIONS };
+
+/* Of the list "l" to the target, or a delete of what is there. */
+static ssa_request *use_list(int operation, const char *target) {
+    if (operation == DELETE)
+        return ssa_op_delete(E, "delete_list", SSA_KIND_LIST, name_of(target), P);
+    return operation == COPY ? ssa_op_copy_list(E, name_of("l"), name_of(target), P)
+                             : ssa_op_rename_list(E, name_of("l"), name_of(target), P);
+}
+
+/* Lists share the names of tensors and bytes: one that ends, early or not, has a value in chunks there still, or has removed
+ * all of it. */
+static void list_meets_chunks(int operation, const char *target) {
+    for (int steps = 0, goes_on = 1; goes_on; steps++) {
+        SUCCEEDS(ssa_op_append_to_list(E, name_of("l"), name_of("d"), P));
+        SUCCEEDS(put(target, 3000));
+        ssa_request *request = use_list(operation, target);
+        goes_on = begin(request, steps);
+        if (!goes_on)
+            CHECK_NUMBER(request->status, SSA_OK);
+        ssa_request_free(request);
+        settle();
+        if (go(get(target)) == SSA_OK) {
+            CHECK(goes_on);
+            holds(target, 3000);
+        } else if (SUCCEEDS(ssa_op_list_length(E, name_of(target), P))) {
+            CHECK_NUMBER(store.last->number, operation == DELETE ? 0 : 1);
+        }
+        SUCCEEDS(use_list(DELETE, target));
+        SUCCEEDS(use_list(DELETE, "l"));
+        keys_are(0);
+    }
+}
+
+static void test_lists_leave_no_chunks(void) {
+    fill(1);
+    for (int operation = 0; operation < LIST_OPERATIONS; operation++) {
+        list_meets_chunks(operation, beside("l"));
+        list_meets_chunks(operation, elsewhere("l"));
+    }
+}
+
 /* Whether this value, filled from this seed, stands there. */
 static int reads(const char *name, size_t bytes, unsigned seed) {
     fill(seed);
@@ -192,6 +234,14 @@ static void test_times_to_live_that_end_early(void) {
     keys_are(0);
 }
 
+/* A server gives the room of what is unlinked back by and by. */
+static void room_comes_back(size_t bytes) {
+    int64_t end = ssa_now() + 10000000000;
+    while (go(put("b", bytes)) == SSA_EFULL && ssa_now() < end)
+        ;
+    CHECK_NUMBER(store.last->status, SSA_OK);
+}
+
 /* A put fails for want of room, and of what it has sent nothing stays. */
 static void test_a_full_store_keeps_nothing(void) {
     int64_t used = 0;
@@ -209,7 +259,7 @@ static void test_a_full_store_keeps_nothing(void) {
     FAILS(ssa_op_put_bytes(E, name_of("b"), bytes, 1000 * LIMIT, P), SSA_EFULL);
     settle();
     keys_are(0);
-    SUCCEEDS(put("b", 5000)); /* there is room again */
+    room_comes_back(5000);
     SUCCEEDS(drop("b"));
     CHECK(bears_config("1gb"));
 }
@@ -265,15 +315,20 @@ static void exercise_early_copies(void) {
         settle();
     }
     bears(drop("b"));
-    bears(drop("c"));
+    if (bears(use_list(DELETE, "c")) && bears(put("c", 3000)) && bears(ssa_op_append_to_list(E, name_of("l"), name_of("d"), P)) &&
+        bears(use_list(COPY, "c")) && bears(put(elsewhere("l"), 3000)))
+        bears(use_list(RENAME, elsewhere("l")));
+    bears(use_list(DELETE, "l"));
+    bears(use_list(DELETE, "c"));
+    bears(use_list(DELETE, elsewhere("l")));
 }
 
 static const store_test exercises[] = {exercise_early_ends, exercise_early_copies, exercise_full, NULL};
 
 static const store_test tests[] = {
     test_a_put_that_ends_early_leaves_no_chunks, test_a_delete_that_ends_early_leaves_no_chunks,
-    test_a_copy_that_ends_early_leaves_no_chunks, test_a_source_that_is_put_while_it_is_copied, test_times_to_live_that_cross, test_times_to_live_that_end_early,
-    test_a_full_store_keeps_nothing,
+    test_a_copy_that_ends_early_leaves_no_chunks, test_lists_leave_no_chunks, test_a_source_that_is_put_while_it_is_copied,
+    test_times_to_live_that_cross, test_times_to_live_that_end_early, test_a_full_store_keeps_nothing,
 };
 
 int main(int count, char **words) {
