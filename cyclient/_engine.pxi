@@ -550,8 +550,8 @@ cdef class Engine(EngineOperations):
         return waiter
 
     def drive(self, Request request, timeout=None):
-        """Without a loop: until the request is done, another one is (None: any), another thread asks for the engine, or
-        `timeout` seconds are over. Handles signals."""
+        """Without a loop: until the request is done, another one is, another thread asks for the engine, or `timeout` seconds
+        are over. Handles signals. None: until any may be: whoever waits looks, for a signal's handler may have ended it."""
         cdef int64_t until = _moment(timeout)
         cdef int64_t slice_end
         cdef ssa_request *c
@@ -571,7 +571,7 @@ cdef class Engine(EngineOperations):
             PyErr_CheckSignals()
             if status == SSA_ENOMEM:
                 raise MemoryError
-            if is_asked or ssa_now() >= until:
+            if request is None or is_asked or ssa_now() >= until:
                 return
 
     def drain(self, timeout):

@@ -38,7 +38,11 @@ def _waited_for(
             if request is not None:
                 pool.cancel(turn.member, request)  # the caller's memory is given back before anything is raised
             raise
-        return request.result()
+        try:
+            return request.result()
+        finally:
+            # Its error keeps this frame, with the caller's arrays: no circle for the collector of garbage.
+            del request
 
     return operation
 
@@ -149,8 +153,8 @@ class Client(PrefixSwitches):
 
     # ---- inside
 
-    def _set_prefix(self, set_prefix: Callable[[_core.Engine], None]) -> None:
-        self._pool.configure(set_prefix)
+    def _set_prefix(self, what: str, set_prefix: Callable[[_core.Engine], None]) -> None:
+        self._pool.configure(what, set_prefix)
 
     # ---- operations
 

@@ -43,6 +43,7 @@ def _awaited(
             return await waiter
         finally:
             request.cancel()  # if it is not done: the caller's memory is given back before anything is raised
+            del request, waiter  # an error of theirs keeps this frame, with the caller's arrays: no circle
 
     return operation
 
@@ -155,7 +156,7 @@ class Client(PrefixSwitches):
 
     # ---- inside
 
-    def _set_prefix(self, set_prefix: Callable[[_core.Engine], None]) -> None:
+    def _set_prefix(self, what: str, set_prefix: Callable[[_core.Engine], None]) -> None:
         self._check_usable()
         set_prefix(self._core)
 

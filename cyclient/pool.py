@@ -37,7 +37,7 @@ class Pool:
         self._pid = os.getpid()
         self._lock = threading.RLock()  # over what follows; a signal's handler may come back here
         self._configuring = threading.RLock()
-        self._changes: list[Callable[[_core.Engine], None]] = []  # what was set since, for further members
+        self._changes: dict[str, Callable[[_core.Engine], None]] = {}  # by kind: what was set last, for further members
         self._is_closed = False
         self._turns = _core.Turns()
         self.first = self._new_member()
@@ -100,13 +100,16 @@ class Pool:
 
     # ---- for all members
 
-    def configure(self, change: Callable[[_core.Engine], None]) -> None:
-        """Change all engines, those to come too. Raises what the change raises, then none is changed."""
+    def configure(self, kind: str, change: Callable[[_core.Engine], None]) -> None:
+        """Change all engines, those to come too: of changes of one kind the last counts.
+
+        Raises what the change raises, then none is changed.
+        """
         self.check_usable()
         with self._configuring:
             self._change(self.first, change)
             with self._lock:
-                self._changes.append(change)
+                self._changes[kind] = change
                 others = self._members[1:]
             for member in others:
                 self._change(member, change)
@@ -191,8 +194,11 @@ class Pool:
                 return None
             member = self._new_member()
             member.engine.share_model_versions(self.first.engine)
-            for change in self._changes:
-                change(member.engine)
+            made: dict[str, Callable[[_core.Engine], None]] = {}
+            while made != self._changes:  # again, if a signal's handler has set something meanwhile
+                made = dict(self._changes)
+                for change in made.values():
+                    change(member.engine)
             if self._is_closed:
                 member.engine.close()
             self._members.append(member)

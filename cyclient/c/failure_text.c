@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "batch_plan.h"
 #include "engine.h"
 #include "tensor_text.h"
 #include "text_begins.h"
@@ -38,6 +39,7 @@ ssa_status ssa_failure_not_found(const ssa_request *request, const char *where, 
 }
 
 #define WHAT_BYTES 256
+#define DOUBT_BYTES (WHAT_BYTES + 80)
 #define SHOWN_SUBJECT 160 /* of a name that leaves no room for what is said about it */
 
 /* "put_tensor 'x'", or "ping": the operation as its caller knows it. */
@@ -51,28 +53,63 @@ static const char *what_of(const ssa_request *request, char out[WHAT_BYTES]) {
     return out;
 }
 
-/* It changes nothing: without its answer there is no doubt about the store. */
-static int only_reads(const char *operation) {
-    static const char *const beginnings[] = {"get_", "unpack_", "wait_for_", "poll_", "watch_", "config_get", "control_poll", "infer",
-                                             "ping"};
-    size_t bytes = strlen(operation);
-    if (bytes > 7 && !strcmp(operation + bytes - 7, "_exists"))
-        return 1;
-    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
-        if (!strncmp(operation, beginnings[i], strlen(beginnings[i])))
+static int begins_with_any(const char *operation, const char *const *beginnings) {
+    for (; *beginnings; beginnings++)
+        if (!strncmp(operation, *beginnings, strlen(*beginnings)))
             return 1;
     return 0;
 }
 
+/* It changes nothing: without its answer there is no doubt about the store. */
+static int only_reads(const ssa_request *request) {
+    static const char *const beginnings[] = {"get_",       "unpack_",      "wait_for_", "poll_", "watch_",
+                                             "config_get", "control_poll", "infer",     "ping",  NULL};
+    const char *operation = request->operation;
+    size_t bytes = strlen(operation), i = 0;
+    const ssa_batch_plan *batch = ssa_batch_plan_of(request);
+    const ssa_request *part;
+    while (batch && (part = ssa_batch_plan_operation(batch, i)) && only_reads(part))
+        i++;
+    if (batch)
+        return !part;
+    return (bytes > 7 && !strcmp(operation + bytes - 7, "_exists")) || begins_with_any(operation, beginnings);
+}
+
+/* Carried out twice it does something else than once, so that nobody repeats it unseen. */
+static int must_not_be_repeated(const ssa_request *request) {
+    static const char *const beginnings[] = {"append_to_list", "control_send", "rename_", NULL};
+    const ssa_batch_plan *batch = ssa_batch_plan_of(request);
+    const ssa_request *part;
+    for (size_t i = 0; batch && (part = ssa_batch_plan_operation(batch, i)); i++)
+        if (must_not_be_repeated(part))
+            return 1;
+    return begins_with_any(request->operation, beginnings);
+}
+
+/* The server may carry it out, or has: a command of which a byte was sent goes there in full, whoever gives up waiting. */
+static int has_left(const ssa_call *call) {
+    return call->flags & SSA_CALL_LEFT || (call->link && call->command && call->command->sent);
+}
+
 int ssa_failure_is_in_doubt(const ssa_request *request) {
-    if (only_reads(request->operation))
+    if (only_reads(request))
         return 0;
     if (request->answered)
         return 1;
     for (size_t i = 0; i < request->call_count; i++)
-        if (request->calls[i].flags & SSA_CALL_LEFT)
+        if (has_left(&request->calls[i]))
             return 1;
     return 0;
+}
+
+/* What follows the rest of a text: " put_tensor 'x' may or may not ...", or "". */
+static const char *doubt_of(const ssa_request *request, int is_in_doubt, char out[DOUBT_BYTES]) {
+    char what[WHAT_BYTES];
+    *out = 0;
+    if (is_in_doubt)
+        snprintf(out, DOUBT_BYTES, " %s may or may not have been carried out%s.", what_of(request, what),
+                 must_not_be_repeated(request) ? ": look before repeating it" : "");
+    return out;
 }
 
 /* A reason as part of a sentence: without its own full stop. */
@@ -95,7 +132,7 @@ ssa_status ssa_failure_not_permitted(const ssa_request *request, const char *ans
                                      size_t room) {
     char what[WHAT_BYTES];
     const char *user = request->engine->settings.user;
-    const char *may = strcmp(user, "read_only") || only_reads(request->operation) ? "admin" : "workload";
+    const char *may = strcmp(user, "read_only") || only_reads(request) ? "admin" : "workload";
     snprintf(text, room, "user '%.100s' may not do %s on %s (%.*s). Connect as the user '%s': SSDB_USER and SSDB_PASSWORD.",
              user, what_of(request, what), where, unpunctuated(answer, bytes < 200 ? bytes : 200), answer, may);
     return SSA_EPERMISSION;
@@ -157,15 +194,12 @@ ssa_status ssa_failure_of_mismatch(const ssa_request *request, ssa_status status
     return status;
 }
 
-static const char in_doubt[] = " may or may not have been carried out.";
-
 ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call, char *text, size_t room) {
     const ssa_command *command = call->command;
-    char what[WHAT_BYTES];
+    char doubt[DOUBT_BYTES];
     const char *subject = subject_of(request), *where = address_of(request, call);
     const char *said = command->error.bytes ? (const char *)command->error.data : "";
     int said_bytes = unpunctuated(said, command->error.bytes), is_in_doubt = ssa_failure_is_in_doubt(request);
-    what_of(request, what);
     switch (command->status) {
     case SSA_ENOTFOUND:
         return ssa_failure_not_found(request, where, text, room);
@@ -188,18 +222,15 @@ ssa_status ssa_failure_of_call(const ssa_request *request, const ssa_call *call,
     case SSA_ESERVER:
         return ssa_failure_of_answer(request, said, command->error.bytes, where, text, room);
     case SSA_ECONNECT:
-        snprintf(text, room, "cannot connect to %s: %.*s%s%s%s%s", where, said_bytes, said,
-                 said_bytes && said[said_bytes - 1] == '?' ? "" : ".", is_in_doubt ? " " : "", is_in_doubt ? what : "",
-                 is_in_doubt ? in_doubt : "");
+        snprintf(text, room, "cannot connect to %s: %.*s%s%s", where, said_bytes, said,
+                 said_bytes && said[said_bytes - 1] == '?' ? "" : ".", doubt_of(request, is_in_doubt, doubt));
         return is_in_doubt ? SSA_ECLOSED : SSA_ECONNECT;
     case SSA_ETOPOLOGY:
         snprintf(text, room, "%.*s.", said_bytes, said);
         return SSA_ETOPOLOGY;
     case SSA_ECLOSED:
     case SSA_ELIMIT:
-        is_in_doubt = !only_reads(request->operation);
-        snprintf(text, room, "lost %s: %.*s.%s%s%s", where, said_bytes, said, is_in_doubt ? " " : "", is_in_doubt ? what : "",
-                 is_in_doubt ? in_doubt : "");
+        snprintf(text, room, "lost %s: %.*s.%s", where, said_bytes, said, doubt_of(request, !only_reads(request), doubt));
         return SSA_ECLOSED;
     default:
         snprintf(text, room, "internal error: status %d for '%s': %.*s. Please report it.", command->status, subject, said_bytes,
@@ -226,31 +257,29 @@ const char *ssa_failure_span(int64_t nanoseconds, char out[SSA_SPAN_BYTES]) {
 }
 
 ssa_status ssa_failure_of_timeout(const ssa_request *request, char *text, size_t room) {
-    char what[WHAT_BYTES], span[SSA_SPAN_BYTES];
+    char what[WHAT_BYTES], span[SSA_SPAN_BYTES], doubt[DOUBT_BYTES];
     const ssa_call *call = pending_call(request);
     const ssa_link *link = call ? (call->link ? call->link : call->last_link) : NULL;
-    what_of(request, what);
+    int is_in_doubt = ssa_failure_is_in_doubt(request);
+    doubt_of(request, is_in_doubt, doubt);
     ssa_failure_span(request->timeout, span);
     if (link && !ssa_link_may_answer(link)) {
         const char *reason = *link->failure ? link->failure : ssa_link_silence(link);
-        int is_in_doubt = ssa_failure_is_in_doubt(request);
         snprintf(text, room, "cannot connect to %s: %.*s%s Tried for %s, for it may be starting. Is it running, and is the address "
-                 "right?%s%s%s", link->address_text, unpunctuated(reason, strlen(reason)), reason,
-                 *reason && reason[strlen(reason) - 1] == '?' ? "" : ".", span, is_in_doubt ? " " : "",
-                 is_in_doubt ? what : "", is_in_doubt ? in_doubt : "");
+                 "right?%s", link->address_text, unpunctuated(reason, strlen(reason)), reason,
+                 *reason && reason[strlen(reason) - 1] == '?' ? "" : ".", span, doubt);
         return is_in_doubt ? SSA_ECLOSED : SSA_ECONNECT;
     }
     const ssa_engine *engine = request->engine;
     int is_told = *engine->trouble && engine->trouble_at >= request->until - request->timeout; /* since it began */
-    snprintf(text, room, "%s: no answer from %s within %s.%s%s", what,
-             call ? address_of(request, call) : engine->description, span, is_told ? " " : "", is_told ? engine->trouble : "");
+    const char *where = call ? address_of(request, call) : engine->description;
+    snprintf(text, room, "%s: no answer from %s within %s.%s%s%s", what_of(request, what), where, span, is_told ? " " : "",
+             is_told ? engine->trouble : "", doubt);
     return SSA_ETIMEOUT;
 }
 
 void ssa_failure_of_closing(ssa_request *request) {
-    char what[WHAT_BYTES];
-    what_of(request, what);
-    ssa_request_fail(request, SSA_ECLOSED, "lost %s: the client is closed.%s%s%s", request->engine->description,
-                     only_reads(request->operation) ? "" : " ", only_reads(request->operation) ? "" : what,
-                     only_reads(request->operation) ? "" : in_doubt);
+    char doubt[DOUBT_BYTES];
+    ssa_request_fail(request, SSA_ECLOSED, "lost %s: the client is closed.%s", request->engine->description,
+                     doubt_of(request, !only_reads(request), doubt));
 }

@@ -347,11 +347,16 @@ static ssa_request *about(ssa_engine *engine, const char *operation, ssa_text en
     ssa_buffer key = {NULL, 0, 0};
     if (make_key(engine, &entity, &key, problem))
         return NULL;
-    ssa_request *request = ssa_single_new(engine, operation, SSA_KIND_KEY, SSA_KEY_TEXT(key), SSA_WRITING, problem);
-    ssa_buffer_free(&key);
-    if (!request)
+    ssa_request *request = ssa_single_new(engine, operation, SSA_KIND_KEY, entity, SSA_WRITING, problem);
+    if (!request) {
+        ssa_buffer_free(&key);
         return NULL;
+    }
+    request->kind = SSA_KIND_LIST;
     ssa_single *single = request->state;
+    ssa_buffer_free(&single->key); /* of a key with the name of the entity: that is for texts alone */
+    single->key = key;
+    ssa_request_order_by(request, &single->key);
     single->finished = keep_length;
     *key_text = SSA_KEY_TEXT(single->key);
     return request;

@@ -432,12 +432,10 @@ void ssa_run_overdue(ssa_run *run) {
         return;
     }
     if (pool->asking && !*run->story && !pool->peers) { /* the store itself does not answer */
-        request->calls = &pool->question;
-        request->call_count = 1;
+        request->shared = &pool->question;
         char text[1024];
         ssa_status status = ssa_failure_of_timeout(request, text, sizeof text);
-        request->calls = NULL;
-        request->call_count = 0;
+        request->shared = NULL;
         ssa_request_fail(request, status, "%s", text);
         return;
     }

@@ -28,6 +28,7 @@ from tests.model_archive import archive_of
 
 ONES = np.ones(3)
 DOUBT = "may or may not have been carried out"
+LOOK = ": look before repeating it"  # of what does something else when it is carried out twice
 
 
 def dataset(name, **tensors):
@@ -125,7 +126,48 @@ def lost(face, tmp_path):
 def test_what_left_and_changes_something_is_in_doubt(lost, operation, named):
     error = lost(operation)
     assert type(error) is Disconnected
-    assert str(error).endswith(f"{named} {DOUBT}.")
+    assert str(error).endswith(f"{named} {DOUBT}{'' if named.startswith('put') else LOOK}.")
+
+
+def test_a_deadline_over_what_left_and_changes_something_leaves_it_in_doubt(face, own_engine):
+    client = face.open(own_engine.unix, password=own_engine.password)
+    client.ping()
+
+    def execute(name, *arguments):
+        batch = client.batch()
+        getattr(batch, name)(*arguments)
+        face.execute(batch, timeout=0.05)
+
+    own_engine.signal(signal.SIGSTOP)
+    for operation, what, doubt in (
+        (lambda: client.append_to_list("l", "d", timeout=0.05), "append_to_list 'l'", DOUBT + LOOK),
+        (lambda: client.control_send("sim", "stop", timeout=0.05), "control_send 'sim'", DOUBT + LOOK),
+        (lambda: client.rename_tensor("r", "s", timeout=0.05), "rename_tensor 'r'", DOUBT + LOOK),
+        (lambda: client.put_tensor("t", ONES, timeout=0.05), "put_tensor 't'", DOUBT),
+        (lambda: client.get_tensor("u", timeout=0.05), "get_tensor 'u'", None),
+        (lambda: execute("append_to_list", "m", "d"), "execute 'batch'", DOUBT + LOOK),
+        (lambda: execute("put_tensor", "v", ONES), "execute 'batch'", DOUBT),
+        (lambda: execute("get_tensor", "w"), "execute 'batch'", None),
+    ):
+        with pytest.raises(OperationTimeout) as failure:
+            operation()
+        told = f" {what} {doubt}." if doubt else ""
+        assert str(failure.value) == f"{what}: no answer from {own_engine.unix} within 0.05 s.{told}"
+    own_engine.signal(signal.SIGCONT)
+
+
+def test_a_deadline_over_what_did_not_leave_leaves_no_doubt(face, own_engine):
+    client = face.open(own_engine.unix, password=own_engine.password)
+    long = np.zeros(1 << 20)  # more than a socket takes
+    client.put_tensor("t", long)  # for which the asyncio face opens a connection more
+    own_engine.signal(signal.SIGSTOP)
+    with pytest.raises(OperationTimeout, match=DOUBT):
+        client.put_tensor("t", long, timeout=0.05)
+    with pytest.raises(OperationTimeout) as failure:
+        client.append_to_list("t", "d", timeout=0.05)  # which waits behind it, for it has the same key
+    assert str(failure.value) == f"append_to_list 't': no answer from {own_engine.unix} within 0.05 s."
+    own_engine.signal(signal.SIGCONT)
+    assert client.get_tensor("t").shape == long.shape
 
 
 def test_what_only_reads_is_never_in_doubt(lost):

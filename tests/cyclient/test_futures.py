@@ -1,5 +1,6 @@
 """Operations of the blocking client that go on while the program computes, alone and beside other threads."""
 
+import os
 import signal
 import threading
 import time
@@ -371,6 +372,26 @@ def test_closing_ends_them_and_who_waits(engine):
     with pytest.raises(Disconnected, match="closed"):
         client.start_get_tensor("t").result()
     client.close()
+
+
+def test_the_handler_of_a_signal_may_close_what_is_waited_for(engine):
+    client = Client(engine.unix, password=engine.password, timeout=20)
+    client.put_tensor("warm", X)
+
+    def send_signal():
+        until(lambda: not client._pool.first.is_free)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    earlier = signal.signal(signal.SIGUSR1, lambda *_: client.close())
+    try:
+        with stopped(engine):
+            futures = [client.start_get_tensor(name) for name in "tu"]
+            begun = time.monotonic()
+            with in_thread(send_signal):
+                assert wait_any(futures, timeout=15) == 0
+            assert time.monotonic() - begun < 10
+    finally:
+        signal.signal(signal.SIGUSR1, earlier)
 
 
 def test_a_future_in_a_forked_child_is_refused(client, engine):

@@ -88,6 +88,25 @@ def test_waits_of_many_threads_end_at_their_own_deadlines(client):
             assert 0.5 <= wait_.result() < 5
 
 
+def test_a_further_connection_is_told_what_was_set_last_and_nothing_before(client, engine):
+    told = []
+    with Client(engine.unix, password=engine.password, read_prefixes="a,b", write_prefix="w", timeout=20) as reader:
+        for i in range(3):
+            reader._pool.configure("told", lambda engine, i=i: told.append(i))
+            for name in ("a", "b"):
+                reader.set_data_source(name)
+                reader.use_dataset_ensemble_prefix(name == "a")
+                reader.use_tensor_ensemble_prefix(name == "b")
+        client.put_tensor("b.t", X)
+        with in_thread(lambda: reader.wait_for_tensor("end")):
+            until(lambda: reader.statistics()["requests"] == 1)
+            assert reader.tensor_exists("t")
+            assert not reader.dataset_exists("t")
+            assert len(reader._pool._members) == 2
+            assert told == [0, 1, 2, 2]
+            client.put_tensor("b.end", X)
+
+
 def test_a_wait_does_not_overtake_what_was_started(client, engine):
     client.put_tensor("warm", X)
     with stopped(engine):
