@@ -215,8 +215,9 @@ class Operations:
     def copy_tensor(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
         """Store a copy of the tensor `source` under `target`, whatever was there. Raises TensorNotFound, StoreFull.
 
-        source has the prefix to read from, target the one to write with. Where one shard has both, the tensor stays there:
-        one command looks at it and a second one copies it; elsewhere it goes through this client.
+        The time that it has left goes along. source has the prefix to read from, target the one to write with. Where one
+        shard has both, the tensor stays there: one command looks at it and a second one copies it; elsewhere it goes
+        through this client.
         """
         return self._engine.copy_tensor(source, target).within(timeout)
 
@@ -282,7 +283,10 @@ class Operations:
         return self._engine.dataset_exists(name).within(timeout)
 
     def copy_dataset(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
-        """Store a copy of the dataset `source` as `target`, through this client. Raises DatasetNotFound, StoreFull."""
+        """Store a copy of the dataset `source` as `target`, through this client, with the time that it has left.
+
+        Raises DatasetNotFound, StoreFull.
+        """
         return self._engine.copy_dataset(source, target).within(timeout)
 
     def rename_dataset(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
@@ -343,7 +347,7 @@ class Operations:
         return self._engine.list_ttl(list_name, 0).within(timeout)
 
     def copy_list(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:
-        """Make `target` a list of the same datasets, whatever it was. Raises ListNotFound, WrongKind."""
+        """Make `target` a list of the same datasets, with the time that it has left. Raises ListNotFound, WrongKind."""
         return self._engine.copy_list(source, target).within(timeout)
 
     def rename_list(self, source: str, target: str, *, timeout: Seconds = None) -> Request[None]:

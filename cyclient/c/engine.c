@@ -390,8 +390,14 @@ ssa_server *ssa_engine_owner(ssa_engine *engine, uint16_t slot) {
 }
 
 void ssa_engine_shard_is_silent(ssa_engine *engine, ssa_link *link) {
-    link->server->silent = 1;
-    ssa_topology_refresh(engine);
+    ssa_server *server = link->server;
+    server->silent = 1;
+    if (engine->topology.known || server->address_count < 2) {
+        ssa_topology_refresh(engine);
+        return;
+    }
+    link->address_index = (link->address_index + 1) % server->address_count; /* any of them can say who owns what */
+    ssa_link_lose(link, "silent for 1 s with the question about the topology unanswered");
 }
 
 void ssa_engine_link_opened(ssa_engine *engine, ssa_link *link) {

@@ -97,6 +97,7 @@ void ssa_link_opened(ssa_link *link) {
     if (!engine->driver.watch && !ssa_connection_tls(link->connection))
         ssa_connection_prepare_waits(link->connection);
     link->delay = 0;
+    link->silences = 0;
     link->failure[0] = 0;
     ssa_log_write(&engine->log, SSA_LOG_INFO, "connected to %s", link->address_text);
     ssa_engine_link_opened(engine, link);
@@ -351,11 +352,13 @@ static void on_timer(ssa_timer *timer) {
             ssa_link_wake(link);
         break;
     case SSA_LINK_CONNECTING:
+        link->silences++;
         ssa_link_address_failed(link, ssa_link_silence(link));
         break;
     case SSA_LINK_RESOLVING:
     case SSA_LINK_SECURING:
     case SSA_LINK_HANDSHAKE:
+        link->silences++;
         ssa_link_failed(link, ssa_link_silence(link), 0);
         break;
     case SSA_LINK_OPEN:

@@ -40,6 +40,7 @@ typedef struct ssa_link {
     int dirty;                   /* something may be unsent */
     int ever_open;
     size_t address_index;        /* of the server's addresses: the one to try next */
+    size_t silences;             /* tries since it was last open that ended because nobody answered */
     ssa_address address;
     ssa_name_lookup *lookup;     /* of the name in `address`, from when it is needed until the link is open; NULL: none */
     const struct addrinfo *address_tried; /* of what it found; NULL: none */

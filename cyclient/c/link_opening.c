@@ -16,6 +16,7 @@
 
 #define FULL_BACKLOG_DELAY INT64_C(5000000)   /* a unix socket whose backlog is full says so instead of waiting */
 #define OPENING_TIME INT64_C(5000000000)      /* where there is another address to try */
+#define FIRST_CONTACT_TIME INT64_C(250000000) /* where nothing is known of the store, and any of several addresses will do */
 
 /* Bytes; the kernel doubles it, and grants what net.core.wmem_max allows. With the usual 208 KiB a put of 1 MiB is sent in
  * five turns of an event loop: 0.75 of the time on asyncio, 0.83 on uvloop, 0.85 blocking. TCP grows its buffers itself. */
@@ -31,8 +32,20 @@ static int has_alternatives(const ssa_link *link) {
     return link->worker || link->server->address_count > 1 || link->engine->mode == SSA_MODE_CLUSTER;
 }
 
-static void limit_time(ssa_link *link, int is_limited) {
-    int64_t limit = link->worker ? SSA_WORKER_SILENCE : OPENING_TIME;
+/* For the host or the server at an address to answer. Any address that was given leads to the store: one whose server is
+ * stopped keeps nobody from the others. When all have been silent they may only be slow, and are given four times as long. */
+static int64_t contact_time(const ssa_link *link) {
+    if (link->worker || link->server->address_count < 2 || ssa_engine_knows_topology(link->engine))
+        return OPENING_TIME;
+    int64_t time = FIRST_CONTACT_TIME;
+    for (size_t round = link->silences / link->server->address_count; round && time < OPENING_TIME; round--)
+        time *= 4;
+    return time < OPENING_TIME ? time : OPENING_TIME;
+}
+
+static void limit_time(ssa_link *link, int is_limited, int64_t limit) {
+    if (link->worker)
+        limit = SSA_WORKER_SILENCE;
     if (is_limited)
         ssa_engine_arm(link->engine, &link->retry, link->engine->now + limit);
     else
@@ -105,7 +118,7 @@ void ssa_link_secure(ssa_link *link) {
 }
 
 static void begin_connection(ssa_link *link) {
-    limit_time(link, has_alternatives(link));
+    limit_time(link, has_alternatives(link), contact_time(link));
     link->connection = ssa_connection_new(link->descriptor, limits);
     if (link->connection) {
         ssa_connection_use_memory(link->connection, link->engine->memory);
@@ -163,7 +176,7 @@ static void connect_to(ssa_link *link, const struct sockaddr *address, socklen_t
 /* ---- the addresses of a name */
 
 static void connect_to_address(ssa_link *link) {
-    limit_time(link, has_alternatives(link) || link->address_tried->ai_next);
+    limit_time(link, has_alternatives(link) || link->address_tried->ai_next, contact_time(link));
     connect_to(link, link->address_tried->ai_addr, link->address_tried->ai_addrlen);
 }
 
@@ -236,7 +249,7 @@ static void open_socket(ssa_link *link) {
         link->worker ? &link->worker->address : &link->server->addresses[link->address_index % link->server->address_count];
     link->address = *address;
     ssa_address_format(address, link->address_text, sizeof link->address_text);
-    limit_time(link, has_alternatives(link));
+    limit_time(link, has_alternatives(link), OPENING_TIME); /* of a name; a socket's begins anew with its connection */
     if (!*address->path) {
         resolve(link);
         return;

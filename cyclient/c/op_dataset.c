@@ -132,6 +132,8 @@ ssa_request *ssa_op_get_dataset(ssa_engine *engine, ssa_text name, ssa_problem *
 
 /* ---- what concerns all keys at one moment */
 
+static const ssa_name hash = {"meta", 4}, kept_names = {SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1};
+
 ssa_status ssa_command_unlink_stored(ssa_command *command, const ssa_buffer *base, const ssa_stored *stored) {
     /* Many of them twice, which does no harm. */
     uint64_t keys = 2 + ssa_stored_keys(stored->names, stored->count) + ssa_stored_keys(stored->kept, stored->kept_count);
@@ -165,31 +167,31 @@ ssa_request *ssa_op_delete_dataset(ssa_engine *engine, ssa_text name, ssa_proble
     return request;
 }
 
-static ssa_status add_expiry(ssa_command *command, const ssa_dataset_state *state, ssa_name name, size_t key) {
-    const char *word = state->milliseconds ? "PEXPIRE" : "PERSIST";
-    ssa_status status = ssa_command_next(command, state->milliseconds ? 3 : 2);
+/* Whoever reads it begins anew: a copy under way must take this end along. */
+static ssa_status add_version(ssa_command *command, const ssa_buffer *base) {
+    ssa_status status = ssa_command_next(command, 4) || ssa_command_argument(command, "HSET", 4)
+                            ? SSA_ENOMEM : ssa_command_item_key(command, base, hash.text, hash.bytes);
     if (!status)
-        status = ssa_command_argument(command, word, 7);
-    if (!status)
-        status = ssa_command_stored_key(command, &state->base, name, key);
-    if (!status && state->milliseconds)
-        status = ssa_command_number(command, (uint64_t)state->milliseconds);
-    return status;
+        status = ssa_command_argument(command, SSA_FIELD_VERSION, sizeof SSA_FIELD_VERSION - 1);
+    return status ? status : ssa_command_stamp(command);
 }
 
 static void expire_all(ssa_request *request, ssa_stored *stored) {
     const ssa_dataset_state *state = request->state;
+    const ssa_buffer *base = &state->base;
     if (!stored->complete) {
         ssa_request_fail_not_found(request, 0);
         return;
     }
     ssa_command *command = ssa_transaction_begin();
-    ssa_status status = command ? add_expiry(command, state, (ssa_name){"meta", 4}, 0) : SSA_ENOMEM;
+    ssa_status status = command ? add_version(command, base) : SSA_ENOMEM;
     if (!status)
-        status = add_expiry(command, state, (ssa_name){SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1}, 0);
+        status = ssa_command_end_of_key(command, base, hash, 0, state->milliseconds);
+    if (!status)
+        status = ssa_command_end_of_key(command, base, kept_names, 0, state->milliseconds);
     for (size_t i = 0; i < stored->count && !status; i++)
         for (size_t k = 0; k < ssa_stored_keys(&stored->names[i], 1) && !status; k++)
-            status = add_expiry(command, state, stored->names[i], k);
+            status = ssa_command_end_of_key(command, base, stored->names[i], k, state->milliseconds);
     ssa_guard_act(request, ssa_transaction_end(command, status), 1);
 }
 

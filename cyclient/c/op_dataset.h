@@ -8,7 +8,7 @@
  * is lost; to put everything again with the names known, which lets a first put of this client come back over its second.
  *
  * get: the hash, then in one flight every item and, last, `.version`. Every execution of a put has a version of its own
- * (ssa_command_stamp), so an equal one says that no put, delete or rename came between. After two that changed, hash and items
+ * (ssa_command_stamp), as has every set_ttl, so an equal one says that no put, delete, rename or other end came between. After two that changed, hash and items
  * are read in one transaction, which may only find that the names are others by now.
  *
  * An item longer than value_limit lies in chunks, as a tensor of its own would. They are sent before the transaction of the put, which
@@ -105,6 +105,9 @@ ssa_status ssa_command_stored_key(ssa_command *command, const ssa_buffer *base, 
 /* Add all of them. */
 ssa_status ssa_command_stored_keys(ssa_command *command, const ssa_buffer *base, const ssa_name *names, size_t count);
 
+/* Add PEXPIRE of such a key as a further command; PERSIST for 0 milliseconds. */
+ssa_status ssa_command_end_of_key(ssa_command *command, const ssa_buffer *base, ssa_name name, size_t place, int64_t milliseconds);
+
 /* ---- writing in chunks (op_dataset_pieces.c) */
 
 typedef struct ssa_pieces {
@@ -124,7 +127,7 @@ typedef struct ssa_pieces_list {
 ssa_status ssa_pieces_plan(ssa_pieces_list *pieces, const ssa_dataset *dataset, const ssa_buffer *base);
 /* Send them, under new names. The request's step comes after that. */
 void ssa_pieces_send(ssa_request *request, ssa_pieces_list *pieces, const ssa_dataset *dataset);
-ssa_status ssa_pieces_claim(ssa_command *command, const ssa_pieces_list *pieces);
+ssa_status ssa_pieces_claim(ssa_command *command, const ssa_pieces_list *pieces, int64_t milliseconds); /* as of ssa_chunks_claim */
 int ssa_pieces_claimed(const ssa_command *answer, const ssa_pieces_list *pieces);
 /* For request->forsaken: they are sent, and the transaction that claims them is not; or it was refused. */
 void ssa_pieces_forsake(ssa_request *request);
@@ -138,9 +141,9 @@ typedef struct ssa_dataset_state {
     ssa_buffer base, target;    /* keys of the dataset; of a copy, of where it goes */
     ssa_dataset *dataset;       /* that is put */
     int pinned, owned;          /* the caller's, and pinned; ours */
-    int64_t milliseconds;       /* of set_ttl; 0: persist */
+    int64_t milliseconds;       /* how long its keys stay from now on; 0: until they are deleted */
     int moves;                  /* a rename */
-    ssa_command *move;          /* of one on one server: its transaction, until it is sent; NULL: none */
+    ssa_command *move;          /* of one on one server: its transaction, until its end is known; NULL: none */
     size_t moved_names, moved_keys;
     char version[SSA_STAMP_BYTES]; /* of what was copied */
     ssa_fetch fetch;
@@ -157,7 +160,7 @@ ssa_request *ssa_dataset_request(ssa_engine *engine, const char *operation, ssa_
 /* The same with state->base, the keys of the dataset of this name; or *problem says why not. */
 ssa_request *ssa_dataset_request_of(ssa_engine *engine, const char *operation, ssa_text name, ssa_direction direction,
                                     ssa_step step, ssa_problem *problem);
-/* Put state->dataset, encoded, under this base. */
+/* Put state->dataset, encoded, under this base, for state->milliseconds. */
 void ssa_dataset_put_start(ssa_request *request, const ssa_buffer *base, ssa_step done);
 /* Under this base (borrowed): names that are kept and that the dataset has not go, with their keys. */
 void ssa_dataset_drop_stale(ssa_request *request, const ssa_buffer *base, ssa_step done);

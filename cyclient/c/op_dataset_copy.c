@@ -15,6 +15,21 @@ static ssa_dataset_state *state_of(ssa_request *request) {
     return request->state;
 }
 
+static const ssa_name hash = {"meta", 4}, kept_names = {SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1};
+
+static ssa_status add_key(ssa_command *command, uint64_t arguments, const char *word, const ssa_buffer *base,
+                          ssa_name name, size_t place) {
+    ssa_status status = ssa_command_next(command, arguments);
+    if (!status)
+        status = ssa_command_argument(command, word, strlen(word));
+    return status ? status : ssa_command_stored_key(command, base, name, place);
+}
+
+/* What PTTL says: 0 is as good as over; negative: no end. */
+static void keep_time_left(ssa_dataset_state *state, int64_t milliseconds) {
+    state->milliseconds = milliseconds > 0 ? milliseconds : milliseconds == 0;
+}
+
 /* Whether it is there, before anything else. */
 static void look_for_it(ssa_request *request, ssa_step step) {
     const ssa_dataset_state *state = request->state;
@@ -39,7 +54,7 @@ static int is_there(ssa_request *request) {
     return !request->complete;
 }
 
-/* ---- what is read is put */
+/* ---- what is read is put, with the time that it has left */
 
 static void begin_copy(ssa_request *request);
 
@@ -66,9 +81,22 @@ static void copied(ssa_request *request) {
         ssa_request_succeed(request);
 }
 
+static int is_version(const ssa_reply *reply, const ssa_node *node, ssa_name version) {
+    return node->text_bytes == version.bytes &&
+           (!version.bytes || !memcmp(reply->text.data + node->text_at, version.text, version.bytes));
+}
+
 static void store_copy(ssa_request *request) {
     ssa_dataset_state *state = request->state;
+    if (ssa_transaction_failed(request, 0))
+        return;
     ssa_name version = ssa_dataset_version(state->fetch.sources[0].dataset);
+    const ssa_reply *reply = &ssa_request_answer(request, 0)->reply;
+    if (reply->count != 3 || !is_version(reply, &reply->nodes[2], version)) {
+        ssa_retry_contended(request, begin_copy);
+        return;
+    }
+    keep_time_left(state, reply->nodes[1].number);
     memcpy(state->version, version.text, version.bytes < sizeof state->version ? version.bytes : sizeof state->version);
     ssa_dataset_free(state->dataset);
     state->pieces.limit = state->fetch.sources[0].limit;
@@ -90,32 +118,33 @@ static void read_all(ssa_request *request, ssa_step done) {
         ssa_fetch_start(request, done);
 }
 
-static void begin_copy(ssa_request *request) {
-    read_all(request, store_copy);
+/* With the version, which every put and every new end change: so the time left is that of what was read. */
+static void ask_for_end(ssa_request *request) {
+    const ssa_buffer *base = &state_of(request)->base;
+    ssa_command *command = ssa_transaction_begin();
+    ssa_status status = command ? add_key(command, 2, "PTTL", base, hash, 0) : SSA_ENOMEM;
+    if (!status && !(status = add_key(command, 3, "HGET", base, hash, 0)))
+        status = ssa_command_argument(command, SSA_FIELD_VERSION, sizeof SSA_FIELD_VERSION - 1);
+    request->step = store_copy;
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_request_send(request, 0, ssa_transaction_end(command, status), base->data, base->bytes, SSA_CALL_IDEMPOTENT);
 }
 
-/* ---- on one server: keys, and chunks with the names that they have, change hands. The answer of EXEC ends with how
- * many names the target has, as that of a put does. */
+static void begin_copy(ssa_request *request) {
+    read_all(request, ask_for_end);
+}
+
+/* ---- on one server: keys, and chunks with the names that they have, change hands, each with the time that it has left. The
+ * answer of EXEC ends with how many names the target has, as that of a put does. */
 
 static void begin_move(ssa_request *request);
 
-static ssa_status add_key(ssa_command *command, uint64_t arguments, const char *word, const ssa_buffer *base,
-                          ssa_name name, size_t place) {
-    ssa_status status = ssa_command_next(command, arguments);
-    if (!status)
-        status = ssa_command_argument(command, word, strlen(word));
-    return status ? status : ssa_command_stored_key(command, base, name, place);
-}
-
-/* Like a copy it has no end. */
 static ssa_status add_move(ssa_command *command, const ssa_dataset_state *state, ssa_name name, size_t place) {
     ssa_status status = add_key(command, 3, "RENAME", &state->base, name, place);
     if (!status)
         status = ssa_command_stored_key(command, &state->target, name, place);
-    return status ? status : add_key(command, 2, "PERSIST", &state->target, name, place);
+    return status;
 }
-
-static const ssa_name hash = {"meta", 4}, kept_names = {SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1};
 
 static ssa_status add_names(ssa_command *command, const ssa_buffer *base, const ssa_stored *stored) {
     ssa_status status = stored->count ? add_key(command, 2 + 2 * stored->count, "HSET", base, kept_names, 0) : SSA_OK;
@@ -124,12 +153,19 @@ static ssa_status add_names(ssa_command *command, const ssa_buffer *base, const 
         if (!status)
             status = ssa_command_argument(command, "", 0);
     }
-    if (!status)
-        status = add_key(command, 2, "PERSIST", base, kept_names, 0);
-    return status ? status : add_key(command, 2, "HLEN", base, kept_names, 0);
+    return status;
 }
 
-static ssa_command *move_command(const ssa_dataset_state *state, const ssa_stored *stored) {
+/* Those of the target stay under the key that they have, which so gets the end of what comes there. */
+static ssa_command *end_move(const ssa_dataset_state *state, ssa_command *command) {
+    ssa_status status = ssa_command_end_of_key(command, &state->target, kept_names, 0, state->milliseconds);
+    if (!status)
+        status = add_key(command, 2, "HLEN", &state->target, kept_names, 0);
+    return ssa_transaction_end(command, status);
+}
+
+/* But for its end. NULL: no memory. */
+static ssa_command *begin_move_command(const ssa_dataset_state *state, const ssa_stored *stored) {
     ssa_command *command = ssa_transaction_begin();
     ssa_status status = command ? add_move(command, state, hash, 0) : SSA_ENOMEM;
     if (!status && !(status = add_key(command, 4, "HSET", &state->target, hash, 0)) &&
@@ -142,7 +178,18 @@ static ssa_command *move_command(const ssa_dataset_state *state, const ssa_store
         status = ssa_command_unlink_stored(command, &state->base, stored); /* what was stale in it */
     if (!status)
         status = add_names(command, &state->target, stored);
-    return ssa_transaction_end(command, status);
+    if (!status)
+        return command;
+    ssa_command_free(command);
+    return NULL;
+}
+
+static ssa_command *time_left_command(const ssa_buffer *base) {
+    ssa_command *command = ssa_command_new(2, SSA_EXPECT_REPLY);
+    if (command && !ssa_command_argument(command, "PTTL", 4) && !ssa_command_stored_key(command, base, hash, 0))
+        return command;
+    ssa_command_free(command);
+    return NULL;
 }
 
 static ssa_command *count_command(const ssa_buffer *base, const ssa_stored *stored) {
@@ -173,10 +220,11 @@ static void move_all(ssa_request *request) {
     ssa_dataset_state *state = request->state;
     if (ssa_request_failed(request))
         return;
+    keep_time_left(state, ssa_request_answer(request, 1)->reply.nodes[0].number);
     if (ssa_request_answer(request, 0)->reply.nodes[0].number == (int64_t)state->moved_keys) {
         ssa_command *command = state->move;
         state->move = NULL;
-        ssa_guard_act(request, command, 0);
+        ssa_guard_act(request, end_move(state, command), 0);
         return;
     }
     ssa_watched_leave(request);
@@ -192,17 +240,18 @@ static void count_all(ssa_request *request, ssa_stored *stored) {
     }
     ssa_command *count = count_command(&state->base, stored);
     ssa_command_free(state->move);
-    state->move = move_command(state, stored);
+    state->move = begin_move_command(state, stored);
     state->moved_names = stored->count;
     state->moved_keys = 1 + ssa_stored_keys(stored->names, stored->count);
-    if (!state->move) {
+    request->step = move_all;
+    if (!state->move || ssa_request_calls(request, 2)) {
         ssa_command_free(count);
         ssa_request_fail_memory(request);
         return;
     }
-    request->step = move_all;
-    ssa_request_calls(request, 1); /* of one call: cannot fail */
     ssa_request_send(request, 0, count, state->base.data, state->base.bytes, SSA_CALL_IDEMPOTENT);
+    if (!request->complete)
+        ssa_request_send(request, 1, time_left_command(&state->base), state->base.data, state->base.bytes, SSA_CALL_IDEMPOTENT);
 }
 
 static void begin_move(ssa_request *request) {

@@ -35,6 +35,15 @@ ssa_status ssa_command_stored_keys(ssa_command *command, const ssa_buffer *base,
     return status;
 }
 
+ssa_status ssa_command_end_of_key(ssa_command *command, const ssa_buffer *base, ssa_name name, size_t place, int64_t milliseconds) {
+    ssa_status status = ssa_command_next(command, milliseconds ? 3 : 2);
+    if (!status)
+        status = ssa_command_argument(command, milliseconds ? "PEXPIRE" : "PERSIST", 7);
+    if (!status)
+        status = ssa_command_stored_key(command, base, name, place);
+    return status || !milliseconds ? status : ssa_command_number(command, (uint64_t)milliseconds);
+}
+
 /* ---- writing */
 
 void ssa_pieces_free(ssa_pieces_list *pieces) {
@@ -115,10 +124,10 @@ void ssa_pieces_send(ssa_request *request, ssa_pieces_list *pieces, const ssa_da
     }
 }
 
-ssa_status ssa_pieces_claim(ssa_command *command, const ssa_pieces_list *pieces) {
+ssa_status ssa_pieces_claim(ssa_command *command, const ssa_pieces_list *pieces, int64_t milliseconds) {
     ssa_status status = SSA_OK;
     for (size_t i = 0; i < pieces->count && !status; i++)
-        status = ssa_chunks_claim(command, &pieces->list[i].key, &pieces->list[i].manifest, 0);
+        status = ssa_chunks_claim(command, &pieces->list[i].key, &pieces->list[i].manifest, milliseconds);
     return status;
 }
 

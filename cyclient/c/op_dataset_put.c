@@ -12,6 +12,8 @@ static ssa_dataset_state *state_of(ssa_request *request) {
 
 /* ---- the transaction */
 
+static const ssa_name hash = {"meta", 4}, kept_names = {SSA_KEPT_NAMES, sizeof SSA_KEPT_NAMES - 1};
+
 static ssa_status add_word(ssa_command *command, uint64_t arguments, const char *word) {
     ssa_status status = ssa_command_next(command, arguments);
     return status ? status : ssa_command_argument(command, word, strlen(word));
@@ -63,15 +65,17 @@ static ssa_status add_value(ssa_command *command, const ssa_item *item, const ss
 }
 
 static ssa_status add_items(ssa_command *command, const ssa_dataset *dataset, const ssa_pieces_list *pieces,
-                            const ssa_buffer *base) {
+                            const ssa_buffer *base, int64_t milliseconds) {
     ssa_status status = SSA_OK;
     for (size_t i = 0; i < ssa_dataset_item_count(dataset) && !status; i++) {
         const ssa_item *item = ssa_dataset_item_at(dataset, i);
-        status = add_word(command, 3, "SET");
+        status = add_word(command, milliseconds ? 5 : 3, "SET");
         if (!status)
             status = ssa_command_item_key(command, base, item->name.text, item->name.bytes);
         if (!status)
             status = add_value(command, item, ssa_pieces_of(pieces, i));
+        if (!status && milliseconds && !(status = add_text(command, "PX")))
+            status = ssa_command_number(command, (uint64_t)milliseconds);
     }
     return status;
 }
@@ -82,7 +86,7 @@ static ssa_status add_kept(ssa_command *command, uint64_t arguments, const char 
 }
 
 static ssa_status add_names(ssa_command *command, const ssa_dataset *dataset, const ssa_pieces_list *pieces,
-                            const ssa_buffer *base) {
+                            const ssa_buffer *base, int64_t milliseconds) {
     size_t count = ssa_dataset_item_count(dataset);
     ssa_status status = count ? add_kept(command, 2 + 2 * (count + pieces->count), "HSET", base) : SSA_OK;
     for (size_t i = 0; i < pieces->count && !status; i++) {
@@ -97,19 +101,23 @@ static ssa_status add_names(ssa_command *command, const ssa_dataset *dataset, co
         if (!status)
             status = ssa_command_argument(command, "", 0);
     }
-    if (!status && !(status = add_kept(command, 2, "PERSIST", base)))
+    if (!status && !(status = ssa_command_end_of_key(command, base, kept_names, 0, milliseconds)))
         status = add_kept(command, 2, "HLEN", base);
     return status;
 }
 
-/* The last answer in that of EXEC is how many names have keys. */
-static ssa_command *put_command(const ssa_dataset *dataset, const ssa_pieces_list *pieces, const ssa_buffer *base) {
+/* The last answer in that of EXEC is how many names have keys. The hash ends no later than what a reader looks for after it. */
+static ssa_command *put_command(const ssa_dataset_state *state, const ssa_buffer *base) {
+    const ssa_dataset *dataset = state->dataset;
+    const ssa_pieces_list *pieces = &state->pieces;
+    int64_t milliseconds = state->milliseconds;
     ssa_command *command = ssa_command_new(1, SSA_EXPECT_REPLY);
-    if (command && !add_text(command, "MULTI") && !ssa_pieces_claim(command, pieces) &&
+    if (command && !add_text(command, "MULTI") && !ssa_pieces_claim(command, pieces, milliseconds) &&
         !add_about_hash(command, 2, "UNLINK", base) && !add_fields(command, dataset, pieces, base) &&
-        !add_items(command, dataset, pieces, base) && !add_about_hash(command, 4, "HSET", base) &&
+        !(milliseconds && ssa_command_end_of_key(command, base, hash, 0, milliseconds)) &&
+        !add_items(command, dataset, pieces, base, milliseconds) && !add_about_hash(command, 4, "HSET", base) &&
         !add_text(command, SSA_FIELD_COMPLETE) && !add_text(command, "1") &&
-        !add_names(command, dataset, pieces, base) && !add_word(command, 1, "EXEC"))
+        !add_names(command, dataset, pieces, base, milliseconds) && !add_word(command, 1, "EXEC"))
         return command;
     ssa_command_free(command);
     return NULL;
@@ -218,7 +226,7 @@ static void send(ssa_request *request) {
     request->step = step;
     request->forsaken = forsake_put;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_request_send(request, 0, put_command(state->dataset, &state->pieces, base), base->data, base->bytes,
+    ssa_request_send(request, 0, put_command(state, base), base->data, base->bytes,
                      state->pieces.count ? 0 : SSA_CALL_IDEMPOTENT);
 }
 

@@ -321,6 +321,7 @@ SSA_API ssa_status ssa_get_dataset(ssa_client *client, const char *name, size_t 
                                    double timeout);
 /* No error if there is none. */
 SSA_API ssa_status ssa_delete_dataset(ssa_client *client, const char *name, size_t name_bytes, double timeout);
+/* Here too the time that it has left goes along. */
 SSA_API ssa_status ssa_copy_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,
                                     size_t target_bytes, double timeout);
 SSA_API ssa_status ssa_rename_dataset(ssa_client *client, const char *source, size_t source_bytes, const char *target,

@@ -462,6 +462,7 @@ static void exercise_copies(void) {
     put_sample("d", &done);
     if (!done)
         return;
+    bears(ssa_op_set_ttl(E, SSA_KIND_DATASET, name_of("d"), 100000, P));
     bears(ssa_op_copy_dataset(E, name_of("d"), name_of(elsewhere("d")), P));
     bears(ssa_op_rename_dataset(E, name_of("d"), name_of("moved"), P));
     bears(drop("moved"));
