@@ -315,10 +315,15 @@ int ssa_engine_flush_idle(ssa_engine *engine) {
     return engine->dirty != NULL;
 }
 
+/* While a link is being opened only its handshake is on it. */
+static size_t commands_on(const ssa_link *link) {
+    return link->state == SSA_LINK_OPEN ? ssa_link_unanswered(link) : 0;
+}
+
 size_t ssa_engine_unanswered(const ssa_engine *engine) {
     size_t count = engine->in_flight;
     for (const ssa_server *server = engine->servers; server; server = server->next)
-        count += ssa_link_unanswered(&server->links[0]) + ssa_link_unanswered(&server->links[1]);
+        count += commands_on(&server->links[0]) + commands_on(&server->links[1]);
     return count;
 }
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ssasync.blocking import Client
-from ssasync.cyclient import StoreError
+from ssasync.cyclient import ConnectionFailed, StoreError
+from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.scripted_peer import HELLO_REPLY, Conversation, ScriptedPeer
 from tests.cyclient.test_futures import until
 from tests.cyclient.test_order import CLUSTER_REPLY, SLOTS
@@ -52,6 +53,32 @@ def test_a_stopped_node_keeps_no_further_thread_from_healthy_shards(cluster):
         assert len(client._pool._members) == 2
         client.put_tensor(late, ONES)
         wait.result()
+
+
+def test_what_could_not_be_sent_keeps_no_other_operation_waiting(tmp_path):
+    """A connection that is not open yet carries nothing that might be overtaken by what goes over another one."""
+    settings = {"cluster_node_timeout": "60000"}  # nobody takes the place of the one that is stopped
+    with contextlib.closing(ClusterProcess(tmp_path, replicas=0, settings=settings)) as cluster:
+        healthy, _, victim = cluster.nodes
+        key, late = cluster.key_of(healthy), cluster.key_of(healthy, "late")
+        lost = cluster.key_of(victim)
+        with (
+            Client(cluster.addresses, password=cluster.password, timeout=20) as client,
+            ThreadPoolExecutor(1) as threads,
+        ):
+            client.put_tensor(key, ONES)
+            wait = threads.submit(client.wait_for_tensor, late)
+            until(lambda: not client._pool.first.is_free)
+            victim.stop()
+            with pytest.raises(ConnectionFailed, match="accepts, but does not answer"):
+                client.put_tensor(lost, ONES, timeout=0.5)
+            batch = client.batch()
+            found = batch.get_tensor(key)
+            batch.execute(timeout=DEADLINE)
+            np.testing.assert_array_equal(found.value, ONES)
+            client.wait_for_tensor(key, timeout=DEADLINE)
+            client.put_tensor(late, ONES)
+            wait.result()
 
 
 def test_a_node_that_falls_silent_before_it_has_named_the_shards_is_left_for_the_next(face):
