@@ -108,22 +108,28 @@ static void test_bytes_that_look_like_a_manifest(void) {
     }
 }
 
+static void copied_and_renamed(size_t bytes, const char *target) {
+    int64_t keys = bytes > LIMIT ? (int64_t)(bytes + LIMIT - 1) / LIMIT + 1 : 1;
+    SUCCEEDS(put("b", bytes));
+    SUCCEEDS(put(target, 5000));
+    SUCCEEDS(ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P));
+    SUCCEEDS(drop("b")); /* they share nothing */
+    holds(target, bytes);
+    keys_are(keys);
+    SUCCEEDS(ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of(target), name_of("b"), P));
+    holds("b", bytes);
+    keys_are(keys);
+    FAILS(get(target), SSA_ENOTFOUND);
+    SUCCEEDS(drop("b"));
+    keys_are(0);
+}
+
 static void test_copies_and_renames(void) {
-    const char *targets[] = {"target", elsewhere("b")};
+    static const size_t lengths[] = {12345, 10, 0};
     fill(9);
-    for (int i = 0; i < 2; i++) {
-        SUCCEEDS(put("b", 12345));
-        SUCCEEDS(put(targets[i], 5000));
-        SUCCEEDS(ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(targets[i]), P));
-        SUCCEEDS(drop("b")); /* they share nothing */
-        holds(targets[i], 12345);
-        keys_are(14);
-        SUCCEEDS(ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of(targets[i]), name_of("b"), P));
-        holds("b", 12345);
-        keys_are(14);
-        FAILS(get(targets[i]), SSA_ENOTFOUND);
-        SUCCEEDS(drop("b"));
-        keys_are(0);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        copied_and_renamed(lengths[i], "target");
+        copied_and_renamed(lengths[i], elsewhere("b"));
     }
 }
 
