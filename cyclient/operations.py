@@ -203,7 +203,7 @@ class Operations:
         return self._engine.delete_tensor(name).within(timeout)
 
     def tensor_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
-        """Whether there is a tensor `name`."""
+        """Whether there is a tensor `name`, or bytes or a list: the three share one space of names."""
         return self._engine.tensor_exists(name).within(timeout)
 
     def get_tensor_by_key(self, key: bytes, *, timeout: Seconds = None) -> Request[Array]:
@@ -228,7 +228,8 @@ class Operations:
     def set_tensor_ttl(self, name: str, seconds: float, *, timeout: Seconds = None) -> Request[None]:
         """Delete the tensor (or bytes) `name` after so many seconds, unless it is put anew.
 
-        seconds: from now on, at least 0.001. Raises TensorNotFound, InvalidArgument.
+        As `delete_tensor` it is about whichever of a tensor, bytes and a list is called so; so are `get_tensor_ttl` and
+        `persist_tensor`. seconds: from now on, at least 0.001. Raises TensorNotFound, InvalidArgument.
         """
         return self._engine.tensor_ttl(name, _ttl(seconds)).within(timeout)
 
@@ -255,7 +256,7 @@ class Operations:
         return self._engine.delete_bytes(name).within(timeout)
 
     def bytes_exists(self, name: str, *, timeout: Seconds = None) -> Request[bool]:
-        """Whether anything is stored under `name`."""
+        """Whether anything is stored under `name`: bytes, a tensor or a list."""
         return self._engine.bytes_exists(name).within(timeout)
 
     # ---- datasets
@@ -334,7 +335,8 @@ class Operations:
     def set_list_ttl(self, list_name: str, seconds: float, *, timeout: Seconds = None) -> Request[None]:
         """Delete the list, not its datasets, after so many seconds; what is appended meanwhile changes nothing about that.
 
-        seconds: from now on, at least 0.001. Raises ListNotFound, InvalidArgument.
+        As `set_tensor_ttl` it is about whichever of a list, a tensor and bytes is called so; so are `get_list_ttl` and
+        `persist_list`. seconds: from now on, at least 0.001. Raises ListNotFound, InvalidArgument.
         """
         return self._engine.list_ttl(list_name, _ttl(seconds)).within(timeout)
 
@@ -490,9 +492,11 @@ class Operations:
         """Run the model on tensors of the store and store its outputs; done when the shards have acknowledged them.
 
         inputs, outputs: one name or several. The worker fetches the inputs; this client stores the outputs, so that a
-        worker that wakes up late can never overwrite those of a later step.
+        worker that wakes up late can never overwrite those of a later step. `{dataset}.tensor` is a tensor of a dataset:
+        as an output it takes the place of one that the dataset has.
         keep: False, in a batch: the outputs are not stored, only later steps and gets of the batch see them.
-        Raises as `infer`; BadInput: no such tensor.
+        Raises as `infer`; BadInput: no such tensor; DatasetNotFound, TensorNotFound: there is no such dataset, or tensor in
+        it, which an output could replace (then none is stored); InvalidArgument: two outputs have one name.
         """
         return self._engine.run("run_model", name, _stored("inputs", inputs), _targets(outputs), keep=keep).within(
             timeout
@@ -657,7 +661,7 @@ class Operations:
         return self._engine.wait_for_key(key).within(timeout)
 
     def wait_for_tensor(self, name: str, *, timeout: Seconds = None) -> Request[None]:
-        """Until there is a tensor `name`: the shard tells, nothing polls. Raises WaitTimeout."""
+        """Until `tensor_exists` is true: the shard tells, nothing polls. Raises WaitTimeout."""
         return self._engine.wait_for_tensor(name).within(timeout)
 
     def wait_for_dataset(self, name: str, *, timeout: Seconds = None) -> Request[None]:

@@ -9,8 +9,8 @@
 
 const char *ssa_dataset_error(const ssa_dataset *dataset) {
     return dataset ? ssa_dataset_reason(dataset)
-                   : "there is no dataset: ssa_dataset_new had no memory, was not called, or refused the name, which "
-                     "has 1 to 1,024 bytes without braces and NUL";
+                   : "there is no dataset: it was moved, or ssa_dataset_new had no memory, was not called, or refused the "
+                     "name, which has 1 to 1,024 bytes without braces and NUL";
 }
 
 const char *ssa_dataset_get_name(const ssa_dataset *dataset, size_t *bytes) {
@@ -119,15 +119,16 @@ ssa_status ssa_get_dataset_tensor(ssa_dataset *dataset, const char *name, size_t
                       (int)layout);
     if (find_item(&part, &item))
         return part.status;
+    char why[SSA_MISTAKE_BYTES] = "no memory for a copy";
     ssa_tensor copy = {.header = item->header, .memory = ssa_memory_new(item->header.data_bytes)};
     if (copy.memory.data) {
         if (copy.header.data_bytes)
             memcpy(copy.memory.data, item->data, copy.header.data_bytes);
-        part.status = ssa_tensor_make(&copy, layout, tensor);
+        part.status = ssa_tensor_make(&copy, layout, tensor, why);
     } else {
         part.status = SSA_ENOMEM;
     }
-    return part.status ? ssa_part_fail(&part, part.status, ": no memory for a copy") : SSA_OK;
+    return part.status ? ssa_part_fail(&part, part.status, ": %s", why) : SSA_OK;
 }
 
 static int has_type_and_shape(const ssa_tensor_header *a, const ssa_tensor_header *b, ssa_status *status) {

@@ -46,9 +46,10 @@ ssa_status ssa_batch_put_tensor(ssa_batch *batch, const char *name, size_t name_
 /* ---- get */
 
 static ssa_status give_tensor(const ssa_result *result, ssa_request *request, char *text) {
-    ssa_status status = ssa_tensor_make(&request->tensors[0], result->layout, result->to);
+    char why[SSA_MISTAKE_BYTES];
+    ssa_status status = ssa_tensor_make(&request->tensors[0], result->layout, result->to, why);
     if (status)
-        snprintf(text, SSA_MISTAKE_BYTES, "no memory for the tensor");
+        snprintf(text, SSA_MISTAKE_BYTES, "'%.150s': %.340s", (char *)request->subject.data, why);
     return status;
 }
 

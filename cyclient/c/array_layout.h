@@ -43,8 +43,13 @@ void ssa_layout_reorder(const ssa_tensor_header *header, void *to, ssa_order to_
 ssa_status ssa_layout_pack_nested(const ssa_tensor_header *header, void *packed, const void *nested);
 ssa_status ssa_layout_unpack_nested(const ssa_tensor_header *header, const void *packed, void *nested);
 
+/* To rows without elements: as many as a program may want to walk. More of them are asked for by a header alone, which takes
+ * no longer to send. Other arrays have in no level more pointers than elements. */
+#define SSA_LAYOUT_EMPTY_POINTERS ((size_t)1 << 20)
+
 /* Allocates the pointers over a packed row-major array, in one piece that ssa_release frees; *nested is what a T***
- * variable takes. With fewer than two dimensions *nested is packed itself and *allocation is NULL. SSA_ENOMEM. */
+ * variable takes. With fewer than two dimensions *nested is packed itself and *allocation is NULL. SSA_ENOMEM; SSA_ELIMIT:
+ * there are no elements, and more pointers than that. */
 ssa_status ssa_layout_nested_new(const ssa_tensor_header *header, void *packed, void **nested, void **allocation);
 
 #endif

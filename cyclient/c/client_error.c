@@ -37,7 +37,7 @@ void ssa_client_note(ssa_client *client, const char *text) {
 
 const char *ssa_client_error(ssa_client *client) {
     if (!client)
-        return "there is no client: ssa_client_new had no memory, or was not called";
+        return "there is no client: ssa_client_new had no memory or was not called, or it was moved";
     if (!ssa_is_at_home(&client->home))
         return "this client was opened in another process, before a fork: open a new one in the child";
     pthread_mutex_lock(&client->failures_lock);

@@ -88,7 +88,7 @@ ssa_status ssa_run_outputs(ssa_request *request, ssa_tensor **outputs, size_t *c
         return SSA_ELIMIT;
     }
     for (size_t i = 0; i < given && !status; i++)
-        status = ssa_tensor_make(&request->tensors[i], SSA_ROW_MAJOR, &outputs[i]);
+        status = ssa_tensor_make(&request->tensors[i], SSA_ROW_MAJOR, &outputs[i], text);
     if (!status)
         return SSA_OK;
     for (size_t i = 0; i < given; i++) {

@@ -1,9 +1,11 @@
 #include "client_tensor.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "allocator.h"
 #include "array_layout.h"
+#include "tensor_text.h"
 
 /* What a caller's ssa_tensor is the first part of. */
 typedef struct given_tensor {
@@ -31,13 +33,25 @@ static ssa_status reorder(ssa_tensor *tensor, ssa_order order) {
     return SSA_OK;
 }
 
-ssa_status ssa_tensor_make(ssa_tensor *came, ssa_layout wanted, ssa_tensor **tensor) {
+/* Why there is no tensor. Returns the status. */
+static ssa_status not_made(const ssa_tensor_header *header, ssa_status status, char text[SSA_MISTAKE_BYTES]) {
+    char shape[SSA_TENSOR_TEXT_BYTES];
+    ssa_tensor_text(header, shape, sizeof shape);
+    if (status == SSA_ELIMIT)
+        snprintf(text, SSA_MISTAKE_BYTES, "nested pointers cannot be made for %s: it has no elements, and takes more than %zu "
+                 "pointers. Ask for another layout than SSA_NESTED_POINTERS.", shape, SSA_LAYOUT_EMPTY_POINTERS);
+    else
+        snprintf(text, SSA_MISTAKE_BYTES, "no memory for the tensor, %s", shape);
+    return status;
+}
+
+ssa_status ssa_tensor_make(ssa_tensor *came, ssa_layout wanted, ssa_tensor **tensor, char text[SSA_MISTAKE_BYTES]) {
     ssa_order order = wanted == SSA_COLUMN_MAJOR ? SSA_COLUMN_MAJOR : SSA_ROW_MAJOR;
     given_tensor *given = ssa_allocate(sizeof *given);
     *tensor = NULL;
     if (!given) {
         ssa_memory_free(&came->memory);
-        return SSA_ENOMEM;
+        return not_made(&came->header, SSA_ENOMEM, text);
     }
     *given = (given_tensor){.tensor = *came};
     memset(&came->memory, 0, sizeof came->memory);
@@ -47,11 +61,12 @@ ssa_status ssa_tensor_make(ssa_tensor *came, ssa_layout wanted, ssa_tensor **ten
     if (!status && wanted == SSA_NESTED_POINTERS)
         status =
             ssa_layout_nested_new(&given->tensor.header, given->tensor.memory.data, &given->nested, &given->pointers);
-    if (status)
+    if (status) {
         ssa_tensor_free(&given->tensor);
-    else
-        *tensor = &given->tensor;
-    return status;
+        return not_made(&came->header, status, text);
+    }
+    *tensor = &given->tensor;
+    return SSA_OK;
 }
 
 void ssa_tensor_free(ssa_tensor *tensor) {

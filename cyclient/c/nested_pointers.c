@@ -89,7 +89,7 @@ ssa_status ssa_layout_unpack_nested(const ssa_tensor_header *header, const void 
     return start(header, (char *)packed, nested, 0);
 }
 
-/* How many pointers all levels have; 0: more than can be counted. */
+/* How many pointers all levels have; false: more than can be counted. */
 static int count_pointers(const ssa_tensor_header *header, size_t *count) {
     size_t level = 1;
     *count = 0;
@@ -105,7 +105,10 @@ ssa_status ssa_layout_nested_new(const ssa_tensor_header *header, void *packed, 
     *nested = packed;
     if (header->ndim < 2)
         return SSA_OK;
-    if (!count_pointers(header, &count))
+    int is_countable = count_pointers(header, &count);
+    if (!header->data_bytes && (!is_countable || count > SSA_LAYOUT_EMPTY_POINTERS))
+        return SSA_ELIMIT;
+    if (!is_countable)
         return SSA_ENOMEM;
     char **pointers = ssa_allocate(count * sizeof *pointers);
     if (!pointers)

@@ -6,10 +6,10 @@
  *
  * A request that ends early leaves nothing behind: errands that nobody waits for (op_chunk_errand.c) unlink the pieces that no
  * manifest names. Only where the client itself goes then pieces stay: new ones for their hour; those of a value that a short
- * put or a delete replaced, when it went just between the two, until somebody removes them.
+ * put, a delete, a copy or a rename replaced, when it went just between the two, until somebody removes them.
  *
- * Who has value_limit set looks so at every put and delete; a client without it overwrites and deletes manifests alone. All read
- * them. */
+ * Who has value_limit set looks so at every put and delete, of a list too; a client without it overwrites and deletes manifests
+ * alone. Copies and renames look at their target with and without it. All read them. */
 #ifndef SSA_OP_CHUNK_H
 #define SSA_OP_CHUNK_H
 
@@ -128,7 +128,10 @@ void ssa_chunks_forsake_new(ssa_request *request);
 void ssa_chunks_forsake_manifest(ssa_request *request);
 /* The chunks of io->old are being dropped. */
 void ssa_chunks_forsake_old(ssa_request *request);
-/* What ssa_chunks_look_and makes is under way as call 0, of a request whose state is an ssa_single. */
+/* Under way as call 0 is a transaction that looks at this key first and then replaces or removes what is there, or does nothing:
+ * its last command says so, by 0 or an error. */
+void ssa_chunks_forsake_replaced_at(ssa_request *request, const ssa_buffer *key);
+/* The same for request->forsaken, of a request whose state is an ssa_single. */
 void ssa_chunks_forsake_replaced(ssa_request *request);
 /* Whether call 0 has left, at least in part. */
 int ssa_request_has_left(const ssa_request *request);

@@ -27,14 +27,21 @@ static void drop(ssa_request *request) {
     ssa_chunks_drop(request, &state->key, &state->manifest, ssa_request_succeed);
 }
 
+/* RENAME and COPY are the last commands of theirs, and may find no source: then what the target has stays. */
+static int took_nothing(const ssa_command *answer) {
+    const ssa_node *last = &answer->reply.nodes[answer->reply.count - 1];
+    return last->kind == SSA_TOKEN_ERROR || (last->kind == SSA_TOKEN_INTEGER && !last->number);
+}
+
 /* What GETRANGE saw first in the transaction is what it replaced. Where no answer came nobody knows whether it was
  * carried out: new chunks are the value's, or go after their hour. */
 static void after_transaction(ssa_request *request) {
     errand *state = request->state;
     const ssa_command *answer = ssa_request_answer(request, 0);
-    if (answer->status == SSA_ESERVER && state->has_manifest)
+    int names_new = state->has_manifest;
+    if (answer->status == SSA_ESERVER && names_new)
         drop(request);
-    else if (answer->status == SSA_OK && ssa_chunks_found(answer, 1, &state->manifest))
+    else if (answer->status == SSA_OK && ssa_chunks_found(answer, 1, &state->manifest) && (names_new || !took_nothing(answer)))
         drop(request);
     else
         ssa_request_succeed(request);
@@ -115,9 +122,13 @@ void ssa_chunks_forsake_old(ssa_request *request) {
     start(request->engine, request->chunks->old_key, &request->chunks->old, NULL);
 }
 
-void ssa_chunks_forsake_replaced(ssa_request *request) {
+void ssa_chunks_forsake_replaced_at(ssa_request *request, const ssa_buffer *key) {
     if (ssa_request_has_left(request))
-        start(request->engine, &((ssa_single *)request->state)->key, NULL, request);
+        start(request->engine, key, NULL, request);
+}
+
+void ssa_chunks_forsake_replaced(ssa_request *request) {
+    ssa_chunks_forsake_replaced_at(request, &((ssa_single *)request->state)->key);
 }
 
 int ssa_request_has_left(const ssa_request *request) {

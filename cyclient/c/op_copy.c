@@ -52,39 +52,6 @@ static void finish_same_key(ssa_request *request) {
         ssa_request_fail_not_found(request, 0);
 }
 
-/* ---- a list: under a watch, since RENAME and COPY would take along what is none */
-
-static void finish_list(ssa_request *request) {
-    if (!ssa_transaction_failed(request, 0))
-        ssa_request_succeed(request);
-}
-
-static void take_list(ssa_request *request) {
-    const ssa_copy *state = request->state;
-    if (ssa_request_failed(request))
-        return;
-    if (!ssa_request_answer(request, 0)->reply.nodes[0].number) {
-        ssa_watched_leave(request);
-        ssa_request_fail_not_found(request, 0);
-        return;
-    }
-    ssa_command *command = ssa_transaction_begin();
-    ssa_status status = command ? add_taking(command, state) : SSA_ENOMEM;
-    ssa_watched_act(request, ssa_transaction_end(command, status), !state->moves, finish_list);
-}
-
-static void look_at_list(ssa_request *request) {
-    const ssa_buffer *key = &((const ssa_copy *)request->state)->source;
-    ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("WATCH"), SSA_KEY_TEXT(*key)));
-    if (command && ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("LLEN"), SSA_KEY_TEXT(*key)))) {
-        ssa_command_free(command);
-        command = NULL;
-    }
-    request->step = take_list;
-    ssa_request_calls(request, 1); /* of one call: cannot fail */
-    ssa_watched_look(request, command);
-}
-
 /* ---- what may be in chunks: under a watch, so that a manifest, whose chunks are named after its key, is never
  * taken along alone */
 
@@ -103,6 +70,10 @@ static void look(ssa_request *request) {
 /* It was replaced while it was read. */
 static void look_again(ssa_request *request) {
     ssa_retry_contended(request, look);
+}
+
+void ssa_copy_forsake_target(ssa_request *request) {
+    ssa_chunks_forsake_replaced_at(request, &((const ssa_copy *)request->state)->target);
 }
 
 /* The answers of EXEC: what may be the manifest of a value that the target had, then what was said of the source. */
@@ -124,7 +95,33 @@ static void take_along(ssa_request *request) {
     ssa_status status = command ? ssa_chunks_look(command, &state->target) : SSA_ENOMEM;
     if (!status)
         status = add_taking(command, state);
+    request->forsaken = ssa_copy_forsake_target;
     ssa_watched_act(request, ssa_transaction_end(command, status), !state->moves, finish_watched);
+}
+
+/* ---- a list: under a watch, since RENAME and COPY would take along what is none */
+
+static void take_list(ssa_request *request) {
+    if (ssa_request_failed(request))
+        return;
+    if (ssa_request_answer(request, 0)->reply.nodes[0].number) {
+        take_along(request);
+        return;
+    }
+    ssa_watched_leave(request);
+    ssa_request_fail_not_found(request, 0);
+}
+
+static void look_at_list(ssa_request *request) {
+    const ssa_buffer *key = &((const ssa_copy *)request->state)->source;
+    ssa_command *command = ssa_command_of(SSA_EXPECT_REPLY, SSA_TEXTS(SSA_TEXT("WATCH"), SSA_KEY_TEXT(*key)));
+    if (command && ssa_chunks_add(command, SSA_TEXTS(SSA_TEXT("LLEN"), SSA_KEY_TEXT(*key)))) {
+        ssa_command_free(command);
+        command = NULL;
+    }
+    request->step = take_list;
+    ssa_request_calls(request, 1); /* of one call: cannot fail */
+    ssa_watched_look(request, command);
 }
 
 /* ---- the source goes, if it is still what was copied. Of one in chunks the manifest tells that. Of a short one, that went
@@ -150,7 +147,11 @@ static void remove_short(ssa_request *request) {
     const ssa_copy *state = request->state;
     if (ssa_request_failed(request))
         return;
-    if (!state->has_changed && request->calls[0].last_link == state->told_by) {
+    if (!ssa_request_answer(request, 0)->reply.nodes[0].number) {
+        ssa_request_succeed(request); /* somebody else has removed it */
+        return;
+    }
+    if (state->was_short && !state->has_changed && request->calls[0].last_link == state->told_by) {
         unlink_source(request, NULL);
         return;
     }
@@ -158,7 +159,8 @@ static void remove_short(ssa_request *request) {
     look_again(request);
 }
 
-/* What was told before the answer to the look is known only after it (ssa_link_received): so there is another question. */
+/* What was told before the answer to the look is known only after it (ssa_link_received): so there is another question. It also
+ * tells a value without bytes from none, as the look does not. */
 static void ask_once_more(ssa_request *request) {
     const ssa_copy *state = request->state;
     send(request, WRITING, SSA_TEXTS(SSA_TEXT("EXISTS"), SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT | SSA_CALL_FENCE);
@@ -168,11 +170,9 @@ static void ask_once_more(ssa_request *request) {
 /* What somebody has put meanwhile is to be renamed. */
 static void remove_source(ssa_request *request, const ssa_manifest *found) {
     const ssa_copy *state = request->state;
-    if (ssa_chunks_watched_nothing(request)) {
-        ssa_request_succeed(request);
-    } else if (found && !memcmp(found->nonce, state->copied, sizeof state->copied)) {
+    if (found && !memcmp(found->nonce, state->copied, sizeof state->copied)) {
         unlink_source(request, found);
-    } else if (!found && state->was_short) {
+    } else if (!found && (state->was_short || ssa_chunks_watched_nothing(request))) {
         ask_once_more(request);
     } else {
         ssa_watched_leave(request);
@@ -232,6 +232,7 @@ static void move_chunks(ssa_request *request) {
     if (!keep_ttl(request))
         return;
     if (ssa_request_answer(request, 1)->reply.nodes[0].number == (int64_t)ssa_manifest_count(&io->manifest)) {
+        request->forsaken = ssa_copy_forsake_target;
         ssa_watched_act(request, move_command(request->state, &io->manifest), 0, finish_move);
         return;
     }
@@ -301,6 +302,7 @@ static void copy_chunks(ssa_request *request, const ssa_manifest *manifest) {
 static void looked(ssa_request *request, const ssa_manifest *found) {
     const ssa_copy *state = request->state;
     int is_on_one_server = same_slot(state) || request->engine->mode == SSA_MODE_STANDALONE;
+    request->forsaken = NULL; /* of a transaction that came to nothing */
     if (is_on_one_server && !found) {
         take_along(request);
         return;
@@ -386,11 +388,6 @@ ssa_request *ssa_copy_new(ssa_engine *engine, const char *operation, ssa_kind ki
     return request;
 }
 
-void ssa_copy_remove_source(ssa_request *request, int stage) {
-    const ssa_copy *state = request->state;
-    send(request, stage, SSA_TEXTS(SSA_TEXT("UNLINK"), SSA_KEY_TEXT(state->source)), SSA_CALL_IDEMPOTENT);
-}
-
 /* ---- strings, between servers: the value comes here and goes there; its remaining time goes with it, as with COPY */
 
 static void source_changed(ssa_waiter *waiter) {
@@ -460,6 +457,7 @@ static void write_string(ssa_request *request) {
     state->value = came->memory;
     came->memory = (ssa_memory){0};
     request->stage = WRITING;
+    request->forsaken = ssa_copy_forsake_target;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
     ssa_request_send(request, 0, write_command(state), state->target.data, state->target.bytes, SSA_CALL_IDEMPOTENT);
 }

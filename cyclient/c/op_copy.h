@@ -24,8 +24,8 @@ typedef struct ssa_copy {
 
 #define SSA_COPY_ACROSS 10 /* stages of a copy between servers begin here */
 
-/* Send UNLINK of the source as the only call, with this stage. */
-void ssa_copy_remove_source(ssa_request *request, int stage);
+/* For request->forsaken: the transaction that replaces the target, and looks at it first, is under way as call 0. */
+void ssa_copy_forsake_target(ssa_request *request);
 
 /* For strings or lists; operation: static. */
 ssa_request *ssa_copy_new(ssa_engine *engine, const char *operation, ssa_kind kind, ssa_text source, ssa_text target, int moves,

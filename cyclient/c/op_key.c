@@ -14,7 +14,7 @@ ssa_request *ssa_op_delete(ssa_engine *engine, const char *operation, ssa_kind k
     ssa_single *single = request->state;
     single->writes = 1;
     ssa_request_changes(request, 0, &single->key);
-    if (engine->settings.value_limit && kind != SSA_KIND_LIST) {
+    if (engine->settings.value_limit) {
         single->finished = drop_chunks;
         request->forsaken = ssa_chunks_forsake_replaced;
         ssa_command *looking = ssa_chunks_look_and(&single->key, SSA_TEXTS({NULL, 0}),

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "op_chunk.h"
 #include "op_copy.h"
 #include "op_list.h"
 
@@ -65,6 +66,8 @@ static ssa_command *writing_command(ssa_request *request, uint64_t *length) {
     ssa_command *command = ssa_command_new(1, SSA_EXPECT_REPLY);
     ssa_status status = command ? ssa_command_argument(command, "MULTI", 5) : SSA_ENOMEM;
     if (!status)
+        status = ssa_chunks_look(command, &state->target);
+    if (!status)
         status = add_words(command, 2, "UNLINK", &state->target);
     *length = 0;
     for (size_t i = 0; i < request->call_count && !status; i++) {
@@ -82,8 +85,11 @@ static ssa_command *writing_command(ssa_request *request, uint64_t *length) {
     return NULL;
 }
 
+static void step(ssa_request *request);
+
 static void send(ssa_request *request, int stage, ssa_command *command, const ssa_buffer *key, unsigned flags) {
     request->stage = stage;
+    request->step = step;
     ssa_request_calls(request, 1); /* of one call: cannot fail */
     ssa_request_send(request, 0, command, key->data, key->bytes, flags);
 }
@@ -96,6 +102,7 @@ static void write_all(ssa_request *request) {
         ssa_request_fail_not_found(request, 0);
         return;
     }
+    request->forsaken = ssa_copy_forsake_target;
     send(request, WRITING, command, &state->target, SSA_CALL_IDEMPOTENT);
 }
 
@@ -131,17 +138,25 @@ static void append_rest(ssa_request *request) {
     send(request, APPENDING, command, &state->target, 0);
 }
 
+static void after_writing(ssa_request *request) {
+    if (((const ssa_copy *)request->state)->moves)
+        remove_source(request);
+    else
+        ssa_request_succeed(request);
+}
+
 static void step(ssa_request *request) {
     const ssa_copy *state = request->state;
-    int is_transaction = request->stage == WRITING || request->stage == REMOVING;
-    if (is_transaction ? ssa_transaction_failed(request, 0) : ssa_request_failed(request))
+    if (request->stage == WRITING) {
+        ssa_chunks_drop_found(request, &state->target, 1, after_writing);
+        return;
+    }
+    if (request->stage == REMOVING ? ssa_transaction_failed(request, 0) : ssa_request_failed(request))
         return;
     if (request->stage == LOOKING)
         read_all(request);
     else if (request->stage == READING)
         write_all(request);
-    else if (request->stage == WRITING && state->moves)
-        remove_source(request);
     else if (request->stage == REMOVING)
         append_rest(request);
     else

@@ -14,7 +14,7 @@
 /* What a worker takes (WIRE.md, "Workers"): checked before it is sent, since the worker hangs up. */
 #define LONGEST_KEY 4096
 
-enum { START, RUNNING, STORING };
+enum { START, RUNNING, LOOKING, REPLACING, STORING };
 
 static void step(ssa_request *request);
 static void end(ssa_request *request);
@@ -29,16 +29,15 @@ static void completed(ssa_request *request) {
     ssa_run_state *state = request->state;
     ssa_run_order_leave(&state->run);
     ssa_run_end(&state->run);
-    for (size_t i = 0; state->puts && i < state->output_count; i++)
-        if (state->puts[i])
-            ssa_request_cancel(state->puts[i]);
+    for (size_t i = 0; i < state->put_count; i++)
+        ssa_request_cancel(state->puts[i]);
 }
 
 static void end(ssa_request *request) {
     ssa_run_state *state = request->state;
     for (size_t i = 0; i < state->input_count; i++)
         ssa_buffer_free(&state->inputs[i].key);
-    for (size_t i = 0; state->puts && i < state->output_count; i++)
+    for (size_t i = 0; i < state->put_count; i++)
         ssa_request_free(state->puts[i]);
     ssa_release(state->puts);
     for (size_t i = 0; i < state->output_count; i++)
@@ -112,74 +111,83 @@ static ssa_command *encode(ssa_run *run, uint64_t id, uint64_t attempt, uint64_t
 
 /* ---- its answer */
 
-/* A put of a dataset knows the chunks that it stored itself, not those that somebody else leaves at a key of it. */
-static int refuse_output(ssa_request *request, size_t i) {
-    const ssa_buffer *key = &((ssa_run_state *)request->state)->outputs[i].key;
-    const ssa_tensor_header *header = &request->tensors[i].header;
-    int64_t limit = request->engine->settings.value_limit;
-    if (!memchr(key->data, '}', key->bytes) || header->data_bytes + ssa_tensor_header_size(header->ndim) <= (uint64_t)limit)
-        return 0;
-    ssa_request_fail(request, SSA_EARGUMENT, "the outputs of '%s' were not stored: '%.*s' has %" PRIu64 " bytes, more than value_limit "
-                     "(%" PRId64 "), and is a tensor of a dataset. Give it a name of its own, or put the dataset with it.",
-                     (char *)request->subject.data, (int)key->bytes, (char *)key->data, header->data_bytes, limit);
-    return 1;
-}
-
-static void store_in_chunks(ssa_request *request) {
+static void store_in_chunks(ssa_request *request, size_t count) {
     ssa_run_state *state = request->state;
     ssa_problem problem;
-    for (size_t i = 0; i < state->output_count; i++)
-        if (refuse_output(request, i))
-            return;
-    state->puts = ssa_allocate(state->output_count * sizeof *state->puts);
-    if (state->puts)
-        memset(state->puts, 0, state->output_count * sizeof *state->puts);
-    for (size_t i = 0; i < state->output_count; i++) {
+    state->puts = ssa_allocate(count * sizeof *state->puts);
+    for (size_t i = 0; state->puts && i < state->output_count; i++) {
         const ssa_tensor *tensor = &request->tensors[i];
-        if (state->puts)
-            state->puts[i] = ssa_op_put_tensor_by_key(request->engine, request->operation, SSA_KEY_TEXT(state->outputs[i].key),
-                                                      &tensor->header, tensor->memory.data, &problem);
-        if (!state->puts || !state->puts[i]) {
-            if (!state->puts || problem.status == SSA_ENOMEM)
-                ssa_request_fail_memory(request);
-            else
-                ssa_request_fail(request, problem.status, "%s", problem.text);
+        if (ssa_run_is_in_dataset(&state->outputs[i]))
+            continue;
+        ssa_request *put = ssa_op_put_tensor_by_key(request->engine, request->operation, SSA_KEY_TEXT(state->outputs[i].key),
+                                                    &tensor->header, tensor->memory.data, &problem);
+        if (!put && problem.status == SSA_ENOMEM)
+            ssa_request_fail_memory(request);
+        else if (!put)
+            ssa_request_fail(request, problem.status, "%s", problem.text);
+        if (!put)
             return;
-        }
+        state->puts[state->put_count++] = put;
     }
-    request->stage = STORING;
-    ssa_request_start_parts(request, state->puts, state->output_count);
+    if (state->puts)
+        ssa_request_start_parts(request, state->puts, state->put_count);
+    else
+        ssa_request_fail_memory(request);
 }
 
+static ssa_command *set_command(const ssa_buffer *key, const ssa_tensor *tensor) {
+    ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
+    if (command && !ssa_command_argument(command, "SET", 3) && !ssa_command_argument(command, key->data, key->bytes) &&
+        !ssa_command_tensor(command, &tensor->header, tensor->memory.data))
+        return command;
+    ssa_command_free(command);
+    return NULL;
+}
+
+/* Under names of their own; what goes into datasets is there by now. */
 static void store(ssa_request *request) {
-    ssa_run_state *state = request->state;
-    if (request->engine->settings.value_limit) {
-        store_in_chunks(request);
-        return;
-    }
-    if (ssa_request_calls(request, state->output_count)) {
-        ssa_request_fail_memory(request);
-        return;
-    }
+    const ssa_run_state *state = request->state;
+    size_t call = 0, count = state->output_count - ssa_run_dataset_outputs(state);
     request->stage = STORING;
-    for (size_t i = 0; i < state->output_count; i++) {
-        const ssa_buffer *key = &state->outputs[i].key;
-        ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
-        if (command && (ssa_command_argument(command, "SET", 3) || ssa_command_argument(command, key->data, key->bytes) ||
-                        ssa_command_tensor(command, &request->tensors[i].header, request->tensors[i].memory.data))) {
-            ssa_command_free(command);
-            command = NULL;
+    if (!count) {
+        ssa_request_succeed(request);
+    } else if (request->engine->settings.value_limit) {
+        store_in_chunks(request, count);
+    } else if (ssa_request_calls(request, count)) {
+        ssa_request_fail_memory(request);
+    } else {
+        for (size_t i = 0; i < state->output_count; i++) {
+            const ssa_buffer *key = &state->outputs[i].key;
+            if (!ssa_run_is_in_dataset(&state->outputs[i]))
+                ssa_request_send(request, call++, set_command(key, &request->tensors[i]), key->data, key->bytes, SSA_CALL_IDEMPOTENT);
         }
-        ssa_request_send(request, i, command, key->data, key->bytes, SSA_CALL_IDEMPOTENT);
     }
 }
 
 void ssa_run_store(ssa_request *request) {
-    ssa_run_state *state = request->state;
-    if (state->output_count && !state->discard)
-        store(request);
-    else
+    const ssa_run_state *state = request->state;
+    if (!state->output_count || state->discard) {
         ssa_request_succeed(request);
+    } else if (!ssa_run_dataset_outputs(state)) {
+        store(request);
+    } else if (!ssa_run_refuse_long(request)) {
+        request->stage = LOOKING;
+        ssa_run_look_at_datasets(request);
+    }
+}
+
+/* The answers to what it sent are here. */
+static void go_on_storing(ssa_request *request) {
+    if (request->stage == LOOKING) {
+        request->stage = REPLACING;
+        if (ssa_run_datasets_have_them(request))
+            ssa_run_replace_tensors(request);
+    } else if (request->stage == REPLACING) {
+        if (ssa_run_tensors_replaced(request))
+            store(request);
+    } else if (!ssa_request_failed(request)) {
+        ssa_request_succeed(request);
+    }
 }
 
 static void note_version(ssa_request *request) {
@@ -265,14 +273,13 @@ static void step(ssa_request *request) {
             ssa_request_fail_memory(request);
         return;
     }
-    for (size_t i = 0; state->puts && i < state->output_count; i++)
+    for (size_t i = 0; i < state->put_count; i++)
         if (state->puts[i]->status != SSA_OK) {
             const ssa_buffer *error = &state->puts[i]->error;
             ssa_request_fail(request, state->puts[i]->status, "%s", error->data ? (char *)error->data : "");
             return;
         }
-    if (!ssa_request_failed(request))
-        ssa_request_succeed(request);
+    go_on_storing(request);
 }
 
 void ssa_run_fail_held(ssa_run *run) {
@@ -352,6 +359,15 @@ static ssa_status add_inputs(ssa_engine *engine, ssa_run_state *state, const ssa
     return SSA_OK;
 }
 
+/* Which of both would be there in the end nobody could say. */
+static int is_named_before(const ssa_run_state *state, size_t place) {
+    const ssa_buffer *key = &state->outputs[place].key;
+    for (size_t i = 0; i < place; i++)
+        if (state->outputs[i].key.bytes == key->bytes && !memcmp(state->outputs[i].key.data, key->data, key->bytes))
+            return 1;
+    return 0;
+}
+
 static ssa_status add_outputs(ssa_engine *engine, ssa_run_state *state, const ssa_text *outputs, size_t count) {
     state->outputs = ssa_allocate((count + 1) * sizeof *state->outputs);
     if (!state->outputs)
@@ -363,6 +379,11 @@ static ssa_status add_outputs(ssa_engine *engine, ssa_run_state *state, const ss
         ssa_status status = ssa_key_make_run_tensor(&engine->names, SSA_WRITING, outputs[i].data, outputs[i].bytes, &output->key);
         if (status)
             return status;
+        if (is_named_before(state, i)) {
+            ssa_mistake_value(engine->names.error, sizeof engine->names.error, "an output", outputs[i].data, outputs[i].bytes,
+                              "an output before it has that name; give each a name of its own");
+            return SSA_EARGUMENT;
+        }
         output->hash = hash_of(&output->key);
     }
     return SSA_OK;

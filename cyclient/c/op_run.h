@@ -28,7 +28,8 @@ typedef struct ssa_run_state {
     size_t input_count;
     ssa_run_output *outputs;
     size_t output_count;
-    ssa_request **puts;          /* of the outputs, where they may go into chunks; NULL: they go by one command each */
+    ssa_request **puts;          /* of outputs that may go into chunks; NULL: they go by one command each */
+    size_t put_count;
     int discard;
     size_t step;                 /* its place in a chain (op_run_chain.h) */
     int is_answered;             /* by that: the results are here before it is started */
@@ -51,5 +52,19 @@ ssa_status ssa_run_prepare_results(ssa_request *request, ssa_text version);
 void ssa_run_fail_held(ssa_run *run);
 /* What waited for the rest of the batch may store its outputs now. */
 void ssa_run_store(ssa_request *request);
+
+/* ---- outputs into datasets (op_run_dataset.c) */
+
+int ssa_run_is_in_dataset(const ssa_run_output *output);
+size_t ssa_run_dataset_outputs(const ssa_run_state *state); /* how many */
+/* Whether one is longer than value_limit: then the request has ended. A put of a dataset knows the chunks that it stored itself,
+ * not those that somebody else leaves at a key of it. */
+int ssa_run_refuse_long(ssa_request *request);
+/* Ask for the tensors that their datasets have; then whether the outputs are among them. 0: the request has ended. */
+void ssa_run_look_at_datasets(ssa_request *request);
+int ssa_run_datasets_have_them(ssa_request *request);
+/* Send the outputs; then whether all are stored. 0: the request has ended. */
+void ssa_run_replace_tensors(ssa_request *request);
+int ssa_run_tensors_replaced(ssa_request *request);
 
 #endif

@@ -323,9 +323,10 @@ void ssa_run_end(ssa_run *run) {
 
 static void tell(ssa_run *run, const char *format, const char *where, const ssa_buffer *text) {
     size_t have = strlen(run->story);
-    if (have > sizeof run->story / 2) { /* the last of it */
-        memmove(run->story, run->story + have / 2, have - have / 2 + 1);
-        have = strlen(run->story);
+    if (have > sizeof run->story / 2) { /* whole parts of its last half stay, if there are any */
+        const char *rest = strstr(run->story + have / 2, "; ");
+        have = rest ? strlen(rest + 2) : 0;
+        memmove(run->story, rest ? rest + 2 : "", have + 1);
     }
     if (have)
         have += (size_t)snprintf(run->story + have, sizeof run->story - have, "; ");
@@ -395,7 +396,7 @@ static void run_answered(ssa_call *call) {
                              (char *)command->error.data);
             return;
         }
-        tell(run, lost ? "lost %s: %.*s." : "cannot connect to %s: %.*s", peer->link.address_text, &command->error);
+        tell(run, lost ? "lost %s: %.*s" : "cannot connect to %s: %.*s", peer->link.address_text, &command->error);
         failed_once(pool, run, peer, 1);
         return;
     }

@@ -175,7 +175,10 @@ SSA_API ssa_status ssa_get_tensor(ssa_client *client, const char *name, size_t n
  * the stored one is not of the array's dtype and shape. */
 SSA_API ssa_status ssa_unpack_tensor(ssa_client *client, const char *name, size_t name_bytes, const ssa_array *into,
                                      double timeout);
-/* No error if there is none. */
+/* Tensors, bytes and lists share one space of names: what deletes one, asks whether it is there, waits for it, or says how
+ * long it stays is about whichever of the three is called so.
+ *
+ * No error if there is none. */
 SSA_API ssa_status ssa_delete_tensor(ssa_client *client, const char *name, size_t name_bytes, double timeout);
 /* *exists: 1 or 0. */
 SSA_API ssa_status ssa_tensor_exists(ssa_client *client, const char *name, size_t name_bytes, int *exists,
@@ -439,8 +442,10 @@ typedef struct ssa_names {
     size_t count;
 } ssa_names;
 
-/* Run it on tensors of the store; its outputs are stored by this client, and are when this returns. SSA_ENOTFOUND,
- * SSA_EMODEL, SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER, SSA_EWORKERLIST. */
+/* Run it on tensors of the store; its outputs are stored by this client, and are when this returns. One that is
+ * {dataset}.tensor takes the place of a tensor that the dataset has; else no output is stored, SSA_ENOTFOUND. No two
+ * outputs have the same name. SSA_ENOTFOUND, SSA_EARGUMENT, SSA_EMODEL, SSA_EINPUT, SSA_ERUN, SSA_ENOWORKER,
+ * SSA_EWORKERLIST. */
 SSA_API ssa_status ssa_run_model(ssa_client *client, const char *name, size_t name_bytes, ssa_names inputs,
                                  ssa_names outputs, double timeout);
 SSA_API ssa_status ssa_run_script(ssa_client *client, const char *name, size_t name_bytes, const char *function,

@@ -289,6 +289,7 @@ public:
         const ssa_array described = into.described();
         check(ssa_unpack_tensor(handle(), name.data(), name.size(), &described, timeout));
     }
+    // Whichever of a tensor, bytes and a list is called so: to ask, wait and poll for it, and its time to live, too.
     void delete_tensor(std::string_view name, double timeout = client_timeout) { on(ssa_delete_tensor, name, timeout); }
     bool tensor_exists(std::string_view name, double timeout = client_timeout) {
         return is(ssa_tensor_exists, name, timeout);

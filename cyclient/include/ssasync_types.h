@@ -86,7 +86,8 @@ typedef enum ssa_dtype {
 typedef enum ssa_layout {
     SSA_ROW_MAJOR = 0,        /* one piece, the last index runs fastest: C */
     SSA_COLUMN_MAJOR = 1,     /* one piece, the first index runs fastest: Fortran */
-    SSA_NESTED_POINTERS = 2,  /* T*** for three dimensions: arrays of pointers down to rows of elements */
+    SSA_NESTED_POINTERS = 2,  /* T*** for three dimensions: arrays of pointers down to rows of elements. A tensor without
+                                 elements that takes more than 2^20 pointers is not given so: SSA_ELIMIT */
     SSA_STRIDED = 3,          /* any distance in bytes between neighbours, for each dimension */
     SSA_AS_STORED = 4         /* only to ask for a tensor: row- or column-major, as it was put */
 } ssa_layout;

@@ -272,6 +272,18 @@ def test_a_busy_worker_is_passed_over(client, start):
     np.testing.assert_array_equal(client.infer("m", X), 2 * X)
 
 
+def test_the_end_of_a_long_story_is_told_in_whole_parts(client, start):
+    def busy(worker):
+        while True:
+            worker.refuse(worker.run(), "BUSY", "x" * 100)
+
+    worker = start(busy)
+    with pytest.raises(NoWorker) as failure:
+        client.infer("m", X, timeout=0.5)
+    story = str(failure.value).split(" within 0.5 s (")[1].split("). Give ")[0]
+    assert set(story.split("; ")) == {f"{worker.address}: BUSY {'x' * 100}"}
+
+
 def test_no_worker_is_an_error_that_says_so(engine, client, tmp_path):
     assert not client.key_exists("m")  # connected: the store itself is not waited for
     with pytest.raises(NoWorker, match=r"model 'm': no worker answered within 0.3 s \(the store lists no worker\)"):

@@ -276,12 +276,21 @@ static void test_a_missing_pointer_is_refused(void) {
     CHECK_NUMBER(ssa_layout_pack_nested(&header, packed, NULL), SSA_OK);
 }
 
-static void test_more_pointers_than_can_be_counted_find_no_memory(void) {
+/* A header alone, of 88 bytes, asks for them. */
+static void test_there_are_only_so_many_pointers_to_no_elements(void) {
+    const int64_t most = (int64_t)SSA_LAYOUT_EMPTY_POINTERS, refused[][3] = {
+        {1ll << 40, 1ll << 22, 0}, {1ll << 27, 1, 0}, {most, 1, 0}, {most + 1, 0, 4}};
     void *nested, *allocation;
     ssa_tensor_header header;
-    CHECK(!ssa_layout_describe(&header, SSA_INT8, 1, SSA_ROW_MAJOR, (int64_t[]){1ll << 40, 1ll << 22, 0}, 3));
-    CHECK_NUMBER(ssa_layout_nested_new(&header, &header, &nested, &allocation), SSA_ENOMEM);
-    CHECK(allocation == NULL);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        CHECK(!ssa_layout_describe(&header, SSA_INT8, 1, SSA_ROW_MAJOR, refused[i], 3));
+        CHECK_NUMBER(ssa_layout_nested_new(&header, &header, &nested, &allocation), SSA_ELIMIT);
+        CHECK(allocation == NULL);
+    }
+    CHECK(!ssa_layout_describe(&header, SSA_INT8, 1, SSA_ROW_MAJOR, (int64_t[]){most, 0}, 2));
+    CHECK_NUMBER(ssa_layout_nested_new(&header, &header, &nested, &allocation), SSA_OK);
+    CHECK(((void **)nested)[0] == &header && ((void **)nested)[most - 1] == &header);
+    ssa_release(allocation);
 }
 
 static ssa_status exercise(void) {
@@ -298,4 +307,4 @@ CHECK_MAIN(exercise, test_what_a_caller_says_becomes_a_header, test_what_is_both
            test_what_is_no_array_is_refused, test_any_strides_go_to_any_strides, test_packing_and_unpacking_are_inverse,
            test_large_arrays_are_transposed_as_small_ones_are, test_nested_pointers_hold_what_the_packed_array_holds,
            test_rows_may_lie_anywhere, test_a_missing_pointer_is_refused,
-           test_more_pointers_than_can_be_counted_find_no_memory)
+           test_there_are_only_so_many_pointers_to_no_elements)

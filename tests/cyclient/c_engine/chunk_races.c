@@ -54,6 +54,88 @@ static void test_a_delete_that_ends_early_leaves_no_chunks(void) {
     }
 }
 
+/* A copy or a rename of "b". */
+static ssa_request *take(int moves, const char *target) {
+    return moves ? ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P)
+                 : ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P);
+}
+
+/* One that ends early after any number of its steps, onto a value in chunks: that is there still, or has gone with all its
+ * chunks. Without bytes: there is no source. */
+static void copy_ends_early(int moves, size_t bytes, const char *target, void (*early)(ssa_request *)) {
+    for (int steps = 0, goes_on = 1; goes_on; steps++) {
+        if (bytes)
+            SUCCEEDS(put("b", bytes));
+        SUCCEEDS(put(target, 3000));
+        ssa_request *request = take(moves, target);
+        goes_on = begin(request, steps);
+        if (goes_on)
+            early(request);
+        ssa_request_free(request);
+        settle();
+        if (!SUCCEEDS(get(target)))
+            return;
+        size_t got = store.last->tensors[0].header.data_bytes;
+        CHECK(bytes ? got == bytes || (goes_on && got == 3000) : got == 3000);
+        holds(target, got);
+        SUCCEEDS(drop("b"));
+        SUCCEEDS(drop(target));
+        keys_are(0);
+    }
+}
+
+static void test_a_copy_that_ends_early_leaves_no_chunks(void) {
+    static const size_t lengths[] = {5000, 10, 0};
+    fill(1);
+    for (int moves = 0; moves < 2; moves++)
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+            copy_ends_early(moves, lengths[i], beside("b"), ssa_request_cancel);
+            copy_ends_early(moves, lengths[i], elsewhere("b"), ssa_request_time_out);
+        }
+}
+
+enum { DELETE, COPY, RENAME, LIST_OPERATIONS };
+
+/* Of the list "l" to the target, or a delete of what is there. */
+static ssa_request *use_list(int operation, const char *target) {
+    if (operation == DELETE)
+        return ssa_op_delete(E, "delete_list", SSA_KIND_LIST, name_of(target), P);
+    return operation == COPY ? ssa_op_copy_list(E, name_of("l"), name_of(target), P)
+                             : ssa_op_rename_list(E, name_of("l"), name_of(target), P);
+}
+
+/* Lists share the names of tensors and bytes: one that ends, early or not, has a value in chunks there still, or has removed
+ * all of it. */
+static void list_meets_chunks(int operation, const char *target) {
+    for (int steps = 0, goes_on = 1; goes_on; steps++) {
+        SUCCEEDS(ssa_op_append_to_list(E, name_of("l"), name_of("d"), P));
+        SUCCEEDS(put(target, 3000));
+        ssa_request *request = use_list(operation, target);
+        goes_on = begin(request, steps);
+        if (!goes_on)
+            CHECK_NUMBER(request->status, SSA_OK);
+        ssa_request_free(request);
+        settle();
+        if (go(get(target)) == SSA_OK) {
+            CHECK(goes_on);
+            holds(target, 3000);
+        } else if (SUCCEEDS(ssa_op_list_length(E, name_of(target), P))) {
+            CHECK_NUMBER(store.last->number, operation == DELETE ? 0 : 1);
+        }
+        SUCCEEDS(use_list(DELETE, target));
+        SUCCEEDS(use_list(DELETE, "l"));
+        keys_are(0);
+    }
+}
+
+static void test_lists_leave_no_chunks(void) {
+    fill(1);
+    for (int operation = 0; operation < LIST_OPERATIONS; operation++) {
+        list_meets_chunks(operation, beside("l"));
+        list_meets_chunks(operation, elsewhere("l"));
+    }
+}
+
 /* Whether this value, filled from this seed, stands there. */
 static int reads(const char *name, size_t bytes, unsigned seed) {
     fill(seed);
@@ -69,8 +151,7 @@ static void source_is_put_meanwhile(int moves, const char *target, size_t old, s
         fill(1);
         SUCCEEDS(put("b", old));
         SUCCEEDS(put(target, 2500));
-        ssa_request *request = moves ? ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P)
-                                     : ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P);
+        ssa_request *request = take(moves, target);
         goes_on = begin(request, steps);
         fill(2);
         store.engine = other;
@@ -91,13 +172,12 @@ static void source_is_put_meanwhile(int moves, const char *target, size_t old, s
 
 static void test_a_source_that_is_put_while_it_is_copied(void) {
     for (int moves = 0; moves < 2; moves++) {
-        static const size_t lengths[][2] = {{5000, 4000}, {5000, 10}, {10, 4000}};
+        static const size_t lengths[][2] = {{5000, 4000}, {5000, 10}, {10, 4000}, {10, 20},
+                                            {5000, 0},    {0, 4000},  {10, 0},    {0, 10}};
         for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
             source_is_put_meanwhile(moves, beside("b"), lengths[i][0], lengths[i][1]);
             source_is_put_meanwhile(moves, elsewhere("b"), lengths[i][0], lengths[i][1]);
         }
-        source_is_put_meanwhile(moves, beside("b"), 10, 20);
-        source_is_put_meanwhile(moves, elsewhere("b"), 10, 20);
     }
 }
 
@@ -154,6 +234,14 @@ static void test_times_to_live_that_end_early(void) {
     keys_are(0);
 }
 
+/* A server gives the room of what is unlinked back by and by. */
+static void room_comes_back(size_t bytes) {
+    int64_t end = ssa_now() + 10000000000;
+    while (go(put("b", bytes)) == SSA_EFULL && ssa_now() < end)
+        ;
+    CHECK_NUMBER(store.last->status, SSA_OK);
+}
+
 /* A put fails for want of room, and of what it has sent nothing stays. */
 static void test_a_full_store_keeps_nothing(void) {
     int64_t used = 0;
@@ -171,7 +259,7 @@ static void test_a_full_store_keeps_nothing(void) {
     FAILS(ssa_op_put_bytes(E, name_of("b"), bytes, 1000 * LIMIT, P), SSA_EFULL);
     settle();
     keys_are(0);
-    SUCCEEDS(put("b", 5000)); /* there is room again */
+    room_comes_back(5000);
     SUCCEEDS(drop("b"));
     CHECK(bears_config("1gb"));
 }
@@ -216,12 +304,31 @@ static void exercise_early_ends(void) {
     bears(drop("b"));
 }
 
-static const store_test exercises[] = {exercise_early_ends, exercise_full, NULL};
+static void exercise_early_copies(void) {
+    for (int steps = 1; steps < 4; steps++) {
+        bears(put("b", 10));
+        bears(put("c", 3000));
+        ssa_request *request = take(steps % 2, "c");
+        if (request && begin(request, steps))
+            ssa_request_cancel(request);
+        ssa_request_free(request);
+        settle();
+    }
+    bears(drop("b"));
+    if (bears(use_list(DELETE, "c")) && bears(put("c", 3000)) && bears(ssa_op_append_to_list(E, name_of("l"), name_of("d"), P)) &&
+        bears(use_list(COPY, "c")) && bears(put(elsewhere("l"), 3000)))
+        bears(use_list(RENAME, elsewhere("l")));
+    bears(use_list(DELETE, "l"));
+    bears(use_list(DELETE, "c"));
+    bears(use_list(DELETE, elsewhere("l")));
+}
+
+static const store_test exercises[] = {exercise_early_ends, exercise_early_copies, exercise_full, NULL};
 
 static const store_test tests[] = {
     test_a_put_that_ends_early_leaves_no_chunks, test_a_delete_that_ends_early_leaves_no_chunks,
-    test_a_source_that_is_put_while_it_is_copied, test_times_to_live_that_cross, test_times_to_live_that_end_early,
-    test_a_full_store_keeps_nothing,
+    test_a_copy_that_ends_early_leaves_no_chunks, test_lists_leave_no_chunks, test_a_source_that_is_put_while_it_is_copied,
+    test_times_to_live_that_cross, test_times_to_live_that_end_early, test_a_full_store_keeps_nothing,
 };
 
 int main(int count, char **words) {

@@ -108,22 +108,28 @@ static void test_bytes_that_look_like_a_manifest(void) {
     }
 }
 
+static void copied_and_renamed(size_t bytes, const char *target) {
+    int64_t keys = bytes > LIMIT ? (int64_t)(bytes + LIMIT - 1) / LIMIT + 1 : 1;
+    SUCCEEDS(put("b", bytes));
+    SUCCEEDS(put(target, 5000));
+    SUCCEEDS(ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(target), P));
+    SUCCEEDS(drop("b")); /* they share nothing */
+    holds(target, bytes);
+    keys_are(keys);
+    SUCCEEDS(ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of(target), name_of("b"), P));
+    holds("b", bytes);
+    keys_are(keys);
+    FAILS(get(target), SSA_ENOTFOUND);
+    SUCCEEDS(drop("b"));
+    keys_are(0);
+}
+
 static void test_copies_and_renames(void) {
-    const char *targets[] = {"target", elsewhere("b")};
+    static const size_t lengths[] = {12345, 10, 0};
     fill(9);
-    for (int i = 0; i < 2; i++) {
-        SUCCEEDS(put("b", 12345));
-        SUCCEEDS(put(targets[i], 5000));
-        SUCCEEDS(ssa_op_copy(E, "copy_tensor", SSA_KIND_TENSOR, name_of("b"), name_of(targets[i]), P));
-        SUCCEEDS(drop("b")); /* they share nothing */
-        holds(targets[i], 12345);
-        keys_are(14);
-        SUCCEEDS(ssa_op_rename(E, "rename_tensor", SSA_KIND_TENSOR, name_of(targets[i]), name_of("b"), P));
-        holds("b", 12345);
-        keys_are(14);
-        FAILS(get(targets[i]), SSA_ENOTFOUND);
-        SUCCEEDS(drop("b"));
-        keys_are(0);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        copied_and_renamed(lengths[i], "target");
+        copied_and_renamed(lengths[i], elsewhere("b"));
     }
 }
 
@@ -286,6 +292,17 @@ static void tensor_is(const char *name, size_t bytes) {
         CHECK(!memcmp(store.last->tensors[0].memory.data, pattern, bytes));
 }
 
+/* With the tensor "a" alone. NULL: no memory. */
+static ssa_dataset *dataset_of_one(void) {
+    ssa_dataset *dataset;
+    ssa_tensor_header header = header_of(SSA_UINT8, 1);
+    if (ssa_dataset_new("d", 1, &dataset) || ssa_dataset_add_tensor(dataset, "a", 1, &header, pattern)) {
+        ssa_dataset_free(dataset);
+        return NULL;
+    }
+    return dataset;
+}
+
 static void test_outputs_of_a_run(void) {
     const char *other = elsewhere("a");
     fill(5);
@@ -297,6 +314,10 @@ static void test_outputs_of_a_run(void) {
     tensor_is(other, 2500);
     tensor_is("a", 3);
     keys_are(5);
+    CHECK_NUMBER(stored(answered_run("{d}.a", "a", 500)), SSA_ENOTFOUND);
+    ssa_dataset *dataset = dataset_of_one();
+    if (CHECK(dataset))
+        SUCCEEDS(ssa_op_put_dataset(E, dataset, P));
     CHECK_NUMBER(stored(answered_run("{d}.a", "a", 500)), SSA_OK);
     CHECK_NUMBER(stored(answered_run("a", "{d}.a", 5000)), SSA_OK);
     CHECK_NUMBER(stored(answered_run("{d}.a", "a", 5000)), SSA_EARGUMENT);
@@ -309,7 +330,8 @@ static void test_outputs_of_a_run(void) {
     tensor_is("a", 5000);
     SUCCEEDS(drop("a"));
     SUCCEEDS(drop(other));
-    SUCCEEDS(ssa_op_delete(E, "delete", SSA_KIND_KEY, name_of("{d}.a"), P));
+    SUCCEEDS(ssa_op_delete_dataset(E, name_of("d"), P));
+    ssa_dataset_free(dataset);
     settle();
     keys_are(0);
 }
@@ -321,6 +343,18 @@ static void exercise_outputs(void) {
         printf("    %s: %s\n", ssa_status_name(status), store_text());
     bears(drop("a"));
     bears(drop(other));
+}
+
+static void exercise_outputs_into_datasets(void) {
+    ssa_dataset *dataset = dataset_of_one();
+    if (dataset && bears(ssa_op_put_dataset(E, dataset, P))) {
+        ssa_status status = stored(answered_run("{d}.a", "a", 300));
+        if (!CHECK(status == SSA_OK || (status == SSA_ENOMEM && check_state.refused)))
+            printf("    %s: %s\n", ssa_status_name(status), store_text());
+    }
+    bears(drop("a"));
+    bears(ssa_op_delete_dataset(E, name_of("d"), P));
+    ssa_dataset_free(dataset);
 }
 
 static void exercise_chunks(void) {
@@ -340,7 +374,7 @@ static void exercise_copies(void) {
         bears(drop("c"));
 }
 
-static const store_test exercises[] = {exercise_chunks, exercise_copies, exercise_outputs, NULL};
+static const store_test exercises[] = {exercise_chunks, exercise_copies, exercise_outputs, exercise_outputs_into_datasets, NULL};
 
 static const store_test tests[] = {
     test_manifests, test_every_length_comes_back, test_tensors, test_a_client_without_limit_reads_them,

@@ -116,6 +116,19 @@ static void test_in_memory(void) {
 
 #define SAYS(call, status, text) (REFUSED(call, status), CHECK_HAS(ssa_dataset_error(dataset), text))
 
+static void test_a_header_alone_makes_no_pointers_without_end(void) {
+    ssa_dataset *dataset = make("ocean", 9);
+    const int64_t shape[] = {INT64_C(1) << 27, 0};
+    ssa_tensor *tensor;
+    ssa_array array = face_array(NULL, SSA_FLOAT64, shape, 2, SSA_NESTED_POINTERS);
+    IN_MEMORY(ssa_add_tensor(dataset, NAME("many"), &array));
+    IN_MEMORY(ssa_unpack_dataset_tensor(dataset, NAME("many"), &array));
+    SAYS(ssa_get_dataset_tensor(dataset, NAME("many"), SSA_NESTED_POINTERS, &tensor), SSA_ELIMIT,
+         "tensor 'many' of dataset 'ocean': nested pointers cannot be made for float64 (134217728, 0): it has no elements");
+    CHECK(!tensor);
+    ssa_dataset_free(dataset);
+}
+
 static void test_texts_name_the_dataset_the_part_and_the_remedy(void) {
     ssa_dataset *dataset = make("ocean", 9), *empty, *none;
     double value = 1;
@@ -303,5 +316,6 @@ static void close_client(void) {
     ssa_client_free(client);
 }
 
-FACE_MAIN(open_client, test_in_memory, test_texts_name_the_dataset_the_part_and_the_remedy, test_texts_of_long_names,
-          test_taking_out, test_in_the_store, test_lists, close_client)
+FACE_MAIN(open_client, test_in_memory, test_a_header_alone_makes_no_pointers_without_end,
+          test_texts_name_the_dataset_the_part_and_the_remedy, test_texts_of_long_names, test_taking_out,
+          test_in_the_store, test_lists, close_client)

@@ -154,10 +154,11 @@ static void test_what_was_moved_from_says_so(Client &client) {
     THROWS(InvalidArgument, "there is no batch", batch.get_tensor("x"));
     Dataset dataset("d");
     const Dataset elsewhere = std::move(dataset);
-    THROWS(InvalidArgument, "there is no dataset", dataset.has_field("x"));
+    THROWS(InvalidArgument, "there is no dataset: it was moved, or ", dataset.has_field("x"));
     Client first;
     const Client second = std::move(first);
-    THROWS(InvalidArgument, "there is no client", first.ping());
+    THROWS(InvalidArgument, "there is no client: ssa_client_new had no memory or was not called, or it was moved",
+           first.ping());
     THROWS(InvalidArgument, "there is no client", first.batch());
     ssasync::Tensor tensor(nullptr);
     CHECK(tensor.size() == 0 && tensor.shape().empty() && !tensor.data());

@@ -179,6 +179,22 @@ static void test_no_dimensions_and_no_elements(void) {
     ssa_tensor_free(tensor);
 }
 
+static void test_a_header_alone_makes_no_pointers_without_end(void) {
+    const int64_t shape[] = {INT64_C(1) << 40, 0};
+    ssa_array array = face_array(NULL, SSA_FLOAT64, shape, 2, SSA_NESTED_POINTERS);
+    ssa_tensor *tensor;
+    OK(ssa_put_tensor(client, NAME("many"), &array, OWN));
+    OK(ssa_unpack_tensor(client, NAME("many"), &array, OWN));
+    OK(ssa_get_tensor(client, NAME("many"), SSA_ROW_MAJOR, &tensor, OWN));
+    CHECK(ssa_tensor_shape(tensor)[0] == shape[0] && ssa_tensor_bytes(tensor) == 0);
+    ssa_tensor_free(tensor);
+    CHECK_STATUS(ssa_get_tensor(client, NAME("many"), SSA_NESTED_POINTERS, &tensor, OWN), SSA_ELIMIT);
+    CHECK(!tensor);
+    CHECK_HAS(ssa_client_error(client),
+              "'many': nested pointers cannot be made for float64 (1099511627776, 0): it has no elements, and takes more "
+              "than 1048576 pointers. Ask for another layout than SSA_NESTED_POINTERS.");
+}
+
 static void test_large_tensors(void) {
     int64_t elements = 3000001;
     double *data = malloc((size_t)elements * sizeof *data), *back = malloc((size_t)elements * sizeof *data);
@@ -271,5 +287,5 @@ static void close_client(void) {
 }
 
 FACE_MAIN(open_client, test_layouts, test_three_levels_of_pointers, test_every_dtype,
-          test_no_dimensions_and_no_elements, test_large_tensors, test_what_is_stored_must_fit, test_what_is_not_there,
-          test_what_is_no_tensor, test_describe, close_client)
+          test_no_dimensions_and_no_elements, test_a_header_alone_makes_no_pointers_without_end, test_large_tensors,
+          test_what_is_stored_must_fit, test_what_is_not_there, test_what_is_no_tensor, test_describe, close_client)
