@@ -63,7 +63,7 @@ static ssa_status keep_entry(ssa_control *control, const char *text, size_t byte
         ssa_reply_add_text(pending, entry.name.data, entry.name.bytes) ||
         ssa_reply_add_text(pending, entry.value.data, entry.value.bytes)) {
         pending->nodes[0].number -= (int64_t)(pending->count - count);
-        pending->count = count;
+        pending->count = count > 1 ? count : 0; /* an empty list would be an answer to the next poll */
         return SSA_ENOMEM;
     }
     return SSA_OK;
