@@ -241,7 +241,9 @@ def test_what_replaces_an_output_counts(face, client, batch, runs):
 
 
 def test_a_dataset_that_replaces_an_output_counts(face, client, batch, runs):
-    dataset = Dataset("d")
+    before, dataset = Dataset("d"), Dataset("d")
+    before.add_tensor("u", X)
+    client.put_dataset(before)
     dataset.add_tensor("u", X + 9)
     batch.put_tensor("x", X)
     batch.run_model("double", "x", "{d}.u")
