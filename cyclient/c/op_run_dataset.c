@@ -57,18 +57,10 @@ int ssa_run_refuse_long(ssa_request *request) {
     return 0;
 }
 
-/* ---- the look */
+typedef ssa_command *command_for(const ssa_request *request, size_t output);
 
-static ssa_command *look_command(const ssa_buffer *base) {
-    ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
-    if (command && !ssa_command_argument(command, "HGET", 4) && !ssa_command_item_key(command, base, "meta", 4) &&
-        !ssa_command_argument(command, SSA_FIELD_TENSOR_NAMES, sizeof SSA_FIELD_TENSOR_NAMES - 1))
-        return command;
-    ssa_command_free(command);
-    return NULL;
-}
-
-void ssa_run_look_at_datasets(ssa_request *request) {
+/* One for each output that goes into a dataset. */
+static void send_each(ssa_request *request, command_for *make) {
     const ssa_run_state *state = request->state;
     size_t call = 0;
     if (ssa_request_calls(request, ssa_run_dataset_outputs(state))) {
@@ -76,9 +68,25 @@ void ssa_run_look_at_datasets(ssa_request *request) {
         return;
     }
     for (size_t i = next_in_dataset(state, 0); i < state->output_count; i = next_in_dataset(state, i + 1)) {
-        item_names names = names_of(&state->outputs[i]);
-        ssa_request_send(request, call++, look_command(&names.base), names.base.data, names.base.bytes, SSA_CALL_IDEMPOTENT);
+        const ssa_buffer *key = &state->outputs[i].key;
+        ssa_request_send(request, call++, make(request, i), key->data, key->bytes, SSA_CALL_IDEMPOTENT);
     }
+}
+
+/* ---- the look */
+
+static ssa_command *look_command(const ssa_request *request, size_t output) {
+    item_names names = names_of(&((const ssa_run_state *)request->state)->outputs[output]);
+    ssa_command *command = ssa_command_new(3, SSA_EXPECT_REPLY);
+    if (command && !ssa_command_argument(command, "HGET", 4) && !ssa_command_item_key(command, &names.base, "meta", 4) &&
+        !ssa_command_argument(command, SSA_FIELD_TENSOR_NAMES, sizeof SSA_FIELD_TENSOR_NAMES - 1))
+        return command;
+    ssa_command_free(command);
+    return NULL;
+}
+
+void ssa_run_look_at_datasets(ssa_request *request) {
+    send_each(request, look_command);
 }
 
 static void fail_missing(ssa_request *request, const item_names *names, int has_dataset) {
@@ -120,7 +128,9 @@ int ssa_run_datasets_have_them(ssa_request *request) {
 
 /* ---- the tensors */
 
-static ssa_command *replace_command(const ssa_buffer *key, const ssa_tensor *tensor) {
+static ssa_command *replace_command(const ssa_request *request, size_t output) {
+    const ssa_buffer *key = &((const ssa_run_state *)request->state)->outputs[output].key;
+    const ssa_tensor *tensor = &request->tensors[output];
     ssa_command *command = ssa_command_new(5, SSA_EXPECT_REPLY);
     if (command && !ssa_command_argument(command, "SET", 3) && !ssa_command_argument(command, key->data, key->bytes) &&
         !ssa_command_tensor(command, &tensor->header, tensor->memory.data) && !ssa_command_argument(command, "XX", 2) &&
@@ -131,16 +141,7 @@ static ssa_command *replace_command(const ssa_buffer *key, const ssa_tensor *ten
 }
 
 void ssa_run_replace_tensors(ssa_request *request) {
-    const ssa_run_state *state = request->state;
-    size_t call = 0;
-    if (ssa_request_calls(request, ssa_run_dataset_outputs(state))) {
-        ssa_request_fail_memory(request);
-        return;
-    }
-    for (size_t i = next_in_dataset(state, 0); i < state->output_count; i = next_in_dataset(state, i + 1)) {
-        const ssa_buffer *key = &state->outputs[i].key;
-        ssa_request_send(request, call++, replace_command(key, &request->tensors[i]), key->data, key->bytes, SSA_CALL_IDEMPOTENT);
-    }
+    send_each(request, replace_command);
 }
 
 int ssa_run_tensors_replaced(ssa_request *request) {
