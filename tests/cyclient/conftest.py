@@ -13,6 +13,7 @@ from tests.cyclient.c_engine_talk import Talks, talks
 from tests.cyclient.cluster_process import ClusterProcess
 from tests.cyclient.engine_process import EngineProcess
 from tests.cyclient.faces import FACES, LOOPS, AsyncFace, BlockingFace, make_face
+from tests.cyclient.interruptions import Interruptions, interrupting
 from tests.cyclient.tls_engine import TlsEngine
 
 
@@ -137,3 +138,9 @@ def module_engine_sockets(request: pytest.FixtureRequest) -> None:
     for name in ("module_engine", "module_tls_engine"):
         if name in request.fixturenames:
             request.getfixturevalue(name).redis.ping()
+
+
+@pytest.fixture
+def interruptions() -> Iterator[Interruptions]:
+    with interrupting() as interruptions:
+        yield interruptions

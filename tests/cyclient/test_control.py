@@ -10,7 +10,6 @@ from ssasync.blocking import Client as BlockingClient
 from ssasync.cyclient import Client, operations
 from tests.cyclient.faces import LOOPS
 from tests.cyclient.test_futures import until
-from tests.cyclient.test_pool import interruptions  # noqa: F401 - a fixture
 
 KEY = "{ssa:control:sim}requests"
 
@@ -85,7 +84,7 @@ def test_a_poll_that_is_interrupted_when_its_answer_is_there_has_taken_nothing(e
         assert client.control_poll("sim") == []
 
 
-def test_ctrl_c_at_any_moment_loses_no_request_and_doubles_none(engine, interruptions):  # noqa: F811
+def test_ctrl_c_at_any_moment_loses_no_request_and_doubles_none(engine, interruptions):
     requests, came = [], []
 
     def poll():

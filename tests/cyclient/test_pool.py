@@ -1,7 +1,6 @@
 """Threads that share the connections of a blocking client: their number, who waits for whom, Ctrl-C at any moment."""
 
 import contextlib
-import random
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -138,32 +137,6 @@ def test_the_handler_of_a_signal_may_use_the_client_that_it_interrupts(client):
 
 
 # ---- Ctrl-C
-
-
-class Interruptions:
-    """A SIGINT at a random moment of an operation."""
-
-    def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.count = 0
-
-    def during(self, operation):
-        with contextlib.suppress(KeyboardInterrupt):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, self.random.uniform(1e-6, 4e-4))
-                operation()
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            except KeyboardInterrupt:
-                self.count += 1
-
-
-@pytest.fixture
-def interruptions():
-    """By an alarm that does what Ctrl-C does: it can be set to the microsecond."""
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    yield Interruptions(7)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
 
 
 def test_ctrl_c_at_any_moment_takes_no_connection_away(client, engine, interruptions):
